@@ -1,0 +1,42 @@
+/**
+ * Who acts, from a verified credential only. The key of a principal is (issuer, subject), never the user name.
+ */
+export interface Principal {
+  readonly issuer: string
+  readonly subject: string
+  readonly kind: 'person' | 'serviceaccount' | 'job' | 'role' | 'agent'
+  /** User name as policy and audit see it: prefix of the issuer included (`local:admin`, `corp:alice@example.com`, `system:serviceaccount:ns:name`). */
+  readonly username: string
+  /** Group names, prefix of the issuer included; `system:` groups of a token never arrive here. */
+  readonly groups: readonly string[]
+  readonly displayName?: string
+  readonly email?: string
+  readonly authentication: Authentication
+  readonly serviceAccount?: ServiceAccountFacts
+}
+
+export interface Authentication {
+  readonly method: 'oidc' | 'tokenreview' | 'serviceaccount-jwt' | 'local' | 'session'
+  /** Name of the IdentityProvider document or connection that vouches for it. */
+  readonly provider: string
+  /** Milliseconds since the epoch; after this the principal must be verified again. */
+  readonly validUntil: number
+  readonly issuedAt?: number
+  /** SHA-256 of the credential, base64url: joins a revocation with a credential without holding it. */
+  readonly credentialDigest: string
+}
+
+/** Of a Kubernetes service-account token; `connection` is the one whose cluster issued it. */
+export interface ServiceAccountFacts {
+  readonly connection: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid?: string
+  readonly pod?: { readonly name: string; readonly uid?: string }
+  readonly node?: string
+}
+
+/** The stable key of a principal for stores, indices and revocation. */
+export function principalKey(p: { readonly issuer: string; readonly subject: string }): string {
+  return JSON.stringify([p.issuer, p.subject])
+}
