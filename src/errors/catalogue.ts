@@ -65,6 +65,12 @@ export const catalogue = {
     summary: 'the request body is larger than 3 MiB, or nested too deeply',
     next: 'split the request',
   },
+  'headers-too-large': {
+    status: 431,
+    reason: 'BadRequest',
+    summary: 'the header fields of the request are larger than 64 KiB',
+    next: 'send fewer or shorter headers',
+  },
   'media-type-unsupported': {
     status: 415,
     reason: 'UnsupportedMediaType',

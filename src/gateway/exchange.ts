@@ -1,0 +1,87 @@
+import type { EntryReceipt } from '../audit/entry.ts'
+import type { Connection } from '../connections/connection.ts'
+import type { Session } from '../connections/session.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { KubernetesAction } from '../kubernetes/action.ts'
+import type { ParsedRequest } from '../kubernetes/request/contract.ts'
+import type { Decision } from '../policy/decision.ts'
+import type { Answer } from './answer.ts'
+import type { Caller } from './caller.ts'
+
+/**
+ * One request on its way. Each stage returns the exchange with what it learned, so that a later stage cannot be
+ * called with less than it needs: the type is the proof. The object itself is one and the same throughout.
+ */
+export interface Received {
+  readonly callId: string
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+  readonly caller: Caller
+  /** Name taken from path or host; not yet known to exist. */
+  readonly connectionName: string
+  /** Request-target without the connection's prefix. */
+  readonly target: string
+  /** What has been learned so far, for a record of a refusal. */
+  readonly progress: Progress
+}
+
+/** Filled along the way; read only when an exchange ends early, to record how far it came. */
+export interface Progress {
+  principal?: Principal
+  session?: Session
+  connection?: Connection
+  action?: KubernetesAction
+  decision?: Decision
+  requestBody?: RequestBody
+  /** Set once an intent was handed to the log: whatever happens then needs an outcome. */
+  intent?: Promise<EntryReceipt>
+  outcomeWritten?: boolean
+  upstream?: { readonly mode: string; readonly user: string; readonly groups: readonly string[] }
+  agent?: string
+  /** Frees what the exchange holds in registries; called exactly once, at the end. */
+  release?: () => void
+}
+
+export interface Authenticated extends Received {
+  readonly principal: Principal
+  /** The session whose own token was the credential, if it was one. */
+  readonly credentialSession: string | undefined
+  /** Verifies the same credential again; for streams that outlive a verification. */
+  readonly recheck: () => Promise<unknown>
+}
+
+export interface Routed extends Authenticated {
+  readonly connection: Connection
+}
+
+export interface InSession extends Routed {
+  readonly session: Session
+}
+
+export interface Classified extends InSession {
+  readonly parsed: ParsedRequest
+  readonly action: KubernetesAction
+  readonly body: RequestBody
+  /** What the upstream is asked for, rewritten so that what comes back can be checked. */
+  readonly accept: string
+  readonly sealing: { readonly request: 'shown' | 'sealed'; readonly response: 'shown' | 'sealed' }
+}
+
+export interface RequestBody {
+  /** What is sent on and recorded; null when there is none. */
+  readonly bytes: Uint8Array | null
+  readonly mediaType: string
+}
+
+export interface Decided extends Classified {
+  readonly decision: Decision
+}
+
+export interface Committed extends Decided {
+  /** Resolves when the intent is durable. */
+  readonly intent: Promise<EntryReceipt>
+}
+
+export interface Answered extends Committed {
+  readonly answer: Answer
+}

@@ -1,0 +1,85 @@
+import type { AuditLog } from '../audit/entry.ts'
+import type { Connection } from '../connections/connection.ts'
+import type { Session } from '../connections/session.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { PolicySet } from '../policy/decision.ts'
+import type { AgentLink } from '../tunnel/contract.ts'
+import type { Classified, InSession } from './exchange.ts'
+
+/**
+ * What the pipeline needs of the rest of the product, as plain functions. The composition root fills it once; a
+ * test can fill it with anything. Getters are functions where the answer changes while the gateway runs.
+ */
+export interface Gateway {
+  readonly log: AuditLog
+  readonly limits: Limits
+  now(): number
+  connection(name: string): Connection | undefined
+  /** Name of the connection that this host name stands for. */
+  connectionOfHost(host: string): string | undefined
+  /** 401 and 503 as Refusals. */
+  authenticate(token: string, connection: string): Promise<Verified>
+  /** Finds or opens the session; resolves only when its `session.open` entry is durable. */
+  openSession(principal: Principal, connection: Connection, sessionId: string | undefined): Promise<Session>
+  /** Runs `listener` when the session ends for whatever reason; returns how to stop listening. */
+  onSessionEnd(sessionId: string, listener: () => void): () => void
+  /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */
+  classify(x: InSession): Promise<Classified>
+  policies(): PolicySet
+  /** The first connected agent of this connection. */
+  agentFor(connection: Connection): AgentLink | undefined
+  /** True while this process shuts down. */
+  draining(): boolean
+  readonly observe: Observer
+}
+
+/** A principal and, when the credential was a session's own token, that session. */
+export interface Verified {
+  readonly principal: Principal
+  readonly sessionId?: string
+}
+
+export interface Limits {
+  /** Bytes of a request body; kube-apiserver's own limit is 3 MiB. */
+  readonly requestBody: number
+  /** Milliseconds for a request body to arrive. */
+  readonly requestBodyTime: number
+  /** Bytes of an answer that are held back and released whole after one commit. */
+  readonly wholeAnswer: number
+  /** Bytes per frame of a longer answer. */
+  readonly frame: number
+  /** Requests in flight of one principal. */
+  readonly requestsPerPrincipal: number
+  /** Milliseconds until the head of an answer to a short request must be there. */
+  readonly headTime: number
+  /** Milliseconds between two verifications of the credential of a long-running request. */
+  readonly recheck: number
+}
+
+export const defaultLimits: Limits = {
+  requestBody: 3 * 1024 * 1024,
+  requestBodyTime: 60_000,
+  wholeAnswer: 256 * 1024,
+  frame: 256 * 1024,
+  requestsPerPrincipal: 500,
+  headTime: 65_000,
+  recheck: 5_000,
+}
+
+/** Metrics and the live line of `sallyport up`. Called on the hot path: must not throw, must not wait. */
+export interface Observer {
+  /** `milliseconds` from the first byte of the request to the end of the answer. */
+  finished(x: FinishedExchange): void
+  /** An error of our own that no stage had a code for. */
+  broke(error: unknown, callId: string): void
+}
+
+export interface FinishedExchange {
+  readonly callId: string
+  readonly connectionName: string
+  readonly progress: import('./exchange.ts').Progress
+  readonly status: number
+  readonly milliseconds: number
+  readonly userAgent: string
+  readonly error?: string
+}

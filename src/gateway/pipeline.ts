@@ -1,0 +1,35 @@
+import { Answer } from './answer.ts'
+import type { Received } from './exchange.ts'
+import type { Gateway } from './gateway.ts'
+import { authenticate } from './stages/authenticate.ts'
+import { classify } from './stages/classify.ts'
+import { decide } from './stages/decide.ts'
+import { deliver } from './stages/deliver.ts'
+import { forward } from './stages/forward.ts'
+import { commitIntent } from './stages/intent.ts'
+import { refuse } from './stages/refuse.ts'
+import { resolveConnection } from './stages/resolve.ts'
+import { openSession } from './stages/session.ts'
+
+/**
+ * The data path. Every Kubernetes request takes these lines in this order; ARCHITECTURE.md draws them with the
+ * answer a caller gets at each exit. A stage returns the exchange with more in it, or throws: a Refusal of the
+ * catalogue becomes the caller's answer, anything else becomes `internal` and is recorded.
+ */
+export async function handle(gateway: Gateway, received: Received): Promise<void> {
+  try {
+    const authenticated = await authenticate(gateway, received) //         401, 503
+    const routed = resolveConnection(gateway, authenticated) //            404, 503
+    const inSession = await openSession(gateway, routed) //                401, 403, 429, 503
+    const classified = await classify(gateway, inSession) //               400, 405, 406, 408, 413, 415
+    const decided = decide(gateway, classified) //                         403
+    const committed = commitIntent(gateway, decided)
+    if (decided.action.hasSideEffect) await committed.intent //            503: the log cannot be written
+    const answered = await forward(gateway, committed, new Answer()) //    403, 502, 503, 504
+    await deliver(gateway, answered) //                                    502, 503
+  } catch (error) {
+    await refuse(gateway, received, error)
+  } finally {
+    received.progress.release?.()
+  }
+}

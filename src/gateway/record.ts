@@ -1,0 +1,190 @@
+import type { CapturedBody, Head, NewEntry } from '../audit/entry.ts'
+import { catalogue } from '../errors/catalogue.ts'
+import { Refusal } from '../errors/refusal.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { KubernetesAction } from '../kubernetes/action.ts'
+import { CallerLeft } from './caller.ts'
+import type { Answered, Decided, Progress, Received } from './exchange.ts'
+import type { Gateway } from './gateway.ts'
+
+/** What the log is told of an exchange. One function per kind of entry; none of them decides anything. */
+
+export function intentOf(x: Received, progress: Progress): NewEntry {
+  const decided = x as Partial<Decided>
+  const body = progress.requestBody
+  const entry: NewEntry = {
+    call: x.callId,
+    kind: 'k8s.request',
+    phase: 'intent',
+    session: progress.session?.id ?? null,
+    effect: progress.decision?.effect ?? null,
+    policyDigest: progress.decision?.policyDigest ?? null,
+    head: headOf(x, progress),
+  }
+  // A body that nobody could read into an action may hold anything: it is kept under the sealed class.
+  if (body?.bytes != null && progress.connection?.capture === 'full') {
+    return { ...entry, request: captured([body.bytes], body.mediaType, decided.sealing?.request ?? 'sealed') }
+  }
+  return entry
+}
+
+export function frameOf(x: Answered, number: number, chunks: readonly Uint8Array[]): NewEntry {
+  const head: Head =
+    number === 0
+      ? { facts: { frame: 0, status: x.answer.status, headers: x.answer.headers } }
+      : { facts: { frame: number } }
+  const entry: NewEntry = {
+    call: x.callId,
+    kind: 'k8s.request',
+    phase: 'frame',
+    session: x.session.id,
+    effect: null,
+    policyDigest: null,
+    head,
+  }
+  if (chunks.length === 0) return entry
+  return { ...entry, response: captured(chunks, mediaTypeOf(x.answer.headers), x.sealing.response) }
+}
+
+export interface Ending {
+  readonly ended: NonNullable<Head['result']>['ended']
+  readonly bytesOut: number
+  readonly body?: readonly Uint8Array[]
+  readonly code?: number
+  readonly error?: Head['error']
+}
+
+export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, ending: Ending): NewEntry {
+  const answered = x as Partial<Answered>
+  const head: Head = {
+    result: {
+      code: ending.code ?? answered.answer?.status ?? 0,
+      bytesIn: progress.requestBody?.bytes?.length ?? 0,
+      bytesOut: ending.bytesOut,
+      milliseconds: gateway.now() - x.receivedAt,
+      ended: ending.ended,
+    },
+    ...(progress.upstream === undefined
+      ? {}
+      : {
+          upstream: {
+            mode: progress.upstream.mode,
+            user: progress.upstream.user,
+            groups: progress.upstream.groups,
+          },
+        }),
+    ...(progress.agent === undefined ? {} : { agent: progress.agent }),
+    ...(ending.error === undefined ? {} : { error: ending.error }),
+  }
+  const entry: NewEntry = {
+    call: x.callId,
+    kind: 'k8s.request',
+    phase: 'outcome',
+    session: progress.session?.id ?? null,
+    effect: progress.decision?.effect ?? (ending.ended === 'refused' ? 'deny' : null),
+    policyDigest: progress.decision?.policyDigest ?? null,
+    head,
+  }
+  if (ending.body === undefined || ending.body.length === 0 || progress.connection?.capture !== 'full')
+    return entry
+  const keyClass = answered.sealing?.response ?? 'sealed'
+  return { ...entry, response: captured(ending.body, mediaTypeOf(answered.answer?.headers ?? []), keyClass) }
+}
+
+/** Someone who could not be identified. Kept apart from requests: no session, no action, nothing trusted in it. */
+export function authenticationFailureOf(x: Received, error: Refusal): NewEntry {
+  return {
+    call: x.callId,
+    kind: 'auth.fail',
+    phase: 'state',
+    session: null,
+    effect: 'deny',
+    policyDigest: null,
+    head: {
+      client: clientOf(x),
+      connection: x.connectionName,
+      request: { method: x.caller.method.slice(0, 16), uri: x.target.slice(0, 1024) },
+      error: errorFacts(error),
+    },
+  }
+}
+
+export function errorFacts(error: Refusal): NonNullable<Head['error']> {
+  return {
+    code: error.code,
+    ...(error.check === undefined ? {} : { check: error.check }),
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  }
+}
+
+/** What an unexpected end means for the record. */
+export function endingOf(error: unknown, headSent: boolean): NonNullable<Head['result']>['ended'] {
+  if (error instanceof CallerLeft) return 'aborted-by-caller'
+  if (error instanceof Refusal && error.code === 'session-ended' && headSent) return 'cut'
+  if (error instanceof Refusal && catalogue[error.code].status < 500) return 'refused'
+  return headSent ? 'aborted-by-upstream' : 'refused'
+}
+
+function headOf(x: Received, progress: Progress): Head {
+  const { principal, action, decision } = progress
+  return {
+    ...(principal === undefined ? {} : { principal: principalFacts(principal) }),
+    client: clientOf(x),
+    connection: x.connectionName,
+    request: { method: x.caller.method, uri: x.target },
+    ...(action === undefined ? {} : { action: actionFacts(action) }),
+    ...(decision === undefined
+      ? {}
+      : { decision: { effect: decision.effect, rules: decision.rules, reason: decision.reason } }),
+  }
+}
+
+function principalFacts(p: Principal): NonNullable<Head['principal']> {
+  return {
+    issuer: p.issuer,
+    subject: p.subject,
+    username: p.username,
+    groups: p.groups,
+    kind: p.kind,
+    method: p.authentication.method,
+  }
+}
+
+function clientOf(x: Received): NonNullable<Head['client']> {
+  return { address: x.caller.address, port: x.caller.port, userAgent: x.caller.userAgent }
+}
+
+/** Empty fields say nothing and cost bytes in every record: they are left out. */
+function actionFacts(a: KubernetesAction): Record<string, unknown> {
+  const facts: Record<string, unknown> = { verb: a.verb }
+  if (a.isResource) {
+    facts.resource = a.resource
+    if (a.apiGroup !== '') facts.apiGroup = a.apiGroup
+    facts.apiVersion = a.apiVersion
+    if (a.subresource !== '') facts.subresource = a.subresource
+    if (a.namespace !== '') facts.namespace = a.namespace
+    if (a.name !== '') facts.name = a.name
+  } else facts.path = a.path
+  if (a.risk !== 'none') facts.risk = a.risk
+  if (a.query.dryRun) facts.dryRun = true
+  if (a.query.labelSelector !== '') facts.labelSelector = a.query.labelSelector
+  if (a.query.fieldSelector !== '') facts.fieldSelector = a.query.fieldSelector
+  if (a.query.command.length > 0) facts.command = a.query.command
+  if (a.query.container !== '') facts.container = a.query.container
+  if (a.impersonate !== null) facts.impersonate = a.impersonate
+  if (a.body !== null) facts.body = { kind: a.body.kind, name: a.body.name, form: a.body.form }
+  return facts
+}
+
+function captured(
+  chunks: readonly Uint8Array[],
+  mediaType: string,
+  keyClass: CapturedBody['keyClass'],
+): CapturedBody {
+  return { chunks, mediaType, keyClass }
+}
+
+function mediaTypeOf(headers: readonly string[]): string {
+  for (let i = 0; i + 1 < headers.length; i += 2) if (headers[i] === 'content-type') return headers[i + 1]!
+  return ''
+}

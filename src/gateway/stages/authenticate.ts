@@ -1,0 +1,19 @@
+import { Refusal } from '../../errors/refusal.ts'
+import { singleCredential } from '../../kubernetes/request/credential.ts'
+import type { Authenticated, Received } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+
+/** One credential in one place becomes a principal; the credential itself goes no further than this file. */
+export async function authenticate(gateway: Gateway, x: Received): Promise<Authenticated> {
+  const credential = singleCredential(x.caller.rawHeaders)
+  if (credential.kind === 'none') throw new Refusal('credential-missing')
+  if (credential.kind === 'ambiguous') throw new Refusal('credential-ambiguous', { check: credential.check })
+  const token = credential.token
+  const verified = await gateway.authenticate(token, x.connectionName)
+  x.progress.principal = verified.principal
+  return Object.assign(x, {
+    principal: verified.principal,
+    credentialSession: verified.sessionId,
+    recheck: () => gateway.authenticate(token, x.connectionName),
+  })
+}

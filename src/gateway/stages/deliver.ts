@@ -1,0 +1,96 @@
+import { checkAnswer } from '../../kubernetes/negotiation/answer.ts'
+import { answerHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
+import { cutBy } from '../answer.ts'
+import type { Answered } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+import { frameOf, outcomeOf } from '../record.ts'
+
+/**
+ * Releases the answer. The order is the product: what a caller reads is in the log, durably, before it leaves. A
+ * short answer waits for intent and outcome and leaves whole. A long or open-ended one leaves frame by frame, each
+ * after its commit, and its end waits for the outcome: a crash leaves a truncated answer, never a complete
+ * unrecorded one.
+ */
+export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
+  const { answer, caller } = x
+  checkAnswer(x.parsed, answer.status, answer.headers)
+  const headers = answerHeadersToForward(answer.headers, x.callId)
+  const limit = x.action.longRunning ? 0 : gateway.limits.wholeAnswer
+
+  while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress()
+
+  if (answer.ended && limit > 0) {
+    const body = answer.take()
+    answer.check()
+    await x.intent
+    const bytes = total(body)
+    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut: bytes, body }))
+    x.progress.outcomeWritten = true
+    caller.answer(answer.status, withLength(headers, x.parsed.method, bytes), body)
+    gateway.observe.finished(finished(gateway, x))
+    return
+  }
+
+  const stopWatching = watchOver(gateway, x)
+  try {
+    await x.intent
+    await gateway.log.append(frameOf(x, 0, []))
+    caller.begin(answer.status, headers)
+    let frame = 1
+    let bytesOut = 0
+    for (;;) {
+      const chunks = answer.take()
+      if (chunks.length > 0) {
+        if (x.connection.capture === 'full') await gateway.log.append(frameOf(x, frame++, chunks))
+        bytesOut += total(chunks)
+        await caller.write(chunks)
+      } else if (answer.ended) break
+      else await answer.progress()
+      answer.check()
+    }
+    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut }))
+    x.progress.outcomeWritten = true
+    caller.end()
+    gateway.observe.finished(finished(gateway, x))
+  } finally {
+    stopWatching()
+  }
+}
+
+/** Ends an open-ended answer with its session, or when its credential stops being valid. */
+function watchOver(gateway: Gateway, x: Answered): () => void {
+  if (!x.action.longRunning) return () => {}
+  const forget = gateway.onSessionEnd(x.session.id, () => x.answer.cancel(cutBy('the session was ended')))
+  const timer = setInterval(() => {
+    if (gateway.now() < x.principal.authentication.validUntil && x.principal.kind === 'person') return
+    x.recheck().catch(error => x.answer.cancel(error instanceof Error ? error : cutBy('credential')))
+  }, gateway.limits.recheck)
+  timer.unref()
+  return () => {
+    forget()
+    clearInterval(timer)
+  }
+}
+
+function total(chunks: readonly Uint8Array[]): number {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.length
+  return bytes
+}
+
+function withLength(headers: string[], method: string, bytes: number): string[] {
+  if (method === 'HEAD') return headers
+  headers.push('content-length', String(bytes))
+  return headers
+}
+
+function finished(gateway: Gateway, x: Answered) {
+  return {
+    callId: x.callId,
+    connectionName: x.connectionName,
+    progress: x.progress,
+    status: x.answer.status,
+    milliseconds: gateway.now() - x.receivedAt,
+    userAgent: x.caller.userAgent,
+  }
+}

@@ -1,0 +1,35 @@
+import { describeUpstreamIdentity } from '../../connections/upstream-identity.ts'
+import { Refusal } from '../../errors/refusal.ts'
+import { requestHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
+import type { Answer } from '../answer.ts'
+import { CallerLeft } from '../caller.ts'
+import type { Answered, Committed } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+
+/** Sends the rebuilt request through the agent and returns when the head of the answer is there. */
+export async function forward(gateway: Gateway, x: Committed, answer: Answer): Promise<Answered> {
+  const link = gateway.agentFor(x.connection)
+  if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
+  const identity = describeUpstreamIdentity(x.session, x.connection, x.action)
+  x.progress.upstream = identity
+  x.progress.agent = link.name
+  const head = answer.head()
+  x.caller.onGone(() => answer.cancel(new CallerLeft()))
+  answer.abortWith(
+    link.dispatch(
+      {
+        connection: x.connection.name,
+        method: x.parsed.method,
+        target: x.parsed.target,
+        headers: requestHeadersToForward(x.parsed, x.accept, x.body),
+        body: x.body.bytes,
+        identity,
+        auditId: x.callId,
+        headTimeout: x.action.longRunning ? 0 : gateway.limits.headTime,
+      },
+      answer,
+    ),
+  )
+  await head
+  return Object.assign(x, { answer })
+}
