@@ -1,0 +1,43 @@
+// Runs the test suites: `node scripts/test.mjs` (lint, types, unit, end to end), `--full` (what also needs Java,
+// Python or Debian parts), or with file names: only those. Plain JavaScript: it starts before anything is built.
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+
+const args = process.argv.slice(2)
+const full = args.includes('--full')
+const named = args.filter(a => !a.startsWith('--'))
+
+function run(title, command, rest, env = {}) {
+  const started = Date.now()
+  process.stdout.write(`\n# ${title}\n`)
+  const { status, signal } = spawnSync(command, rest, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+    shell: process.platform === 'win32',
+  })
+  process.stdout.write(`# ${title}: ${status === 0 ? 'ok' : `failed (${signal ?? status})`}, ${((Date.now() - started) / 1000).toFixed(1)} s\n`)
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+const node = process.execPath
+const suite = patterns => {
+  const files = patterns.flatMap(p => globSync(p, { exclude: f => f.includes('node_modules') })).sort()
+  if (files.length === 0) {
+    process.stdout.write(`no test file matches ${patterns.join(' ')}\n`)
+    process.exit(1)
+  }
+  return files
+}
+
+if (named.length > 0) run('named tests', node, ['--test', '--test-concurrency=2', ...suite(named)])
+else if (full) run('full', node, ['--test', '--test-concurrency=1', ...suite(['test/full/**/*.test.ts'])])
+else {
+  run('lint and format', 'biome', ['check', '--error-on-warnings'])
+  run('types', 'tsc', ['-p', '.'])
+  run('testbed', node, ['testbed/build.ts'])
+  run('tests', node, [
+    '--test',
+    '--test-concurrency=2',
+    ...suite(['src/**/*.test.ts', 'testbed/*.test.ts', 'test/*.test.ts', 'test/{audit,parity,protobuf,e2e,attacks,docs}/**/*.test.ts']),
+  ])
+}
