@@ -80,6 +80,6 @@ export interface FinishedExchange {
   readonly progress: import('./exchange.ts').Progress
   readonly status: number
   readonly milliseconds: number
-  readonly userAgent: string
+  readonly rawHeaders: readonly string[]
   readonly error?: string
 }

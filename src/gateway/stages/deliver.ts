@@ -2,6 +2,7 @@ import { checkAnswer } from '../../kubernetes/negotiation/answer.ts'
 import { answerHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
 import { cutBy } from '../answer.ts'
 import type { Answered } from '../exchange.ts'
+import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
 import { frameOf, outcomeOf } from '../record.ts'
 
@@ -27,7 +28,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
     await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut: bytes, body }))
     x.progress.outcomeWritten = true
     caller.answer(answer.status, withLength(headers, x.parsed.method, bytes), body)
-    gateway.observe.finished(finished(gateway, x))
+    finish(gateway, x, answer.status)
     return
   }
 
@@ -51,7 +52,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
     await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut }))
     x.progress.outcomeWritten = true
     caller.end()
-    gateway.observe.finished(finished(gateway, x))
+    finish(gateway, x, answer.status)
   } finally {
     stopWatching()
   }
@@ -82,15 +83,4 @@ function withLength(headers: string[], method: string, bytes: number): string[] 
   if (method === 'HEAD') return headers
   headers.push('content-length', String(bytes))
   return headers
-}
-
-function finished(gateway: Gateway, x: Answered) {
-  return {
-    callId: x.callId,
-    connectionName: x.connectionName,
-    progress: x.progress,
-    status: x.answer.status,
-    milliseconds: gateway.now() - x.receivedAt,
-    userAgent: x.caller.userAgent,
-  }
 }

@@ -2,6 +2,7 @@ import { Refusal } from '../../errors/refusal.ts'
 import { statusOf } from '../../kubernetes/status.ts'
 import { CallerLeft } from '../caller.ts'
 import type { Answered, Received } from '../exchange.ts'
+import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
 import { authenticationFailureOf, endingOf, errorFacts, intentOf, outcomeOf } from '../record.ts'
 
@@ -23,15 +24,7 @@ export async function refuse(gateway: Gateway, x: Received, cause: unknown): Pro
   }
   if (headSent) x.caller.cut()
   else if (!x.caller.gone) answerWith(x, refusal)
-  gateway.observe.finished({
-    callId: x.callId,
-    connectionName: x.connectionName,
-    progress: x.progress,
-    status: headSent || x.caller.gone ? 0 : refusal.status,
-    milliseconds: gateway.now() - x.receivedAt,
-    userAgent: x.caller.userAgent,
-    error: refusal.code,
-  })
+  finish(gateway, x, headSent || x.caller.gone ? 0 : refusal.status, refusal.code)
 }
 
 async function record(
