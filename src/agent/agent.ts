@@ -1,0 +1,134 @@
+import type { UpstreamIdentity } from '../connections/connection.ts'
+import { Refusal } from '../errors/refusal.ts'
+import type { AgentLink, AnswerHandler } from '../tunnel/contract.ts'
+import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
+import type { UpstreamCredential } from './credentials/credential.ts'
+import { type JudgedCall, judge } from './judge.ts'
+import { defaultPoolLimits, type PoolLimits } from './upstream/pool.ts'
+import { createUpstream, type Upstream } from './upstream.ts'
+
+/** One upstream as this agent serves it. Its own configuration: what a gateway says about it is only compared. */
+export interface AgentConnection {
+  readonly name: string
+  readonly upstreamIdentity: UpstreamIdentity
+  readonly serviceAccounts: boolean
+  /** Impersonates; sends every call of a session, and the few calls of the gateway itself. */
+  readonly session: UpstreamCredential
+  /**
+   * Creates and deletes just-in-time bindings and does nothing else. Held apart, with connections of its own; no call
+   * of a gateway can reach it.
+   */
+  readonly binder?: UpstreamCredential
+  readonly ceiling?: Ceiling
+}
+
+export interface AgentOptions {
+  readonly name: string
+  readonly connections: readonly AgentConnection[]
+  /** Holds for all connections, on top of their own. */
+  readonly ceiling?: Ceiling
+  readonly limits?: PoolLimits
+  readonly clock?: () => number
+}
+
+export interface Agent extends AgentLink {
+  /** Replaces the served connections. Those that stay as they are keep their sockets; calls in flight end first. */
+  setConnections(connections: readonly AgentConnection[]): void
+  /** Calls in flight, of all connections. */
+  readonly inFlight: number
+  /** Ends calls in flight too. */
+  destroy(): void
+}
+
+interface Served {
+  readonly connection: AgentConnection
+  readonly ceiling: Ceiling
+  readonly upstream: Upstream
+}
+
+/**
+ * The agent as a link: the form that `sallyport up` embeds, and what the other end of the tunnel calls. It judges
+ * each call again, writes identity and sends it; the gateway's side of it never sees a credential.
+ */
+export function createAgent(options: AgentOptions): Agent {
+  const clock = options.clock ?? Date.now
+  const limits = options.limits ?? defaultPoolLimits
+  let served = new Map<string, Served>()
+  let closed = false
+
+  function serve(connection: AgentConnection): Served {
+    const ceilings = [options.ceiling, connection.ceiling].filter(one => one !== undefined)
+    return {
+      connection,
+      ceiling: ceilings.length === 0 ? noCeiling : lowestCeiling(ceilings),
+      upstream: createUpstream(connection.session, limits, clock),
+    }
+  }
+
+  function setConnections(connections: readonly AgentConnection[]): void {
+    const next = new Map<string, Served>()
+    for (const connection of connections) {
+      const before = served.get(connection.name)
+      next.set(connection.name, before?.connection === connection ? before : serve(connection))
+    }
+    for (const [name, before] of served) if (next.get(name) !== before) void before.upstream.close()
+    served = next
+  }
+  setConnections(options.connections)
+
+  return {
+    name: options.name,
+    get connected() {
+      return !closed
+    },
+    get inFlight() {
+      let sum = 0
+      for (const { upstream } of served.values()) sum += upstream.inFlight
+      return sum
+    },
+    setConnections,
+    dispatch(call, handler) {
+      const found = served.get(call.connection)
+      if (closed || found === undefined) {
+        return refuse(handler, closed ? closing() : notServed())
+      }
+      let judged: JudgedCall
+      try {
+        judged = judge(call, found.connection, found.ceiling)
+      } catch (error) {
+        return refuse(handler, error instanceof Refusal ? error : new Refusal('internal', { cause: error }))
+      }
+      return found.upstream.send(judged, call, handler)
+    },
+    async close() {
+      closed = true
+      await Promise.all([...served.values()].map(({ upstream }) => upstream.close()))
+    },
+    destroy() {
+      closed = true
+      for (const { upstream } of served.values()) upstream.destroy()
+    },
+  }
+}
+
+/** Tells the handler a moment later: its caller must first get the function that aborts. */
+export function refuse(handler: AnswerHandler, refusal: Refusal): () => void {
+  let aborted = false
+  queueMicrotask(() => {
+    if (!aborted) handler.onError(refusal)
+  })
+  return () => {
+    aborted = true
+  }
+}
+
+function closing(): Refusal {
+  return new Refusal('agent-unavailable', { check: 'agent/closing', retryAfter: 1 })
+}
+
+function notServed(): Refusal {
+  return new Refusal('agent-unavailable', {
+    check: 'agent/connection-not-served',
+    detail: 'this agent does not serve the connection',
+  })
+}

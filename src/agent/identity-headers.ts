@@ -1,0 +1,103 @@
+import { API_GROUP, UPSTREAM_PREFIX } from '../brand.ts'
+import type { UpstreamIdentity } from '../connections/connection.ts'
+import { Refusal } from '../errors/refusal.ts'
+import type { SessionDescriptor } from '../tunnel/contract.ts'
+
+export interface IdentityRules {
+  /** The connection's own mode, from the agent's configuration; a call in another mode is refused. */
+  readonly upstreamIdentity: UpstreamIdentity
+  /** Whether service accounts of this cluster may be impersonated under their own names. */
+  readonly serviceAccounts: boolean
+}
+
+const SESSION_USERS = `${UPSTREAM_PREFIX}s:`
+const SESSION_ID = /^s-[a-z2-7]{26}$/
+const SERVICE_ACCOUNT =
+  /^system:serviceaccount:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+const EXTRA_KEY = /^[a-z0-9]([a-z0-9._/-]{0,120}[a-z0-9])?$/
+const MOST_GROUPS = 1_000
+const MOST_EXTRAS = 32
+const LONGEST = 1_024
+
+/**
+ * Checks as whom the upstream shall see a call and appends the impersonation fields (flat). This is the lock that a
+ * stolen gateway meets: no user without our prefix, nothing of `system:` but a service account under its own name.
+ * Throws Refusal `denied-by-agent`.
+ */
+export function pushIdentityHeaders(
+  headers: string[],
+  identity: SessionDescriptor,
+  rules: IdentityRules,
+): void {
+  if (identity.mode !== rules.upstreamIdentity) {
+    throw denied('mode', `this connection impersonates in mode ${rules.upstreamIdentity}`)
+  }
+  if (identity.mode === 'serviceaccount') {
+    throw denied('mode-unsupported', 'upstreamIdentity serviceaccount is not carried by this version')
+  }
+  if (!SESSION_ID.test(identity.sessionId)) throw denied('session-id', 'the session id is malformed')
+  if (identity.mode === 'session') checkSessionUser(identity)
+  else checkPrincipalUser(identity, rules)
+
+  headers.push('impersonate-user', fieldValue(identity.user, 'user'))
+  if (identity.groups.length > MOST_GROUPS) throw denied('groups', `more than ${MOST_GROUPS} groups`)
+  for (const group of identity.groups) headers.push('impersonate-group', fieldValue(group, 'group'))
+  if (identity.extra.length > MOST_EXTRAS) throw denied('extra', `more than ${MOST_EXTRAS} extras`)
+  for (const [key, value] of identity.extra) {
+    // Other keys mean something to somebody else: the node of a token, the scopes of an OpenShift login.
+    if (!key.startsWith(`${API_GROUP}/`) || !EXTRA_KEY.test(key))
+      throw denied('extra-key', 'an extra without our prefix')
+    headers.push(extraHeaderName(key), fieldValue(value, 'extra'))
+  }
+}
+
+function checkSessionUser(identity: SessionDescriptor): void {
+  if (identity.user !== SESSION_USERS + identity.sessionId) {
+    throw denied('user', 'mode session impersonates the session itself and nobody else')
+  }
+  if (identity.groups.length > 0) throw denied('groups', 'mode session impersonates no groups')
+}
+
+function checkPrincipalUser(identity: SessionDescriptor, rules: IdentityRules): void {
+  const { user, groups } = identity
+  if (SERVICE_ACCOUNT.test(user)) {
+    if (!rules.serviceAccounts)
+      throw denied('service-account', 'service accounts are not served on this connection')
+    // The API server adds a service account's own groups when none are sent; any sent would replace them.
+    if (groups.length > 0) throw denied('groups', 'a service account is impersonated without groups')
+    return
+  }
+  if (!user.startsWith(UPSTREAM_PREFIX) || user.length === UPSTREAM_PREFIX.length) {
+    throw denied('user', `a user name must begin with ${UPSTREAM_PREFIX}`)
+  }
+  if (user.startsWith(SESSION_USERS)) throw denied('user', 'session users belong to mode session')
+  for (const group of groups) {
+    if (!group.startsWith(UPSTREAM_PREFIX) || group.length === UPSTREAM_PREFIX.length) {
+      throw denied('groups', `a group must begin with ${UPSTREAM_PREFIX}`)
+    }
+  }
+}
+
+/** UTF-8 as client-go sends it, in the Latin-1 form that header lists have here; exactly one reading, or refused. */
+function fieldValue(text: string, what: string): string {
+  if (PRINTABLE_ASCII.test(text) && text.length <= LONGEST) return text
+  if (text.length > LONGEST) throw denied(what, `a ${what} longer than ${LONGEST} characters`)
+  // Control characters end lines, spaces at the ends are trimmed on the way, lone surrogates have no UTF-8.
+  if (text === '' || UNSAFE.test(text) || text.trim() !== text || !text.isWellFormed()) {
+    throw denied(what, `a ${what} with characters that no header can carry`)
+  }
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+const PRINTABLE_ASCII = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/
+/** Control, format (bidirectional marks, zero width), private-use and unassigned characters. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u
+
+/** The key's bytes that are no header-name characters, and `%`, percent-encoded, as client-go's headerKeyEscape does. */
+function extraHeaderName(key: string): string {
+  return `impersonate-extra-${key.replaceAll('/', '%2F')}`
+}
+
+function denied(check: string, detail: string): Refusal {
+  return new Refusal('denied-by-agent', { check: `agent/identity-${check}`, detail })
+}
