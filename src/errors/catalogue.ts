@@ -119,6 +119,12 @@ export const catalogue = {
     summary: 'the audit log cannot be written, so nothing is forwarded',
     next: 'the operator sees the cause in: sallyport status',
   },
+  'state-unavailable': {
+    status: 503,
+    reason: 'ServiceUnavailable',
+    summary: 'the state store cannot be read or written, so sessions and revocations cannot be checked',
+    next: 'try again shortly; the operator sees the cause in: sallyport status',
+  },
   'agent-unavailable': {
     status: 503,
     reason: 'ServiceUnavailable',
@@ -142,6 +148,30 @@ export const catalogue = {
     reason: 'Timeout',
     summary: 'the upstream did not answer in time',
     next: 'try again',
+  },
+  'input-invalid': {
+    status: 400,
+    reason: 'BadRequest',
+    summary: 'the request to the management API does not match its schema',
+    next: 'compare it with the description at /openapi.json',
+  },
+  'document-invalid': {
+    status: 422,
+    reason: 'Invalid',
+    summary: 'a document is not valid',
+    next: 'correct the lines named in the errors, then check with: sallyport policy check',
+  },
+  'resource-unknown': {
+    status: 404,
+    reason: 'NotFound',
+    summary: 'there is no such thing on this gateway',
+    next: 'check the name; lists are in: sallyport get, sallyport session list, sallyport audit search',
+  },
+  conflict: {
+    status: 409,
+    reason: 'Conflict',
+    summary: 'somebody else changed it in the meantime, or a file of the configuration directory owns it',
+    next: 'look at the present state with: sallyport diff -f FILE',
   },
   'too-many-requests': {
     status: 429,
