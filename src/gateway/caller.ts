@@ -20,8 +20,6 @@ export interface Caller {
   readonly userAgent: string
   readonly gone: boolean
   readonly headSent: boolean
-  /** The request announced a body that has not been read whole: the connection cannot carry another request. */
-  readonly unread: boolean
   /** Called at most once, when the caller leaves before the answer is complete. */
   onGone(listener: () => void): void
   /** The whole body, or null when the request announces none. Rejects with request-too-large, request-timeout. */
@@ -56,7 +54,9 @@ export class HttpCaller implements Caller {
   readonly port: number
   readonly userAgent: string
   gone = false
-  unread: boolean
+  /** The request announced a body that has not been read whole. */
+  #unread: boolean
+  #upgrade: boolean
   #request: Request
   #response: Response
   #listener: (() => void) | undefined
@@ -74,7 +74,8 @@ export class HttpCaller implements Caller {
       this.httpVersion === '2.0' ? withoutPseudoHeaders(request.rawHeaders) : request.rawHeaders
     this.host = onlyHeader(this.rawHeaders, 'host')
     this.userAgent = onlyHeader(this.rawHeaders, 'user-agent').slice(0, 256)
-    this.unread =
+    this.#upgrade = this.httpVersion === '1.1' && request.headers.upgrade !== undefined
+    this.#unread =
       this.httpVersion === '1.1'
         ? announcesBody(this.rawHeaders)
         : !(request as Http2ServerRequest).stream.endAfterHeaders
@@ -104,7 +105,7 @@ export class HttpCaller implements Caller {
 
   readBody(limit: number, timeout: number): Promise<Buffer | null> {
     const request = this.#request
-    if (!this.unread) return Promise.resolve(null)
+    if (!this.#unread) return Promise.resolve(null)
     const announced = Number(onlyHeader(this.rawHeaders, 'content-length') || 0)
     if (announced > limit) return Promise.reject(new Refusal('request-too-large', { check: 'body-size' }))
     if (this.#expectsContinue) this.#response.writeContinue()
@@ -129,7 +130,7 @@ export class HttpCaller implements Caller {
         } else chunks.push(chunk)
       }
       const onEnd = (): void => {
-        this.unread = false
+        this.#unread = false
         settle(null)
       }
       const onClose = (): void => settle(new CallerLeft())
@@ -150,8 +151,12 @@ export class HttpCaller implements Caller {
 
   begin(status: number, headers: readonly string[]): void {
     if (this.gone) return
-    if (this.httpVersion === '1.1') (this.#response as ServerResponse).writeHead(status, headers as string[])
-    else (this.#response as Http2ServerResponse).writeHead(status, asHttp2Headers(headers))
+    if (this.httpVersion === '1.1') {
+      // What follows an unread body or a declined upgrade on this connection cannot be told from it.
+      const last = this.#unread || this.#upgrade
+      const fields = last ? [...headers, 'connection', 'close'] : (headers as string[])
+      ;(this.#response as ServerResponse).writeHead(status, fields)
+    } else (this.#response as Http2ServerResponse).writeHead(status, asHttp2Headers(headers))
   }
 
   write(chunks: readonly Uint8Array[]): Promise<void> {

@@ -176,7 +176,6 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     userAgent: 'test',
     gone: false,
     headSent: false,
-    unread: false,
     status: 0,
     ended: false,
     wasCut: false,

@@ -7,8 +7,10 @@ import type { Gateway } from '../gateway.ts'
 export async function authenticate(gateway: Gateway, x: Received): Promise<Authenticated> {
   const credential = singleCredential(x.caller.rawHeaders)
   if (credential.kind === 'none') throw new Refusal('credential-missing')
-  if (credential.kind === 'ambiguous') throw new Refusal('credential-ambiguous', { check: credential.check })
-  const token = credential.token
+  if (credential.kind === 'ambiguous')
+    throw new Refusal('credential-ambiguous', { detail: credential.detail })
+  if (credential.kind === 'malformed') throw new Refusal('credential-invalid', { detail: credential.detail })
+  const { token } = credential
   const verified = await gateway.authenticate(token, x.connectionName)
   x.progress.principal = verified.principal
   return Object.assign(x, {

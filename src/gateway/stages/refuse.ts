@@ -64,7 +64,6 @@ function answerWith(x: Received, refusal: Refusal): void {
     'cache-control',
     'no-store',
   ]
-  if (x.caller.unread) headers.push('connection', 'close')
   if (refusal.retryAfter !== undefined) headers.push('retry-after', String(refusal.retryAfter))
   if (refusal.status === 401) headers.push('www-authenticate', 'Bearer realm="sallyport"')
   x.caller.answer(refusal.status, headers, x.caller.method === 'HEAD' ? [] : [body])
