@@ -16,6 +16,7 @@ export type EntryKind =
   | 'agent.enrol'
   | 'agent.call'
   | 'log.start'
+  | 'log.stop'
   | 'log.recovered'
   | 'log.sealed'
 

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Files } from '../files/files.ts'
+import { readWhole, replaceWholeDurably } from '../files/whole.ts'
+import type { KeyEncryption } from './kek.ts'
+
+/** Destroying the file of an epoch key destroys all heads and bodies of its class and day, and breaks no proof. */
+export type KeyClass = 'shown' | 'sealed'
+
+export interface EpochKey {
+  /** `<class>-<yyyy-mm-dd>` */
+  readonly id: string
+  readonly key: Buffer
+}
+
+export interface EpochKeys {
+  /** The key of the class and day (days since the epoch, UTC); made durable on first use. */
+  obtain(keyClass: KeyClass, day: number): Promise<EpochKey>
+  /** An existing key by its id; null when it is gone. */
+  find(id: string): Promise<EpochKey | null>
+}
+
+const EPOCH_ID = /^(shown|sealed)-\d{4}-\d\d-\d\d$/
+
+/** One small file per class and day: `keys/<id>.json` with the wrapped key. */
+export function epochKeys(
+  files: Files,
+  directory: string,
+  origin: string,
+  keyEncryption: KeyEncryption,
+): EpochKeys {
+  const path = (id: string) => join(directory, 'keys', `${id}.json`)
+
+  async function find(id: string): Promise<EpochKey | null> {
+    if (!EPOCH_ID.test(id)) return null
+    const text = await readWhole(files, path(id))
+    if (text === null) return null
+    const stored = JSON.parse(text.toString()) as { v: number; epoch: string; wrapped: string }
+    if (stored.v !== 1 || stored.epoch !== id) throw new Error(`${path(id)} is not the wrapped key of ${id}`)
+    return {
+      id,
+      key: await keyEncryption.unwrap(Buffer.from(stored.wrapped, 'base64'), { origin, epoch: id }),
+    }
+  }
+
+  return {
+    find,
+    async obtain(keyClass, day) {
+      const id = `${keyClass}-${new Date(day * 86_400_000).toISOString().slice(0, 10)}`
+      const existing = await find(id)
+      if (existing !== null) return existing
+      const key = randomBytes(32)
+      const wrapped = await keyEncryption.wrap(key, { origin, epoch: id })
+      const stored = { v: 1, epoch: id, kek: keyEncryption.id, wrapped: wrapped.toString('base64') }
+      await files.makeDirectory(join(directory, 'keys'), 0o755)
+      await replaceWholeDurably(files, path(id), Buffer.from(`${JSON.stringify(stored)}\n`), 0o600)
+      return { id, key }
+    },
+  }
+}

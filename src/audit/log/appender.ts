@@ -1,0 +1,252 @@
+import { Refusal } from '../../errors/refusal.ts'
+import type { EntryReceipt, NewEntry } from '../entry.ts'
+import type { EntryClock } from '../heads/clock.ts'
+import { type Batch, openBatch } from './batch.ts'
+import { type Build, checkEntry } from './build.ts'
+import type { DurableBatch, LogFailure } from './contract.ts'
+import { trackCall } from './recover.ts'
+import type { OpenCall } from './wal.ts'
+import type { segmentPlan } from './writer.ts'
+
+/**
+ * Group commit. Entries gather in a batch; a batch's records are synced to the segment, then its leaves to the
+ * write-ahead file, then its appends resolve. The next batch's first step runs beside this one's second.
+ */
+export interface Appender {
+  readonly size: number
+  readonly sealed: LogFailure | null
+  append(entry: NewEntry): Promise<EntryReceipt>
+  /** Calls with an intent and no outcome, as appended. */
+  openCalls(): OpenCall[]
+  /** The same as durable; what a new write-ahead file must know. */
+  durableCalls(): Iterable<OpenCall>
+  /** Resolves when everything appended so far is durable, or the log is sealed. */
+  flushed(): Promise<void>
+  seal(check: LogFailure['check'] | null, cause: unknown): void
+  /** No append is taken any more. */
+  stop(): void
+}
+
+export interface AppenderParts {
+  readonly size: number
+  readonly open: ReadonlyMap<string, OpenCall>
+  readonly deadline: number
+  readonly now: () => number
+  readonly clock: EntryClock
+  readonly build: Build
+  readonly plan: ReturnType<typeof segmentPlan>
+  /** Makes a batch's records durable. */
+  writeRecords(batch: Batch): Promise<void>
+  /** Makes a batch's leaves durable; called for one batch at a time, in order. */
+  writeLeaves(batch: Batch): Promise<void>
+  /** Right after the appends of the batch were resolved. */
+  onDurable(batch: DurableBatch): void
+  onSealed(failure: LogFailure): void
+}
+
+export function openAppender(parts: AppenderParts): Appender {
+  const { build, clock, deadline, plan } = parts
+  const open = new Map(parts.open)
+  const durableOpen = new Map(parts.open)
+  let next = parts.size
+  let durable = parts.size
+  let failure: LogFailure | null = null
+  let stopped = false
+  let pending: Batch | null = null
+  let scheduled = false
+  let recordsBusy: Batch | null = null
+  let leavesBusy: Batch | null = null
+  let between: Batch | null = null
+  let watchdog: NodeJS.Timeout | null = null
+  let flushWaiters: (() => void)[] = []
+
+  function append(entry: NewEntry): Promise<EntryReceipt> {
+    if (failure !== null || stopped) return Promise.reject(unavailable())
+    const wrong = checkEntry(entry) ?? checkPhase(entry)
+    if (wrong !== null)
+      return Promise.reject(new Refusal('internal', { check: 'audit-entry', cause: new Error(wrong) }))
+    pending ??= openBatch(next, plan.place(next))
+    const batch = pending
+    const offset = batch.records.length
+    const call = open.get(entry.call)
+    try {
+      const frame = entry.phase === 'frame' ? call!.frames : -1
+      const frames = entry.phase === 'outcome' ? call!.frames : -1
+      const back = next - batch.first
+      const built = build(entry, next, frame, frames, { ...destination(batch), back })
+      const length = batch.records.length - offset
+      batch.entries.push({
+        index: next,
+        time: clock.milliseconds,
+        entry,
+        leaf: built.leaf,
+        head: built.head,
+        segment: batch.segment,
+        offset: batch.position + offset,
+        length,
+      })
+      plan.advance(length)
+    } catch (error) {
+      // Before any byte was laid down the fault is the entry's own (a head that JSON cannot hold).
+      if (batch.records.length === offset && batch.frames.length === framesLength(batch)) {
+        if (batch.entries.length === 0) pending = null
+        return Promise.reject(new Refusal('internal', { check: 'audit-entry', cause: error }))
+      }
+      seal('io-error', error)
+      return Promise.reject(unavailable())
+    }
+    next += 1
+    trackCall(open, entry)
+    if (!scheduled && recordsBusy === null && between === null) {
+      scheduled = true
+      setImmediate(pump) // after this turn, so that what arrived together is one batch
+    }
+    watchdog ??= setTimeout(watch, deadline / 4)
+    return new Promise((resolve, reject) => {
+      batch.waiting.push({ resolve, reject })
+    })
+  }
+
+  function framesLength(batch: Batch): number {
+    let length = 0
+    for (const { leaf } of batch.entries) length += leaf.length + 20
+    return length
+  }
+
+  function destination(batch: Batch) {
+    return { records: batch.records, frames: batch.frames, segment: batch.segment }
+  }
+
+  function checkPhase(entry: NewEntry): string | null {
+    const isOpen = open.has(entry.call)
+    if (entry.phase === 'intent') return isOpen ? 'a second intent of one call' : null
+    if (entry.phase === 'state') return null
+    return isOpen ? null : `an ${entry.phase} without an intent`
+  }
+
+  function pump(): void {
+    scheduled = false
+    if (failure !== null || pending === null || recordsBusy !== null || between !== null) return
+    const batch = pending
+    pending = null
+    recordsBusy = batch
+    const done = batch.records.length === 0 ? Promise.resolve() : parts.writeRecords(batch)
+    done.then(
+      () => {
+        recordsBusy = null
+        if (failure !== null) return
+        between = batch
+        pumpLeaves()
+      },
+      error => seal(null, error),
+    )
+  }
+
+  function pumpLeaves(): void {
+    if (leavesBusy !== null || between === null) return
+    const batch = between
+    between = null
+    leavesBusy = batch
+    parts.writeLeaves(batch).then(
+      () => {
+        leavesBusy = null
+        if (failure === null) settle(batch)
+      },
+      error => seal(null, error),
+    )
+    pump()
+  }
+
+  function settle(batch: Batch): void {
+    durable += batch.entries.length
+    for (const [at, { resolve }] of batch.waiting.entries()) {
+      const { index, time, entry } = batch.entries[at]!
+      trackCall(durableOpen, entry)
+      resolve({ index, time })
+    }
+    try {
+      parts.onDurable({ first: batch.first, entries: batch.entries })
+    } catch (error) {
+      seal('io-error', error)
+      return
+    }
+    if (between !== null) pumpLeaves()
+    else pump()
+    if (idle()) wakeFlushWaiters()
+  }
+
+  function idle(): boolean {
+    return pending === null && recordsBusy === null && between === null && leavesBusy === null
+  }
+
+  function oldest(): Batch | null {
+    return leavesBusy ?? between ?? recordsBusy ?? pending
+  }
+
+  function watch(): void {
+    watchdog = null
+    if (failure !== null) return
+    const batch = oldest()
+    if (batch === null) return
+    if (performance.now() - batch.begun < deadline) {
+      watchdog = setTimeout(watch, deadline / 4)
+      return
+    }
+    // A blocked event loop is not a blocked disk: completions that wait are taken first.
+    setImmediate(() => {
+      if (oldest() === batch) seal('deadline', new Error(`an append took longer than ${deadline} ms`))
+      else watchdog ??= setTimeout(watch, deadline / 4)
+    })
+  }
+
+  function seal(check: LogFailure['check'] | null, cause: unknown): void {
+    if (failure !== null) return
+    const code = (cause as NodeJS.ErrnoException | null)?.code
+    const full = code === 'ENOSPC' || code === 'EDQUOT'
+    failure = {
+      check: check ?? (full ? 'disk-full' : 'io-error'),
+      detail: cause instanceof Error ? cause.message : String(cause),
+      since: parts.now(),
+      cause,
+    }
+    if (watchdog !== null) clearTimeout(watchdog)
+    const batches = [leavesBusy, between, recordsBusy, pending]
+    pending = null
+    between = null
+    for (const batch of batches) for (const { reject } of batch?.waiting ?? []) reject(unavailable())
+    wakeFlushWaiters()
+    parts.onSealed(failure)
+  }
+
+  function unavailable(): Refusal {
+    if (failure === null) return new Refusal('audit-unavailable', { check: 'closed' })
+    return new Refusal('audit-unavailable', { check: failure.check, cause: failure.cause })
+  }
+
+  function wakeFlushWaiters(): void {
+    const waiters = flushWaiters
+    flushWaiters = []
+    for (const wake of waiters) wake()
+  }
+
+  return {
+    get size() {
+      return durable
+    },
+    get sealed() {
+      return failure
+    },
+    append,
+    openCalls: () => [...open.values()],
+    durableCalls: () => durableOpen.values(),
+    flushed() {
+      if (idle() || failure !== null) return Promise.resolve()
+      return new Promise(resolve => flushWaiters.push(resolve))
+    },
+    seal,
+    stop() {
+      stopped = true
+      if (watchdog !== null && idle()) clearTimeout(watchdog)
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import type { Files, LogFile } from '../files/files.ts'
+import { segmentHeader, segmentName } from '../segments/record.ts'
+import type { SegmentEnd } from '../segments/recover.ts'
+import { openSlab } from '../segments/slab.ts'
+import { type OpenCall, type WalStart, walHead, walName, writeWalFrame } from './wal.ts'
+
+/** The two files at the log's growing end. One write at a time on each; a failed one is never written again. */
+export interface SegmentFile {
+  /** Opens a new file when `segment` is another than before. Durable when it resolves. */
+  write(segment: number, position: number, buffers: readonly Buffer[]): Promise<void>
+  close(): Promise<void>
+}
+
+export function segmentFile(files: Files, directory: string, origin: string): SegmentFile {
+  const path = join(directory, 'segments')
+  let current = -1
+  let file: LogFile | null = null
+  return {
+    async write(segment, position, buffers) {
+      const isNew = segment !== current
+      if (isNew) {
+        await file?.close()
+        file = await files.open(join(path, segmentName(segment)), 'write')
+        current = segment
+      }
+      const head = segmentHeader(origin)
+      if (position === head.length) await file!.write([head, ...buffers], 0)
+      else await file!.write(buffers, position)
+      await file!.datasync()
+      if (isNew) await files.syncDirectory(path)
+    },
+    async close() {
+      await file?.close()
+      file = null
+    },
+  }
+}
+
+/** Where the next batch's records go, decided when the batch begins. */
+export function segmentPlan(origin: string, limit: number, end: SegmentEnd | null) {
+  const start = segmentHeader(origin).length
+  let segment = end?.first ?? -1
+  let position = end?.position ?? start
+  return {
+    /** @param seq First entry of the batch. */
+    place(seq: number): { segment: number; position: number } {
+      if (segment < 0 || position >= limit) {
+        segment = seq
+        position = start
+      }
+      return { segment, position }
+    },
+    advance(bytes: number): void {
+      position += bytes
+    },
+  }
+}
+
+export interface WalFile {
+  /** Bytes in the current file. */
+  readonly length: number
+  /** First entry in it. */
+  readonly first: number
+  /** Durable when it resolves. */
+  write(buffers: readonly Buffer[]): Promise<void>
+  /** Begins a new file that repeats `tail`, the durable entries since `first`; resolves when it may replace the old. */
+  begin(first: number, tail: readonly Buffer[], open: Iterable<OpenCall>): Promise<void>
+  close(): Promise<void>
+}
+
+export function walFile(files: Files, directory: string, origin: string): WalFile {
+  const path = join(directory, 'wal')
+  let file: LogFile | null = null
+  let length = 0
+  let current = -1
+  return {
+    get length() {
+      return length
+    },
+    get first() {
+      return current
+    },
+    async write(buffers) {
+      let bytes = 0
+      for (const buffer of buffers) bytes += buffer.length
+      await file!.write(buffers, length)
+      length += bytes
+      await file!.datasync()
+    },
+    async begin(first, tail, open) {
+      const start: WalStart = { v: 1, origin, first, asOf: first + tail.length, open: [...open] }
+      const slab = openSlab()
+      for (const [at, entry] of tail.entries()) writeWalFrame(slab, first + at, at, entry.toString('latin1'))
+      const buffers = [walHead(start), ...slab.buffers()]
+      const name = join(path, walName(first))
+      const next = await files.open(`${name}.tmp`, 'create')
+      await next.write(buffers, 0)
+      await next.datasync()
+      await files.rename(`${name}.tmp`, name)
+      await files.syncDirectory(path)
+      await file?.close()
+      file = next
+      current = first
+      length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    },
+    async close() {
+      await file?.close()
+      file = null
+    },
+  }
+}
