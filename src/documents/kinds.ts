@@ -1,0 +1,19 @@
+import type { z } from 'zod'
+import { type ConnectionDocument, connectionDocumentSchema } from './schema/connection.ts'
+import { type IdentityProviderDocument, identityProviderDocumentSchema } from './schema/identity-provider.ts'
+import { type PolicyDocument, policyDocumentSchema } from './schema/policy.ts'
+
+/** What an operator configures the gateway with. */
+export type ConfigDocument = ConnectionDocument | IdentityProviderDocument | PolicyDocument
+export type DocumentKind = ConfigDocument['kind']
+
+export type KindTable = Readonly<Record<string, z.ZodType>>
+
+/** Kinds of the gateway's configuration and the schema of each. Null-prototype: a kind named `constructor` is unknown. */
+export const documentKinds: Readonly<Record<DocumentKind, z.ZodType>> = Object.freeze(
+  Object.assign(Object.create(null) as object, {
+    Connection: connectionDocumentSchema,
+    IdentityProvider: identityProviderDocumentSchema,
+    Policy: policyDocumentSchema,
+  }),
+)

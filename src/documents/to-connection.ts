@@ -1,0 +1,31 @@
+import type { Connection } from '../connections/connection.ts'
+import { parseDuration } from './duration.ts'
+import type { ConnectionDocument } from './schema/connection.ts'
+
+const HOUR = 3_600_000
+
+/** What the rest of the gateway knows of a connection; what is not written gets the default. */
+export function toConnection({ metadata, spec }: ConnectionDocument): Connection {
+  return {
+    name: metadata.name,
+    kind: 'kubernetes',
+    hosts: spec.hosts ?? [],
+    agents: spec.agents,
+    upstreamIdentity: spec.upstreamIdentity ?? 'principal',
+    groupMappings: spec.groupMappings ?? [],
+    serviceAccounts: {
+      enabled: spec.serviceAccounts?.enabled ?? true,
+      alsoFrom: spec.serviceAccounts?.alsoFrom ?? [],
+      audiences: spec.serviceAccounts?.audiences ?? [],
+    },
+    capture: spec.capture ?? 'full',
+    session: {
+      idle: milliseconds(spec.session?.idle, HOUR),
+      maximum: milliseconds(spec.session?.maximum, 12 * HOUR),
+    },
+  }
+}
+
+function milliseconds(text: string | undefined, fallback: number): number {
+  return text === undefined ? fallback : (parseDuration(text) ?? fallback)
+}
