@@ -42,6 +42,8 @@ const SPECIAL = new Set([
   'apiextensions/v1beta1.JSONSchemaPropsOrBool',
   'apiextensions/v1beta1.JSONSchemaPropsOrStringArray',
 ])
+/** Registered as kinds (meta/v1 register.go) without carrying their own type. */
+const WITHOUT_TYPE_META = new Set(['meta/v1.WatchEvent'])
 /** Have MarshalJSON, but are never part of a request body. */
 const NEVER_IN_BODIES = new Set(['runtime.encodable', 'runtime.Unknown', 'meta/v1.GroupVersion'])
 
@@ -147,7 +149,7 @@ function kindName(message: Message): string | undefined {
   const local = message.name.slice(message.name.indexOf('.') + 1)
   const version = /\/(v\d[^.]*)\./.exec(message.name)?.[1]
   if (version === undefined || message.pkg.group === undefined) return undefined
-  if (structOf(message.pkg, local)?.isKind !== true) return undefined
+  if (structOf(message.pkg, local)?.isKind !== true && !WITHOUT_TYPE_META.has(message.name)) return undefined
   return message.pkg.group === '' ? `${version}/${local}` : `${message.pkg.group}/${version}/${local}`
 }
 
