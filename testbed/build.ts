@@ -41,13 +41,14 @@ export async function buildTestbed(options: BuildOptions = {}): Promise<Binaries
 
 async function builtBinaries(options: BuildOptions): Promise<Binaries> {
   const cluster = await explained(buildProgram('cluster', options))
+  const kubelet = await explained(buildProgram('kubelet', options))
   const named = (name: string): string => join(cluster, '..', name)
   return {
     etcd: named('etcd'),
     kubeApiserver: named('kube-apiserver'),
     kubectl: named('kubectl'),
     kubeControllerManager: named('kube-controller-manager'),
-    kubelet: undefined,
+    kubelet,
   }
 }
 
