@@ -1,0 +1,90 @@
+import { Refusal } from '../../errors/refusal.ts'
+import type { ParsedRequest } from '../request/contract.ts'
+import { type Endpoint, endpointOf } from './endpoint.ts'
+
+const OPENAPI = /^application\/com\.github\.proto-openapi\.spec\.v[23][@.]v1\.0\+protobuf$/
+
+/**
+ * Looks at the head of what came back, before a byte of it is released. Fails closed: a form that was not asked
+ * for, a coding, a part of a document or a way to another host is Refusal `upstream-answer-refused`.
+ * `headers` is flat with lower-case names.
+ */
+export function checkAnswer(parsed: ParsedRequest, status: number, headers: readonly string[]): void {
+  const endpoint = endpointOf(parsed)
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw refused('answer-status', `status ${status}`)
+  }
+  if (status === 206) throw refused('answer-part', 'a part of a document was never asked for')
+  if (status >= 300 && status < 400 && status !== 304) {
+    throw refused(
+      'answer-redirect',
+      'the upstream points elsewhere; redirects are neither followed nor passed on',
+    )
+  }
+  if (status === 401 && endpoint !== 'proxied') {
+    // What upstream authenticates is the agent. A 401 passed on would tell the caller to sign in again, in vain.
+    throw refused('answer-401', "the upstream did not accept the agent's credential")
+  }
+  let contentType: string | undefined
+  let contentLength: string | undefined
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const value = headers[i + 1]!
+    switch (headers[i]) {
+      case 'content-type':
+        if (contentType !== undefined) throw refused('answer-content-type', 'more than one Content-Type')
+        contentType = value
+        break
+      case 'content-length':
+        contentLength = value
+        break
+      case 'content-encoding':
+        if (value.trim().toLowerCase() !== 'identity') {
+          throw refused('answer-content-encoding', 'the answer is compressed, which was not asked for')
+        }
+        break
+      case 'location':
+        if (status === 304) throw refused('answer-redirect', 'the upstream points elsewhere')
+        break
+      default:
+    }
+  }
+  if (contentType === undefined) {
+    const isEmpty = status === 204 || status === 304 || parsed.method === 'HEAD' || contentLength === '0'
+    if (!isEmpty && endpoint !== 'proxied') throw refused('answer-content-type', 'no Content-Type')
+    return
+  }
+  if (!isExpected(endpoint, status, mediaTypeOf(contentType))) {
+    throw refused('answer-content-type', `an answer of an unexpected type (${printable(contentType)})`)
+  }
+}
+
+function isExpected(endpoint: Endpoint, status: number, mediaType: string): boolean {
+  if (endpoint === 'proxied') return true
+  // Errors may come as a Status, or as Go's bare text from in front of the API handlers.
+  if (mediaType === 'application/json' || (status >= 400 && mediaType === 'text/plain')) return true
+  switch (endpoint) {
+    case 'log':
+      return mediaType === 'text/plain'
+    case 'openapi':
+      return OPENAPI.test(mediaType)
+    case 'keys':
+      return mediaType === 'application/jwk-set+json'
+    case 'text':
+      return mediaType === 'text/plain' || mediaType === 'application/openmetrics-text'
+    default:
+      return false
+  }
+}
+
+function mediaTypeOf(contentType: string): string {
+  const end = contentType.indexOf(';')
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
+}
+
+function printable(text: string): string {
+  return text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?')
+}
+
+function refused(check: string, detail: string): Refusal {
+  return new Refusal('upstream-answer-refused', { check, detail })
+}
