@@ -27,7 +27,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
     const bytes = total(body)
     await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut: bytes, body }))
     x.progress.outcomeWritten = true
-    caller.answer(answer.status, withLength(headers, x.parsed.method, bytes), body)
+    caller.answer(answer.status, withLength(headers, x.parsed.method, answer.status, bytes), body)
     finish(gateway, x, answer.status)
     return
   }
@@ -79,8 +79,9 @@ function total(chunks: readonly Uint8Array[]): number {
   return bytes
 }
 
-function withLength(headers: string[], method: string, bytes: number): string[] {
-  if (method === 'HEAD') return headers
+function withLength(headers: string[], method: string, status: number, bytes: number): string[] {
+  // Their length would speak of a body that is not there (RFC 9110 section 8.6).
+  if (method === 'HEAD' || status === 304 || status === 204) return headers
   headers.push('content-length', String(bytes))
   return headers
 }

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const root = join(import.meta.dirname, '..', '..')
+export const cli = join(root, 'src', 'cli', 'main.ts')
+
+/** What `sallyport up -o json` prints when it serves. */
+export interface UpFacts {
+  readonly url: string
+  readonly caFile: string
+  readonly kubeconfig: string
+  readonly dataDir: string
+  readonly connection: string
+  readonly processes: { readonly gateway: number }
+}
+
+export interface Up extends UpFacts {
+  readonly child: ChildProcess
+  /** What it has printed on stderr so far. */
+  stderr(): string
+  /** SIGTERM, and waits; resolves with the exit code. */
+  stop(): Promise<number | null>
+  kill(): Promise<void>
+}
+
+export interface UpOptions {
+  readonly dataDir?: string
+  readonly configDir?: string
+  readonly kubeconfig?: string
+  readonly listen?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly args?: readonly string[]
+}
+
+/** Starts the product as a person would: its own process, its own data directory, a free port. */
+export async function startUp(options: UpOptions = {}): Promise<Up> {
+  const temporary = options.dataDir === undefined
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sallyport-up-'))
+  const args = [cli, 'up', '--data-dir', dataDir, '--listen', options.listen ?? '127.0.0.1:0', '-o', 'json']
+  if (options.kubeconfig !== undefined) args.push('--kubeconfig', options.kubeconfig)
+  if (options.configDir !== undefined) args.push('--config-dir', options.configDir)
+  args.push(...(options.args ?? []))
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  })
+  let stderr = ''
+  child.stderr!.on('data', chunk => {
+    stderr += chunk
+  })
+  const exited = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout! }).once('line', resolve)
+    child.once('error', reject)
+    void exited.then(code =>
+      reject(new Error(`up ended with ${code} before it served:\n${stderr.slice(-4000)}`)),
+    )
+  })
+  const facts = JSON.parse(line) as UpFacts
+  const finish = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    const code = await exited
+    if (temporary) rmSync(dataDir, { recursive: true, force: true })
+    return code
+  }
+  return {
+    ...facts,
+    child,
+    stderr: () => stderr,
+    stop: () => finish('SIGTERM'),
+    kill: async () => void (await finish('SIGKILL')),
+  }
+}
+
+export interface Ran {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program to its end; bounded by `timeout` milliseconds, after which it is killed and the run fails. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: { stdin?: string; env?: Readonly<Record<string, string>>; timeout?: number; cwd?: string } = {},
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      cwd: options.cwd ?? root,
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', chunk => {
+      stdout += chunk
+    })
+    child.stderr.on('data', chunk => {
+      stderr += chunk
+    })
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error(`${command} ${args.join(' ')} did not end in time\n${stdout}\n${stderr}`))
+    }, options.timeout ?? 120_000)
+    child.once('error', reject)
+    child.once('close', code => {
+      clearTimeout(timer)
+      resolve({ code, stdout, stderr })
+    })
+    child.stdin.on('error', () => {})
+    child.stdin.end(options.stdin ?? '')
+  })
+}
+
+/** Runs a command of our own CLI. */
+export function sallyport(
+  args: readonly string[],
+  options: { env?: Readonly<Record<string, string>>; stdin?: string; timeout?: number } = {},
+): Promise<Ran> {
+  return runProgram(process.execPath, [cli, ...args], options)
+}
