@@ -119,6 +119,8 @@ export interface NodeFacts {
   readonly schedulerKubeconfig: string | undefined
   readonly isolation: 'auto' | 'namespaces' | 'none'
   readonly websockets: boolean
+  /** Programs that every container finds in its PATH, by name. */
+  readonly tools: Readonly<Record<string, string>>
 }
 
 export function kubeletFlags(facts: FlagFacts, node: NodeFacts): string[] {
@@ -133,5 +135,6 @@ export function kubeletFlags(facts: FlagFacts, node: NodeFacts): string[] {
     `--client-ca=${pki('ca.crt')}`,
     `--isolation=${node.isolation}`,
     `--websockets=${node.websockets}`,
+    ...Object.entries(node.tools).map(([name, path]) => `--tool=${name}=${path}`),
   ]
 }

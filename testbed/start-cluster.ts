@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly isolation?: 'auto' | 'namespaces' | 'none'
   /** Nodes declare `ExtendWebSocketsToKubelet`, so the API server passes WebSockets through. Default true. */
   readonly nodeWebSockets?: boolean
+  /** Programs that every container finds in its PATH, by name. Default: our kubectl. */
+  readonly podTools?: Readonly<Record<string, string>>
   /** Further flags of kube-apiserver, given last: for a flag that is also ours, yours wins. */
   readonly apiServerFlags?: readonly string[]
   readonly staticTokens?: readonly StaticToken[]
@@ -200,13 +202,23 @@ async function startOthers(
   const nodes = options.nodes ?? ['node-a']
   if (!wanted(options.nodes && nodes.length > 0, binaries.kubelet, 'kubelet')) return []
   for (const [index, name] of nodes.entries()) {
-    await run(`kubelet-${name}`, binaries.kubelet, nodeFlags(options, facts, name, index === 0))
+    await run(
+      `kubelet-${name}`,
+      binaries.kubelet,
+      nodeFlags(options, facts, binaries.kubectl, name, index === 0),
+    )
   }
   return nodes
 }
 
 /** A node has its own identity, as on a real cluster: the Node authorizer and NodeRestriction apply to it. */
-function nodeFlags(options: ClusterOptions, facts: FlagFacts, name: string, scheduler: boolean): string[] {
+function nodeFlags(
+  options: ClusterOptions,
+  facts: FlagFacts,
+  kubectl: string,
+  name: string,
+  scheduler: boolean,
+): string[] {
   const identity = { commonName: `system:node:${name}`, organizations: ['system:nodes'] }
   facts.files.certificate(`node-${name}-serving`, ca =>
     ca.issue({ ...identity, usage: 'server', addresses: ['127.0.0.1', 'localhost', name] }),
@@ -220,6 +232,7 @@ function nodeFlags(options: ClusterOptions, facts: FlagFacts, name: string, sche
       : undefined,
     isolation: options.isolation ?? 'auto',
     websockets: options.nodeWebSockets ?? true,
+    tools: options.podTools ?? { kubectl },
   })
 }
 

@@ -36,7 +36,7 @@ func (c *container) launchSpec(ctx context.Context) (launchSpec, error) {
 		Dir:      c.spec.WorkingDir,
 		Root:     filepath.Join(c.pod.dir, "containers", c.spec.Name),
 		Hostname: object.Name,
-		Mounts:   mounts,
+		Mounts:   append(mounts, c.pod.manager.tools...),
 		TTY:      c.spec.TTY,
 		Stdin:    c.spec.Stdin,
 	}, nil

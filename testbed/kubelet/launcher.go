@@ -70,15 +70,21 @@ func (l plain) command(spec launchSpec) (*exec.Cmd, error) {
 	if program == selfPath {
 		program = l.self
 	}
+	env := append([]string{"CONTAINER_ROOT=" + spec.Root}, spec.Env...)
+	for i, entry := range env {
+		if list, isPath := strings.CutPrefix(entry, "PATH="); isPath {
+			env[i] = "PATH=" + spec.Root + toolDir + ":" + list
+		}
+	}
 	// Looked up in the container's PATH, not in this process's.
-	path, err := lookPath(program, spec.Env)
+	path, err := lookPath(program, env)
 	if err != nil {
 		return nil, err
 	}
 	command := exec.Command(path)
 	command.Args = spec.Argv
 	command.Dir = dir
-	command.Env = append(append([]string(nil), spec.Env...), "CONTAINER_ROOT="+spec.Root)
+	command.Env = env
 	command.SysProcAttr = ownGroup()
 	return command, nil
 }

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"k8s.io/client-go/kubernetes"
@@ -32,6 +34,7 @@ type settings struct {
 	clientCA            string
 	isolation           string
 	websockets          bool
+	tools               []mount
 }
 
 func main() {
@@ -55,6 +58,14 @@ func parseFlags() settings {
 	flag.StringVar(&s.clientCA, "client-ca", "", "authority of the API server's client certificate")
 	flag.StringVar(&s.isolation, "isolation", "auto", "namespaces, none, or auto (namespaces where they work)")
 	flag.BoolVar(&s.websockets, "websockets", true, "declare ExtendWebSocketsToKubelet on the Node")
+	flag.Func("tool", "NAME=PATH of a program that every container finds in /usr/local/bin (repeatable)", func(text string) error {
+		name, path, ok := strings.Cut(text, "=")
+		if !ok || strings.Contains(name, "/") {
+			return errors.New("want NAME=PATH")
+		}
+		s.tools = append(s.tools, mount{Source: path, Target: toolDir + "/" + name, ReadOnly: true})
+		return nil
+	})
 	flag.Parse()
 	return s
 }
@@ -84,7 +95,7 @@ func run(s settings) error {
 		return err
 	}
 	node := newNode(s.node, client, listener.Addr().(*net.TCPAddr).Port, s.websockets)
-	pods := newManager(ctx, s.node, client, state, apiAddress(config), launcher)
+	pods := newManager(ctx, s, client, state, apiAddress(config), launcher)
 	if err := serve(listener, s, pods); err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ import (
 // hostIP is the address of every node and every pod: there is no pod network.
 const hostIP = "127.0.0.1"
 
+// toolDir is where containers find the programs of --tool; it is in their PATH.
+const toolDir = "/usr/local/bin"
+
 // manager keeps one worker for each pod of this node.
 type manager struct {
 	ctx      context.Context
@@ -26,14 +29,15 @@ type manager struct {
 	state    string
 	api      [2]string // host and port that pods find in KUBERNETES_SERVICE_*
 	launcher launcher
+	tools    []mount // programs that every container gets
 
 	mu      sync.Mutex
 	pods    map[types.UID]*pod
 	workers sync.WaitGroup
 }
 
-func newManager(ctx context.Context, node string, client kubernetes.Interface, state string, api [2]string, l launcher) *manager {
-	return &manager{ctx: ctx, node: node, client: client, state: state, api: api, launcher: l, pods: map[types.UID]*pod{}}
+func newManager(ctx context.Context, s settings, client kubernetes.Interface, state string, api [2]string, l launcher) *manager {
+	return &manager{ctx: ctx, node: s.node, client: client, state: state, api: api, launcher: l, tools: s.tools, pods: map[types.UID]*pod{}}
 }
 
 func apiAddress(config *rest.Config) [2]string {
