@@ -1,0 +1,918 @@
+/**
+ * Checks a Sallyport audit log offline. One file, nothing but Node: copy it beside the log and run
+ *
+ *     node verify.ts DIR --vkey KEY [--old-checkpoint FILE]... [--keys KEKFILE] [--live] [--json]
+ *
+ * DIR holds `checkpoint` and `tile/` (C2SP tlog-tiles), perhaps `segments/` (encrypted heads and bodies), and for
+ * `--keys` also `keys/`. KEY is the verifier key of the log, or a file with it, from somebody you trust and not
+ * from DIR. A checkpoint kept from last time proves that nothing since was rewritten or cut off. `--live` is for
+ * the directory of a running gateway: calls that are still under way may lack an outcome.
+ *
+ * Exit status: 0 all checks passed, 6 at least one failed, 2 wrong use. Nothing is written. Memory does not grow
+ * with the log. This file shares no code with the writer of the log, so that both must be right.
+ */
+import { createDecipheriv, createHash, createPublicKey, hash, verify } from 'node:crypto'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+export interface VerifyOptions {
+  readonly directory: string
+  /** `<origin>+<key id>+<base64>` */
+  readonly vkey: string
+  /** Signed notes kept from earlier. */
+  readonly oldCheckpoints?: readonly string[]
+  /** File with the key that wraps the epoch keys: heads and bodies are decrypted and compared as well. */
+  readonly keyFile?: string
+  readonly live?: boolean
+}
+
+export interface Report {
+  readonly ok: boolean
+  readonly origin: string
+  readonly size: number
+  /** Base64, as the checkpoint says. */
+  readonly root: string
+  readonly checks: readonly Check[]
+  /** What is no failure and still worth knowing. */
+  readonly notes: readonly string[]
+}
+
+export interface Check {
+  readonly name: CheckName
+  readonly status: 'ok' | 'failed' | 'skipped'
+  /** Things looked at. */
+  readonly checked: number
+  readonly failures: number
+  /** The first failures; never more than 20. */
+  readonly places: readonly Place[]
+  readonly reason?: string
+}
+
+export interface Place {
+  readonly problem: string
+  /** Index of the entry. */
+  readonly entry?: number
+  readonly call?: string
+  /** Relative to the directory. */
+  readonly file?: string
+  /** Bytes from the start of the file. */
+  readonly offset?: number
+}
+
+const CHECKS = {
+  signature: 'the checkpoint is signed by the key',
+  origin: 'the checkpoint is of this log',
+  entries: 'every entry is there',
+  tiles: 'the tiles hold the hashes of the entries',
+  root: 'the root over all entries is the signed one',
+  consistency: 'the log continues the checkpoints kept from earlier',
+  form: 'every entry is a canonical leaf',
+  sequence: 'entries are numbered without a gap',
+  time: 'time never goes back',
+  intents: 'every outcome and frame has its intent, and no frame is missing',
+  outcomes: 'every intent has an outcome',
+  records: 'encrypted heads and bodies are the committed ones',
+  contents: 'heads and bodies decrypt to the committed ones',
+} as const
+type CheckName = keyof typeof CHECKS
+
+const WIDTH = 256
+const HASH = 32
+const PLACES = 20
+
+/** @throws RangeError when the key or a file given by the caller cannot be used at all. */
+export function verifyLog(options: VerifyOptions): Report {
+  const key = parseKey(options.vkey)
+  const results = new Results()
+  const notes: string[] = []
+  const checkpoint = readCheckpoint(options.directory, key, results)
+  if (checkpoint !== null) verifyEntries(options, key, checkpoint, results, notes)
+  const checks = results.list()
+  return {
+    ok: checks.every(check => check.status !== 'failed'),
+    origin: key.name,
+    size: checkpoint?.size ?? 0,
+    root: checkpoint?.root.toString('base64') ?? '',
+    checks,
+    notes,
+  }
+}
+
+class Results {
+  readonly #all = new Map<
+    CheckName,
+    { checked: number; failures: number; places: Place[]; reason?: string }
+  >()
+
+  #of(name: CheckName) {
+    let result = this.#all.get(name)
+    if (result === undefined) {
+      result = { checked: 0, failures: 0, places: [] }
+      this.#all.set(name, result)
+    }
+    return result
+  }
+  count(name: CheckName): void {
+    this.#of(name).checked += 1
+  }
+  fail(name: CheckName, place: Place): void {
+    const result = this.#of(name)
+    result.failures += 1
+    if (result.places.length < PLACES) result.places.push(place)
+  }
+  skip(name: CheckName, reason: string): void {
+    this.#of(name).reason = reason
+  }
+  list(): Check[] {
+    return (Object.keys(CHECKS) as CheckName[]).map(name => {
+      const result = this.#all.get(name) ?? { checked: 0, failures: 0, places: [], reason: 'not reached' }
+      const status = result.failures > 0 ? 'failed' : result.reason !== undefined ? 'skipped' : 'ok'
+      return { name, status, ...result }
+    })
+  }
+}
+
+// ---- signed notes and checkpoints (C2SP signed-note, tlog-checkpoint) ----
+
+interface Key {
+  readonly name: string
+  readonly id: Buffer
+  readonly publicKey: ReturnType<typeof createPublicKey>
+}
+
+interface Checkpoint {
+  readonly size: number
+  readonly root: Buffer
+}
+
+function parseKey(vkey: string): Key {
+  const [name = '', id = '', ...rest] = vkey.trim().split('+')
+  const typed = Buffer.from(rest.join('+'), 'base64') // base64 may hold plus signs
+  if (name === '' || typed.length !== 33 || typed[0] !== 1)
+    throw new RangeError('not an Ed25519 verifier key')
+  const expected = createHash('sha256').update(`${name}\n`).update(typed).digest().subarray(0, 4)
+  if (expected.toString('hex') !== id) throw new RangeError('the verifier key does not fit its own key id')
+  const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), typed.subarray(1)])
+  return { name, id: expected, publicKey: createPublicKey({ key: der, format: 'der', type: 'spki' }) }
+}
+
+function splitNote(note: string): { text: string; signatures: string[] } | null {
+  const at = note.lastIndexOf('\n\n')
+  if (at < 0 || !note.endsWith('\n')) return null
+  return { text: note.slice(0, at + 1), signatures: note.slice(at + 2, -1).split('\n') }
+}
+
+/** Null when the signature is good. */
+function signatureProblem(note: string, key: Key): string | null {
+  const parts = splitNote(note)
+  if (parts === null) return 'is not a signed note'
+  for (const line of parts.signatures) {
+    const match = /^\u2014 ([^\s+]+) (\S+)$/u.exec(line)
+    const signature = Buffer.from(match?.[2] ?? '', 'base64')
+    if (match?.[1] !== key.name || !signature.subarray(0, 4).equals(key.id)) continue
+    if (
+      signature.length === 68 &&
+      verify(null, Buffer.from(parts.text), key.publicKey, signature.subarray(4))
+    ) {
+      return null
+    }
+    return `carries a wrong signature of ${key.name}`
+  }
+  return `carries no signature of this key of ${key.name}`
+}
+
+function parseCheckpoint(note: string): (Checkpoint & { origin: string }) | null {
+  const lines = splitNote(note)?.text.split('\n') ?? []
+  if (!/^\d{1,15}$/.test(lines[1] ?? '') || !/^[A-Za-z0-9+/]{43}=$/.test(lines[2] ?? '')) return null
+  return { origin: lines[0]!, size: Number(lines[1]), root: Buffer.from(lines[2]!, 'base64') }
+}
+
+function readCheckpoint(directory: string, key: Key, results: Results): Checkpoint | null {
+  const file = 'checkpoint'
+  const note = readOptional(join(directory, file))?.toString() ?? null
+  results.count('signature')
+  if (note === null) {
+    results.fail('signature', { problem: 'there is no checkpoint', file })
+    return null
+  }
+  const problem = signatureProblem(note, key)
+  if (problem !== null) results.fail('signature', { problem: `the checkpoint ${problem}`, file })
+  const checkpoint = parseCheckpoint(note)
+  results.count('origin')
+  if (checkpoint === null)
+    results.fail('origin', { problem: 'the text of the checkpoint is malformed', file })
+  else if (checkpoint.origin !== key.name) {
+    results.fail('origin', {
+      problem: `the checkpoint is of ${checkpoint.origin}, the key of ${key.name}`,
+      file,
+    })
+  }
+  return checkpoint
+}
+
+function readOldCheckpoints(options: VerifyOptions, key: Key, size: number, results: Results) {
+  const old: Checkpoint[] = []
+  for (const note of options.oldCheckpoints ?? []) {
+    const problem = signatureProblem(note, key)
+    const checkpoint = parseCheckpoint(note)
+    if (problem !== null || checkpoint === null) {
+      throw new RangeError(`the old checkpoint ${problem ?? 'is malformed'}`)
+    }
+    results.count('consistency')
+    if (checkpoint.size > size) {
+      results.fail('consistency', {
+        problem: `an old checkpoint covers ${checkpoint.size} entries, this one only ${size}`,
+        entry: size,
+      })
+    } else old.push(checkpoint)
+  }
+  if ((options.oldCheckpoints ?? []).length === 0) results.skip('consistency', 'no old checkpoint given')
+  return old
+}
+
+// ---- the tree (RFC 6962) and its tiles (C2SP tlog-tiles) ----
+
+function node(left: Uint8Array, right: Uint8Array): Buffer {
+  return hash('sha256', Buffer.concat([Buffer.from([1]), left, right]), 'buffer')
+}
+
+function perfect(hashes: readonly Buffer[]): Buffer {
+  let row = hashes
+  while (row.length > 1) {
+    const above: Buffer[] = []
+    for (let at = 0; at < row.length; at += 2) above.push(node(row[at]!, row[at + 1]!))
+    row = above
+  }
+  return row[0]!
+}
+
+/** MTH from the hashes of each level that no full tile has taken yet. */
+function rootOf(levels: readonly (readonly Buffer[])[]): Buffer {
+  let root: Buffer | null = null
+  for (const level of levels) {
+    let end = level.length
+    for (let bit = 1; end > 0; bit *= 2) {
+      if ((end & bit) === 0) continue
+      const peak = perfect(level.slice(end - bit, end))
+      root = root === null ? peak : node(peak, root)
+      end -= bit
+    }
+  }
+  return root ?? hash('sha256', '', 'buffer')
+}
+
+function resourcePath(kind: number | 'entries', index: number): string {
+  let path = String(index % 1000).padStart(3, '0')
+  for (let rest = Math.floor(index / 1000); rest > 0; rest = Math.floor(rest / 1000)) {
+    path = `x${String(rest % 1000).padStart(3, '0')}/${path}`
+  }
+  return `tile/${kind}/${path}`
+}
+
+/** The exact resource, or a wider one: the log only grows, and older partial resources may have been removed. */
+function readResource(directory: string, kind: number | 'entries', index: number, width: number) {
+  const full = resourcePath(kind, index)
+  const names = [full]
+  if (width < WIDTH) {
+    const wider = existsSync(join(directory, `${full}.p`)) ? readdirSync(join(directory, `${full}.p`)) : []
+    const widths = wider.map(Number).filter(found => found > width && found < WIDTH)
+    names.unshift(`${full}.p/${width}`)
+    names.push(...widths.sort((a, b) => b - a).map(found => `${full}.p/${found}`))
+  }
+  for (const file of names) {
+    const bytes = readOptional(join(directory, file))
+    if (bytes !== null) return { file, bytes }
+  }
+  return { file: names[0]!, bytes: null }
+}
+
+function splitBundle(bytes: Buffer, count: number): Buffer[] {
+  const entries: Buffer[] = []
+  for (let at = 0; at + 2 <= bytes.length && entries.length < count; ) {
+    const end = at + 2 + bytes.readUInt16BE(at)
+    if (end > bytes.length) break
+    entries.push(bytes.subarray(at + 2, end))
+    at = end
+  }
+  return entries
+}
+
+class TreeCheck {
+  readonly #directory: string
+  readonly #results: Results
+  readonly #levels: Buffer[][] = [[]]
+  readonly #done: number[] = [0]
+
+  constructor(directory: string, results: Results) {
+    this.#directory = directory
+    this.#results = results
+  }
+  root(): Buffer {
+    return rootOf(this.#levels)
+  }
+  add(leafHash: Buffer): void {
+    this.#push(0, leafHash)
+  }
+  /** Compares the tiles of the right edge. */
+  finish(): void {
+    for (const [level, hashes] of this.#levels.entries()) if (hashes.length > 0) this.#compare(level, hashes)
+  }
+  #push(level: number, digest: Buffer): void {
+    this.#levels[level] ??= []
+    this.#done[level] ??= 0
+    const hashes = this.#levels[level]
+    hashes.push(digest)
+    if (hashes.length < WIDTH) return
+    this.#compare(level, hashes)
+    this.#levels[level] = []
+    this.#done[level] += 1
+    this.#push(level + 1, perfect(hashes))
+  }
+  #compare(level: number, hashes: readonly Buffer[]): void {
+    const index = this.#done[level]!
+    const span = WIDTH ** level
+    const { file, bytes } = readResource(this.#directory, level, index, hashes.length)
+    this.#results.count('tiles')
+    if (bytes === null || bytes.length < hashes.length * HASH) {
+      const problem = bytes === null ? 'the tile is missing' : 'the tile is too short'
+      this.#results.fail('tiles', { problem, file, entry: index * WIDTH * span })
+      return
+    }
+    for (const [at, digest] of hashes.entries()) {
+      if (digest.equals(bytes.subarray(at * HASH, (at + 1) * HASH))) continue
+      const entry = (index * WIDTH + at) * span
+      const what = level === 0 ? `entry ${entry}` : `entries ${entry} to ${entry + span - 1}`
+      this.#results.fail('tiles', {
+        problem: `hash ${at} is not that of ${what}`,
+        file,
+        offset: at * HASH,
+        entry,
+      })
+    }
+  }
+}
+
+// ---- leaves ----
+
+interface Commitment {
+  readonly ct: string
+  readonly pt: string
+  readonly class?: string
+  readonly n?: number
+}
+
+interface Leaf {
+  readonly v: number
+  readonly seq: number
+  readonly call: string
+  readonly kind: string
+  readonly phase: string
+  readonly time: string
+  readonly session?: string
+  readonly frame?: number
+  readonly frames?: number
+  readonly head?: Commitment
+  readonly request?: Commitment
+  readonly response?: Commitment
+}
+
+function parseLeaf(bytes: Buffer): Leaf | string {
+  if (bytes.length > 1024) return 'is longer than 1024 bytes'
+  let leaf: Leaf
+  try {
+    leaf = JSON.parse(bytes.toString()) as Leaf
+  } catch {
+    return 'is not JSON'
+  }
+  if (leaf === null || typeof leaf !== 'object' || canonical(leaf) !== bytes.toString())
+    return 'is not canonical JSON'
+  if (leaf.v !== 1) return `has version ${leaf.v}`
+  if (!['intent', 'frame', 'outcome', 'state'].includes(leaf.phase)) return 'has an unknown phase'
+  if (typeof leaf.call !== 'string' || typeof leaf.kind !== 'string') return 'has no call or kind'
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/.test(leaf.time)) return 'has no time in nanoseconds'
+  return leaf
+}
+
+/** RFC 8785 for what a leaf may hold: objects, ASCII strings, integers. */
+function canonical(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  const names = Object.keys(value).sort()
+  return `{${names.map(name => `"${name}":${canonical((value as Record<string, unknown>)[name])}`).join(',')}}`
+}
+
+class CallCheck {
+  readonly #results: Results
+  readonly #open = new Map<string, { entry: number; frames: number }>()
+  #lastStart = -1
+
+  constructor(results: Results) {
+    this.#results = results
+  }
+  add(entry: number, leaf: Leaf): void {
+    const { call } = leaf
+    if (leaf.kind === 'log.start' || leaf.kind === 'log.recovered') this.#lastStart = entry
+    if (leaf.phase === 'state') return
+    const known = this.#open.get(call)
+    if (leaf.phase === 'intent') {
+      this.#results.count('outcomes')
+      if (known !== undefined) {
+        this.#results.fail('outcomes', { problem: 'a second intent of the same call', entry, call })
+      }
+      this.#open.set(call, { entry, frames: 0 })
+      return
+    }
+    this.#results.count('intents')
+    if (known === undefined) {
+      this.#results.fail('intents', { problem: `the ${leaf.phase} has no intent before it`, entry, call })
+      return
+    }
+    if (leaf.phase === 'frame') {
+      if (leaf.frame !== known.frames) {
+        const problem = `frame ${leaf.frame} stands where frame ${known.frames} belongs`
+        this.#results.fail('intents', { problem, entry, call })
+      }
+      known.frames = (leaf.frame ?? 0) + 1
+      return
+    }
+    if (leaf.frames !== known.frames) {
+      const problem = `the outcome counts ${leaf.frames} frames, the log holds ${known.frames}`
+      this.#results.fail('intents', { problem, entry, call })
+    }
+    this.#open.delete(call)
+  }
+  finish(live: boolean, notes: string[]): void {
+    let underWay = 0
+    for (const [call, { entry }] of this.#open) {
+      if (live && entry > this.#lastStart) underWay += 1
+      else this.#results.fail('outcomes', { problem: 'the intent has no outcome', entry, call })
+    }
+    if (underWay > 0) notes.push(`${underWay} calls were under way when the checkpoint was made`)
+  }
+}
+
+// ---- encrypted records ----
+
+const HEADER = 44
+const TAG = 16
+const LONGEST = HEADER + 65_536 + TAG
+const PARTS = ['', '', 'head', 'request', 'response'] as const
+
+interface StoredRecord {
+  readonly payload: Buffer
+  readonly seq: number
+  readonly type: number
+  readonly file: string
+  readonly offset: number
+}
+
+/** All records of all segments in order, through one window. */
+class Segments {
+  readonly #directory: string
+  readonly #files: string[]
+  readonly #magic: Buffer
+  readonly #results: Results
+  #descriptor = -1
+  #file = ''
+  #position = 0
+  #window = Buffer.allocUnsafeSlow(1 << 20)
+  #windowAt = 0
+  #windowLength = 0
+  #next: StoredRecord | null = null
+  /** Counts segments, so that keys of an earlier one can be dropped. */
+  generation = 0
+
+  constructor(directory: string, origin: string, results: Results) {
+    this.#directory = directory
+    this.#results = results
+    this.#magic = Buffer.from(`sallyport segment 1 ${origin}\n`)
+    this.#files = readdirSync(join(directory, 'segments'))
+      .filter(name => /^\d{16}\.seg$/.test(name))
+      .sort()
+  }
+  peek(): StoredRecord | null {
+    this.#next ??= this.#read()
+    return this.#next
+  }
+  take(): void {
+    this.#next = null
+  }
+  close(): void {
+    if (this.#descriptor >= 0) closeSync(this.#descriptor)
+  }
+  #read(): StoredRecord | null {
+    for (;;) {
+      if (this.#descriptor < 0 && !this.#open()) return null
+      const offset = this.#position
+      const prefix = this.#bytes(4)
+      if (prefix !== null && prefix.length === 4) {
+        const length = prefix.readUInt32BE(0)
+        const payload = length < HEADER + TAG || length > LONGEST ? null : this.#bytes(length)
+        if (payload !== null && payload.length === length) {
+          const seq = payload.readUInt32BE(8) * 0x1_0000_0000 + payload.readUInt32BE(12)
+          return { payload, seq, type: payload[0]!, file: this.#file, offset }
+        }
+      }
+      if (prefix !== null && prefix.length > 0) {
+        this.#results.fail('records', { problem: 'no whole record stands here', file: this.#file, offset })
+      }
+      closeSync(this.#descriptor)
+      this.#descriptor = -1
+    }
+  }
+  #open(): boolean {
+    const name = this.#files.shift()
+    if (name === undefined) return false
+    this.#file = `segments/${name}`
+    this.#descriptor = openSync(join(this.#directory, this.#file), 'r')
+    this.#position = 0
+    this.#windowLength = 0
+    this.generation += 1
+    if (this.#bytes(this.#magic.length)?.equals(this.#magic) !== true) {
+      this.#results.fail('records', { problem: 'not a segment of this log', file: this.#file, offset: 0 })
+    }
+    return true
+  }
+  /** Fewer at the end of the file; null for none. */
+  #bytes(count: number): Buffer | null {
+    if (this.#position < this.#windowAt || this.#position + count > this.#windowAt + this.#windowLength) {
+      this.#windowAt = this.#position
+      this.#windowLength = readSync(this.#descriptor, this.#window, 0, this.#window.length, this.#position)
+    }
+    const from = this.#position - this.#windowAt
+    const found = this.#window.subarray(from, Math.min(from + count, this.#windowLength))
+    this.#position += found.length
+    return found.length === 0 ? null : found
+  }
+}
+
+interface DataKey {
+  readonly key: Buffer
+  readonly session: string
+}
+
+/** Unwraps data keys: file key, epoch key, data key. */
+class Keys {
+  readonly #directory: string
+  readonly #origin: string
+  readonly #wrapping: Buffer
+  readonly #epochs = new Map<string, Buffer | null>()
+  #data = new Map<string, DataKey>()
+  #generation = -1
+
+  constructor(directory: string, origin: string, keyFile: string) {
+    this.#directory = directory
+    this.#origin = origin
+    const text = readOptional(keyFile)?.toString().trim() ?? ''
+    if (!/^[0-9a-f]{64}$/.test(text)) throw new RangeError(`${keyFile} does not hold 32 bytes in hex`)
+    this.#wrapping = Buffer.from(text, 'hex')
+  }
+  /** Null when it was read; else what is wrong. */
+  learn(payload: Buffer, generation: number): string | null {
+    if (generation !== this.#generation) this.#data = new Map()
+    this.#generation = generation
+    const kid = payload.toString('hex', 16, 32)
+    let at = HEADER
+    const text = () => {
+      const end = at + 2 + payload.readUInt16BE(at)
+      const value = payload.toString('utf8', at + 2, end)
+      at = end
+      return value
+    }
+    try {
+      const epoch = text()
+      const session = text()
+      const epochKey = this.#epoch(epoch)
+      if (epochKey === null) return `the epoch key ${epoch} is not there`
+      const keyClass = (payload[1]! & 2) === 0 ? 'shown' : 'sealed'
+      const context = `${this.#origin}|${session}|key|${keyClass}|${epoch}|${kid}`
+      const key = open(epochKey, payload.subarray(32, HEADER), Buffer.from(context), payload.subarray(at))
+      this.#data.set(kid, { key, session })
+      return null
+    } catch {
+      return 'the wrapped data key cannot be opened'
+    }
+  }
+  of(payload: Buffer): DataKey | undefined {
+    return this.#data.get(payload.toString('hex', 16, 32))
+  }
+  #epoch(id: string): Buffer | null {
+    const known = this.#epochs.get(id)
+    if (known !== undefined) return known
+    const text = /^[a-z0-9-]+$/.test(id) ? readOptional(join(this.#directory, 'keys', `${id}.json`)) : null
+    let key: Buffer | null = null
+    if (text !== null) {
+      const wrapped = Buffer.from((JSON.parse(text.toString()) as { wrapped: string }).wrapped, 'base64')
+      const context = Buffer.from(`epoch=${id}\norigin=${this.#origin}\n`)
+      key = open(this.#wrapping, wrapped.subarray(0, 12), context, wrapped.subarray(12))
+    }
+    this.#epochs.set(id, key)
+    return key
+  }
+}
+
+/** AES-256-GCM; the tag ends the bytes. */
+function open(key: Buffer, nonce: Buffer, context: Buffer, bytes: Buffer): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG })
+  decipher.setAAD(context)
+  decipher.setAuthTag(bytes.subarray(-TAG))
+  return Buffer.concat([decipher.update(bytes.subarray(0, -TAG)), decipher.final()])
+}
+
+class RecordCheck {
+  readonly #origin: string
+  readonly #results: Results
+  readonly #segments: Segments
+  readonly #keys: Keys | null
+
+  constructor(origin: string, results: Results, segments: Segments, keys: Keys | null) {
+    this.#origin = origin
+    this.#results = results
+    this.#segments = segments
+    this.#keys = keys
+  }
+  /** Takes the records of one entry and compares them with its leaf; a leaf of null cannot be compared. */
+  add(entry: number, leaf: Leaf | null): void {
+    const parts = new Map<string, PartCheck>()
+    for (
+      let record = this.#segments.peek();
+      record !== null && record.seq <= entry;
+      record = this.#segments.peek()
+    ) {
+      this.#segments.take()
+      const { payload, type, file, offset } = record
+      const name = PARTS[type] ?? ''
+      if (type === 1) {
+        const problem = this.#keys?.learn(payload, this.#segments.generation) ?? null
+        if (problem !== null) this.#results.fail('contents', { problem, entry, file, offset })
+      } else if (record.seq < entry || name === '' || (leaf !== null && leaf[name] === undefined)) {
+        this.#results.fail('records', {
+          problem: 'no entry commits to this record',
+          entry: record.seq,
+          file,
+          offset,
+        })
+      } else {
+        let part = parts.get(name)
+        if (part === undefined) {
+          part = new PartCheck(name, file, offset)
+          parts.set(name, part)
+        }
+        part.add(record)
+        if (this.#keys !== null && leaf !== null) {
+          part.decrypt(payload, this.#keys.of(payload), this.#origin, leaf)
+        }
+      }
+    }
+    if (leaf === null) return
+    for (const name of ['head', 'request', 'response'] as const) {
+      const committed = leaf[name]
+      if (committed === undefined) continue
+      this.#results.count('records')
+      const part = parts.get(name)
+      if (part === undefined) {
+        this.#results.fail('records', { problem: `the ${name} is missing`, entry, call: leaf.call })
+        continue
+      }
+      const { file, offset } = part
+      const problem = part.recordsProblem(committed)
+      if (problem !== null) this.#results.fail('records', { problem, entry, call: leaf.call, file, offset })
+      if (this.#keys === null) continue
+      this.#results.count('contents')
+      const wrong = part.contentsProblem(committed)
+      if (wrong !== null)
+        this.#results.fail('contents', { problem: wrong, entry, call: leaf.call, file, offset })
+    }
+  }
+}
+
+class PartCheck {
+  readonly file: string
+  readonly offset: number
+  readonly #name: string
+  readonly #cipherDigest = createHash('sha256')
+  readonly #plainDigest = createHash('sha256')
+  #frames = 0
+  #ended = false
+  #sealed = false
+  #order: string | null = null
+  #opening: string | null = null
+
+  constructor(name: string, file: string, offset: number) {
+    this.#name = name
+    this.file = file
+    this.offset = offset
+  }
+  add({ payload }: StoredRecord): void {
+    this.#cipherDigest.update(payload)
+    const frame = payload.readUInt32BE(4)
+    if (frame !== this.#frames || this.#ended)
+      this.#order = `frame ${frame} of the ${this.#name} is out of order`
+    this.#frames += 1
+    this.#ended = (payload[1]! & 1) !== 0
+    this.#sealed = (payload[1]! & 2) !== 0
+  }
+  decrypt(payload: Buffer, key: DataKey | undefined, origin: string, leaf: Leaf): void {
+    if (key === undefined || key.session !== (leaf.session ?? '')) {
+      this.#opening ??= `no data key of its session is known for the ${this.#name}`
+      return
+    }
+    const context = Buffer.concat([Buffer.from(`${origin}|${key.session}|`), payload.subarray(0, 32)])
+    try {
+      this.#plainDigest.update(open(key.key, payload.subarray(32, HEADER), context, payload.subarray(HEADER)))
+    } catch {
+      this.#opening ??= `frame ${this.#frames - 1} of the ${this.#name} does not decrypt`
+    }
+  }
+  recordsProblem(committed: Commitment): string | null {
+    if (this.#cipherDigest.digest('base64url') !== committed.ct) {
+      return `the encrypted ${this.#name} is not the committed one`
+    }
+    if (!this.#ended) return `the last frame of the ${this.#name} is missing`
+    if (committed.class !== undefined && (committed.class === 'sealed') !== this.#sealed) {
+      return `the ${this.#name} is of another key class than committed`
+    }
+    return this.#order
+  }
+  contentsProblem(committed: Commitment): string | null {
+    if (this.#opening !== null) return this.#opening
+    return this.#plainDigest.digest('base64url') === committed.pt
+      ? null
+      : `the decrypted ${this.#name} is not the committed one`
+  }
+}
+
+// ---- all of it in one pass ----
+
+function verifyEntries(
+  options: VerifyOptions,
+  key: Key,
+  checkpoint: Checkpoint,
+  results: Results,
+  notes: string[],
+): void {
+  const { directory } = options
+  const { size } = checkpoint
+  const old = readOldCheckpoints(options, key, size, results)
+  const tree = new TreeCheck(directory, results)
+  const calls = new CallCheck(results)
+  const hasSegments = existsSync(join(directory, 'segments'))
+  const segments = hasSegments ? new Segments(directory, key.name, results) : null
+  const keys = options.keyFile === undefined ? null : new Keys(directory, key.name, options.keyFile)
+  const records = segments === null ? null : new RecordCheck(key.name, results, segments, keys)
+  if (!hasSegments) results.skip('records', 'no segments here')
+  if (keys === null || !hasSegments)
+    results.skip('contents', keys === null ? 'no keys given' : 'no segments here')
+
+  const compareOld = (entries: number) => {
+    for (const one of old) {
+      if (one.size !== entries || one.root.equals(tree.root())) continue
+      const problem = `over the first ${entries} entries the root is ${tree.root().toString('base64')}, the old checkpoint says ${one.root.toString('base64')}`
+      results.fail('consistency', { problem, entry: entries })
+    }
+  }
+  compareOld(0)
+  let lastTime = ''
+  let whole = true
+  for (let first = 0; first < size; first += WIDTH) {
+    const width = Math.min(WIDTH, size - first)
+    const { file, bytes } = readResource(directory, 'entries', first / WIDTH, width)
+    const entries = bytes === null ? [] : splitBundle(bytes, width)
+    if (entries.length < width) {
+      const problem =
+        bytes === null ? 'the bundle is missing' : `the bundle holds ${entries.length} entries of ${width}`
+      results.fail('entries', { problem, file, entry: first + entries.length })
+      whole = false
+    }
+    // Where entries are missing the tile's hashes stand in, so that later places stay exact.
+    const tile = entries.length < width ? readResource(directory, 0, first / WIDTH, width).bytes : null
+    for (let at = 0, offset = 0; at < width; at += 1) {
+      const index = first + at
+      const entry = entries[at]
+      results.count('entries')
+      if (entry === undefined) {
+        tree.add(Buffer.from(tile?.subarray(at * HASH, (at + 1) * HASH) ?? Buffer.alloc(HASH)))
+        records?.add(index, null)
+        compareOld(index + 1)
+        continue
+      }
+      tree.add(hash('sha256', Buffer.concat([Buffer.from([0]), entry]), 'buffer'))
+      const leaf = parseLeaf(entry)
+      const place = { entry: index, file, offset }
+      offset += 2 + entry.length
+      results.count('form')
+      if (typeof leaf === 'string') {
+        results.fail('form', { problem: `the entry ${leaf}`, ...place })
+        records?.add(index, null)
+      } else {
+        results.count('sequence')
+        if (leaf.seq !== index) {
+          results.fail('sequence', { problem: `entry ${leaf.seq} stands where ${index} belongs`, ...place })
+        }
+        results.count('time')
+        if (leaf.time <= lastTime) {
+          results.fail('time', { problem: `${leaf.time} is not after ${lastTime}`, ...place })
+        }
+        lastTime = leaf.time
+        calls.add(index, leaf)
+        records?.add(index, leaf)
+      }
+      compareOld(index + 1)
+    }
+  }
+  tree.finish()
+  results.count('root')
+  const root = tree.root()
+  if (!root.equals(checkpoint.root)) {
+    const problem = `the root over ${size} entries is ${root.toString('base64')}, the checkpoint says ${checkpoint.root.toString('base64')}`
+    results.fail('root', { problem, file: 'checkpoint' })
+  } else if (!whole) results.fail('root', { problem: 'entries are missing', file: 'checkpoint' })
+  calls.finish(options.live === true, notes)
+  const beyond = segments?.peek() ?? null
+  if (beyond !== null) notes.push(`records of entries from ${beyond.seq} on lie beyond the checkpoint`)
+  segments?.close()
+  if (lastTime !== '') notes.push(`the last entry is of ${lastTime}`)
+}
+
+function readOptional(path: string): Buffer | null {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw error
+  }
+}
+
+// ---- the command ----
+
+export function formatReport(report: Report): string {
+  const lines = [`log ${report.origin}: ${report.size} entries, root ${report.root}`]
+  for (const check of report.checks) {
+    const word = { ok: 'ok     ', failed: 'FAILED ', skipped: 'skipped' }[check.status]
+    const count =
+      check.status === 'ok' ? ` (${check.checked})` : check.status === 'failed' ? ` (${check.failures})` : ''
+    lines.push(
+      `${word} ${check.name}: ${CHECKS[check.name]}${count}${check.reason ? ` - ${check.reason}` : ''}`,
+    )
+    for (const place of check.places) lines.push(`        ${formatPlace(place)}`)
+    if (check.failures > check.places.length)
+      lines.push(`        and ${check.failures - check.places.length} more`)
+  }
+  for (const note of report.notes) lines.push(`note    ${note}`)
+  lines.push(report.ok ? 'verified' : 'VERIFICATION FAILED')
+  return `${lines.join('\n')}\n`
+}
+
+function formatPlace(place: Place): string {
+  const where = [
+    place.entry === undefined ? '' : `entry ${place.entry}`,
+    place.call === undefined ? '' : `call ${place.call}`,
+    place.file === undefined
+      ? ''
+      : `${place.file}${place.offset === undefined ? '' : ` at byte ${place.offset}`}`,
+  ]
+  return `${where.filter(part => part !== '').join(', ')}: ${place.problem}`
+}
+
+function main(args: string[]): number {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        vkey: { type: 'string' },
+        'old-checkpoint': { type: 'string', multiple: true },
+        keys: { type: 'string' },
+        live: { type: 'boolean' },
+        json: { type: 'boolean' },
+      },
+    })
+    if (positionals.length !== 1 || values.vkey === undefined)
+      throw new RangeError('give one directory and --vkey')
+    const report = verifyLog({
+      directory: positionals[0]!,
+      vkey: existsSync(values.vkey) ? readFileSync(values.vkey, 'utf8') : values.vkey,
+      oldCheckpoints: (values['old-checkpoint'] ?? []).map(file => readFileSync(file, 'utf8')),
+      live: values.live === true,
+      ...(values.keys === undefined ? {} : { keyFile: values.keys }),
+    })
+    process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report))
+    return report.ok ? 0 : 6
+  } catch (error) {
+    const usage =
+      'usage: node verify.ts DIR --vkey KEY [--old-checkpoint FILE]... [--keys KEKFILE] [--live] [--json]'
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`)
+    return 2
+  }
+}
+
+if (isMain()) process.exitCode = main(process.argv.slice(2))
+
+function isMain(): boolean {
+  const started = process.argv[1]
+  return (
+    started !== undefined && existsSync(started) && realpathSync(started) === fileURLToPath(import.meta.url)
+  )
+}
