@@ -3,7 +3,8 @@ import { type StateStore, StoreCompacted, type Stored } from './store.ts'
 /** Told of every live record once, then of each change, in order. Must not throw and must not wait. */
 export interface Follower<T> {
   put(record: Stored<T>): void
-  remove(key: string): void
+  /** `revision` of the deletion: a follower that knows a newer state of the key ignores it. */
+  remove(key: string, revision: number): void
 }
 
 /** One poller per process: how a change made through another process reaches this one, in at most half a second. */
@@ -66,7 +67,7 @@ export async function openChangeFeed(
     } catch (error) {
       if (!(error instanceof StoreCompacted)) throw error
       revision = await store.revision()
-      for (const following of followings) await load(store, following)
+      for (const following of followings) await load(store, following, revision)
     }
     fresh = Math.max(fresh, began)
   }
@@ -103,7 +104,7 @@ export async function openChangeFeed(
       }
       followings.add(following)
       try {
-        await load(store, following)
+        await load(store, following, revision)
       } catch (error) {
         followings.delete(following)
         throw error
@@ -122,14 +123,15 @@ export async function openChangeFeed(
 function apply(following: Following, record: Stored): void {
   if (record.value === null) {
     following.keys.delete(record.key)
-    following.follower.remove(record.key)
+    following.follower.remove(record.key, record.revision)
   } else {
     following.keys.add(record.key)
     following.follower.put(record)
   }
 }
 
-async function load(store: StateStore, following: Following): Promise<void> {
+/** `asOf`: a revision at or before the first page, for what is found to be gone. */
+async function load(store: StateStore, following: Following, asOf: number): Promise<void> {
   const delivered = new Map<string, number>()
   following.loading = delivered
   const missing = new Set(following.keys)
@@ -150,7 +152,7 @@ async function load(store: StateStore, following: Following): Promise<void> {
     for (const key of missing) {
       if (delivered.has(key)) continue
       following.keys.delete(key)
-      following.follower.remove(key)
+      following.follower.remove(key, asOf)
     }
   } finally {
     following.loading = null
