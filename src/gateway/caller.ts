@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { Refusal } from '../errors/refusal.ts'
 
 /**
@@ -12,7 +12,8 @@ export interface Caller {
   readonly target: string
   /** Flat, as received; pseudo-headers left out, `:authority` given as Host. */
   readonly rawHeaders: readonly string[]
-  readonly httpVersion: '1.1' | '2.0'
+  /** What the request line of HTTP/1 claims after `HTTP/`; undefined for HTTP/2, which has none. */
+  readonly httpVersion: string | undefined
   /** Value of the only Host header or of `:authority`; empty when there is none or more than one. */
   readonly host: string
   readonly address: string
@@ -48,7 +49,7 @@ export class HttpCaller implements Caller {
   readonly method: string
   readonly target: string
   readonly rawHeaders: readonly string[]
-  readonly httpVersion: '1.1' | '2.0'
+  readonly httpVersion: string | undefined
   readonly host: string
   readonly address: string
   readonly port: number
@@ -57,6 +58,7 @@ export class HttpCaller implements Caller {
   /** The request announced a body that has not been read whole. */
   #unread: boolean
   #upgrade: boolean
+  #http2: boolean
   #request: Request
   #response: Response
   #listener: (() => void) | undefined
@@ -69,16 +71,15 @@ export class HttpCaller implements Caller {
     this.#expectsContinue = expectsContinue
     this.method = request.method ?? ''
     this.target = request.url ?? ''
-    this.httpVersion = request.httpVersionMajor === 2 ? '2.0' : '1.1'
-    this.rawHeaders =
-      this.httpVersion === '2.0' ? withoutPseudoHeaders(request.rawHeaders) : request.rawHeaders
+    // By type, not by version: a request line of HTTP/1 may claim to be `HTTP/2.0`.
+    this.#http2 = request instanceof Http2ServerRequest
+    this.httpVersion = this.#http2 ? undefined : request.httpVersion
+    this.rawHeaders = this.#http2 ? withoutPseudoHeaders(request.rawHeaders) : request.rawHeaders
     this.host = onlyHeader(this.rawHeaders, 'host')
     this.userAgent = onlyHeader(this.rawHeaders, 'user-agent').slice(0, 256)
-    this.#upgrade = this.httpVersion === '1.1' && request.headers.upgrade !== undefined
+    this.#upgrade = !this.#http2 && request.headers.upgrade !== undefined
     this.#unread =
-      this.httpVersion === '1.1'
-        ? announcesBody(this.rawHeaders)
-        : !(request as Http2ServerRequest).stream.endAfterHeaders
+      request instanceof Http2ServerRequest ? !request.stream.endAfterHeaders : announcesBody(this.rawHeaders)
     const socket = request.socket
     this.address = socket.remoteAddress ?? ''
     this.port = socket.remotePort ?? 0
@@ -151,7 +152,7 @@ export class HttpCaller implements Caller {
 
   begin(status: number, headers: readonly string[]): void {
     if (this.gone) return
-    if (this.httpVersion === '1.1') {
+    if (!this.#http2) {
       // What follows an unread body or a declined upgrade on this connection cannot be told from it.
       const last = this.#unread || this.#upgrade
       const fields = last ? [...headers, 'connection', 'close'] : (headers as string[])

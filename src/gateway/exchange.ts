@@ -44,10 +44,8 @@ export interface Progress {
 
 export interface Authenticated extends Received {
   readonly principal: Principal
-  /** The session whose own token was the credential, if it was one. */
-  readonly credentialSession: string | undefined
   /** Verifies the same credential again; for streams that outlive a verification. */
-  readonly recheck: () => Promise<unknown>
+  readonly recheck: () => Promise<Principal>
 }
 
 export interface Routed extends Authenticated {

@@ -17,10 +17,10 @@ export interface Gateway {
   connection(name: string): Connection | undefined
   /** Name of the connection that this host name stands for. */
   connectionOfHost(host: string): string | undefined
-  /** 401 and 503 as Refusals. */
-  authenticate(token: string, connection: string): Promise<Verified>
+  /** 401 and 503 as Refusals. Synchronous when the credential was verified a moment ago. */
+  authenticate(token: string, connection: string): Principal | Promise<Principal>
   /** Finds or opens the session; resolves only when its `session.open` entry is durable. */
-  openSession(principal: Principal, connection: Connection, sessionId: string | undefined): Promise<Session>
+  openSession(principal: Principal, connection: Connection): Session | Promise<Session>
   /** Runs `listener` when the session ends for whatever reason; returns how to stop listening. */
   onSessionEnd(sessionId: string, listener: () => void): () => void
   /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */
@@ -31,12 +31,6 @@ export interface Gateway {
   /** True while this process shuts down. */
   draining(): boolean
   readonly observe: Observer
-}
-
-/** A principal and, when the credential was a session's own token, that session. */
-export interface Verified {
-  readonly principal: Principal
-  readonly sessionId?: string
 }
 
 export interface Limits {

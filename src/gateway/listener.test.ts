@@ -52,7 +52,7 @@ function echo(x: Arrival): void {
         connection: x.connectionName,
         target: x.target,
         method: x.caller.method,
-        version: x.caller.httpVersion,
+        version: x.caller.httpVersion ?? null,
         host: x.caller.host,
         body: body?.toString() ?? null,
       })
@@ -143,7 +143,7 @@ test('HTTP/2 on the same port gives the same exchange', async () => {
   const seen = JSON.parse(text)
   assert.deepEqual(
     [seen.connection, seen.version, seen.body, seen.host],
-    ['prod', '2.0', 'two', `127.0.0.1:${listener.port}`],
+    ['prod', null, 'two', `127.0.0.1:${listener.port}`],
   )
 })
 
@@ -161,6 +161,14 @@ test('agents are told apart by their protocol before any HTTP is read', async ()
     socket.resume()
   })
   assert.equal(agents.length, before + 1)
+})
+
+test('a request line of HTTP/1 that claims another version is still HTTP/1', async () => {
+  onExchange = echo
+  for (const version of ['2.0', '0.9', '1.0']) {
+    const text = await raw(`GET /k/a/x HTTP/${version}\r\nHost: h\r\nConnection: close\r\n\r\n`)
+    assert.match(text, new RegExp(`^HTTP/1.1 (200[^]*"version":"${version}"|400)`), version)
+  }
 })
 
 test('an upgrade, known or not, is a request like any other: nothing slips past the pipeline', async () => {

@@ -84,7 +84,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     connectionOfHost: () => undefined,
     authenticate: async token => {
       if (token !== 'good') throw new Refusal('credential-invalid')
-      return { principal }
+      return principal
     },
     openSession: async () => session,
     onSessionEnd: () => () => {},

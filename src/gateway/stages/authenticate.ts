@@ -1,4 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
+import type { Principal } from '../../identity/principal.ts'
 import { singleCredential } from '../../kubernetes/request/credential.ts'
 import type { Authenticated, Received } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
@@ -11,11 +12,8 @@ export async function authenticate(gateway: Gateway, x: Received): Promise<Authe
     throw new Refusal('credential-ambiguous', { detail: credential.detail })
   if (credential.kind === 'malformed') throw new Refusal('credential-invalid', { detail: credential.detail })
   const { token } = credential
-  const verified = await gateway.authenticate(token, x.connectionName)
-  x.progress.principal = verified.principal
-  return Object.assign(x, {
-    principal: verified.principal,
-    credentialSession: verified.sessionId,
-    recheck: () => gateway.authenticate(token, x.connectionName),
-  })
+  const principal = await gateway.authenticate(token, x.connectionName)
+  x.progress.principal = principal
+  const recheck = async (): Promise<Principal> => gateway.authenticate(token, x.connectionName)
+  return Object.assign(x, { principal, recheck })
 }

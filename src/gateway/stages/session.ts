@@ -19,7 +19,7 @@ export async function openSession(gateway: Gateway, x: Routed): Promise<InSessio
     if (left === 0) inFlight.delete(key)
     else inFlight.set(key, left)
   }
-  const session = await gateway.openSession(x.principal, x.connection, x.credentialSession)
+  const session = await gateway.openSession(x.principal, x.connection)
   x.progress.session = session
   return Object.assign(x, { session })
 }
