@@ -23,8 +23,8 @@ export function rawClassifier(): Classifier {
   } as Parameters<typeof createServer>[0])
   server.maxHeadersCount = 0
   const take = (request: IncomingMessage): void => {
-    const { method = '', url = '', rawHeaders } = request
-    ;(request.socket as unknown as MemorySocket).settle({ method, target: url, rawHeaders })
+    const { method = '', url = '', rawHeaders, httpVersion } = request
+    ;(request.socket as unknown as MemorySocket).settle({ method, target: url, rawHeaders, httpVersion })
   }
   server.on('request', take)
   server.on('checkContinue', take)

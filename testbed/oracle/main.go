@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"k8s.io/klog/v2"
@@ -23,8 +24,7 @@ import (
 
 func main() {
 	// RequestInfo logs list options that it cannot read; stderr is for real trouble only.
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	server := newServer(newHandler())
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)

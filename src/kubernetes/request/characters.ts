@@ -17,6 +17,15 @@ export function isRefusedInTarget(code: number): boolean {
   return code > 0xff || classes[code] === REFUSED
 }
 
+/** RFC 3986 unreserved characters only: what stands for itself everywhere. */
+export function isUnreserved(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (classes[code] !== PLAIN || code === 0x3a || code === 0x40) return false
+  }
+  return true
+}
+
 export function isPlainInPath(code: number): boolean {
   return classes[code] === PLAIN
 }

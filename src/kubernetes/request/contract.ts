@@ -4,6 +4,11 @@
  */
 export interface RequestHead {
   readonly method: string
+  /**
+   * What the request line of HTTP/1 says after `HTTP/` (Node parses and passes on `2.0` and `0.9` there); absent for
+   * HTTP/2, which has no request line.
+   */
+  readonly httpVersion?: string
   /** Request-target of HTTP/1.1 or `:path` of HTTP/2, after the connection's prefix was cut off. */
   readonly target: string
   /** Flat name, value, name, value list, as received and in order (`rawHeaders`). Pseudo-headers excluded. */

@@ -51,6 +51,16 @@ const treatment = new Map<string, number>([
   ['x-method-override', OVERRIDE],
 ])
 
+/** `Content-Type` and `content-type` are nearly all there is: they need no second look at each character. */
+const usualSpellings = new Map<string, string>()
+for (const name of treatment.keys()) {
+  usualSpellings.set(name, name)
+  usualSpellings.set(
+    name.replace(/(^|-)[a-z]/g, letter => letter.toUpperCase()),
+    name,
+  )
+}
+
 /** Which check a second occurrence fails. */
 const whenRepeated = {
   'content-encoding': 'content-encoding',
@@ -71,12 +81,16 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderFacts | Refuse
   let connection: string[] = none
   let impersonation: string[] | null = null
   let hosts = 0
+  let badHost = false
   let credentials = 0
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const received = rawHeaders[index]!
-    if (!isToken(received)) return refuse('header-name')
-    const name = received.toLowerCase()
     const value = rawHeaders[index + 1]!
+    let name = usualSpellings.get(received)
+    if (name === undefined) {
+      if (!isToken(received)) return refuse('header-name')
+      name = received.toLowerCase()
+    }
     const how = treatment.get(name)
     if (how === undefined) {
       if (name.startsWith('impersonate')) {
@@ -86,8 +100,10 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderFacts | Refuse
       continue
     }
     if (how === COUNTED) {
-      if (name === 'host') hosts++
-      else credentials++
+      if (name === 'host') {
+        hosts++
+        if (!HOST.test(value)) badHost = true
+      } else credentials++
       continue
     }
     if (how === OVERRIDE) return refuse('method-override')
@@ -109,6 +125,7 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderFacts | Refuse
     else return refuse(whenRepeated[name as keyof typeof whenRepeated] ?? 'header-repeated')
   }
   if (hosts > 1) return refuse('host-repeated')
+  if (badHost) return refuse('host-value')
   if (credentials > 1) return refuse('credential-ambiguous')
   const impersonate = impersonation === null ? null : parseImpersonation(impersonation)
   if (impersonate !== null && 'refused' in impersonate) return impersonate
@@ -116,6 +133,8 @@ export function readHeaders(rawHeaders: readonly string[]): HeaderFacts | Refuse
   headers.delete('upgrade')
   return { refused: false, headers, connection, upgrade, impersonate }
 }
+
+const HOST = /^[A-Za-z0-9._:[\]-]+$/
 
 const none: string[] = []
 

@@ -16,7 +16,9 @@ const LONGEST_TARGET = 32 * 1024
  * are all that may be sent on: nothing of the caller's own bytes is.
  */
 export function parseRequest(head: RequestHead): ParsedRequest | RefusedRequest {
-  const { method, target } = head
+  const { method, target, httpVersion } = head
+  if (httpVersion !== undefined && httpVersion !== '1.1' && httpVersion !== '1.0')
+    return refuse('http-version')
   if (!isMethod(method)) return refuse('method')
 
   if (target.length > LONGEST_TARGET) return refuse('target-too-long')

@@ -1,4 +1,4 @@
-import { hexDigit } from './characters.ts'
+import { hexDigit, isUnreserved } from './characters.ts'
 import type { RefusedRequest } from './contract.ts'
 import { refuse } from './refusals.ts'
 
@@ -36,7 +36,7 @@ export function percentDecode(raw: string, plusIsSpace: boolean): string | Refus
 
 /** The only form in which a query name or value is sent on: RFC 3986 unreserved characters, all else escaped. */
 export function encodeQueryPart(text: string): string {
-  return strictlyEncoded(encodeURIComponent(text))
+  return isUnreserved(text) ? text : strictlyEncoded(encodeURIComponent(text))
 }
 
 /** The only form in which a path segment is sent on: as in a query, but `:` and `@` stay. */

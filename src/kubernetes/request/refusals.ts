@@ -16,6 +16,10 @@ export const requestRefusals = {
     code: 'request-ambiguous',
     reason: 'the bytes are not an HTTP/1.1 request (the HTTP layer refuses them before any other check)',
   },
+  'http-version': {
+    code: 'request-ambiguous',
+    reason: 'the request line names another version than HTTP/1.0 or HTTP/1.1; kube-apiserver answers 505',
+  },
   method: {
     code: 'method-not-allowed',
     reason:
@@ -134,6 +138,10 @@ export const requestRefusals = {
   'host-repeated': {
     code: 'request-ambiguous',
     reason: 'more than one Host header',
+  },
+  'host-value': {
+    code: 'request-ambiguous',
+    reason: 'Host is not a plain host name or address with an optional port',
   },
   'connection-token': {
     code: 'request-ambiguous',
