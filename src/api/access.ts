@@ -1,0 +1,190 @@
+import { Refusal } from '../errors/refusal.ts'
+import { type Principal, principalKey } from '../identity/principal.ts'
+import type { AdminAction } from '../policy/decision.ts'
+import { invalidSources } from './invalid.ts'
+import type { ApiServices, SourceText } from './services.ts'
+
+/** A validated request, as far as the decision about it may look. */
+export interface Judged {
+  readonly principal: Principal
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, unknown>>
+  readonly body: unknown
+}
+
+export type Access =
+  /** Open to anybody; `why` says why that is right. */
+  | { readonly kind: 'public'; readonly why: string }
+  /** Every action must be allowed, before the handler runs. */
+  | {
+      readonly kind: 'decided'
+      readonly mutation: boolean
+      /** The verbs that may be asked for, for the reference page. */
+      readonly verbs: readonly string[]
+      actions(x: Judged, services: ApiServices): Promise<readonly AdminAction[]> | readonly AdminAction[]
+    }
+
+/**
+ * Every route of the API and what it takes to use it: the one table. A route that is not in it cannot be
+ * registered. `self.*` verbs concern the caller's own identity and sessions only.
+ */
+export const access: Readonly<Record<string, Access>> = {
+  'GET /livez': open('probe without credentials'),
+  'GET /readyz': open('probe without credentials'),
+  'GET /version': open('a client asks before it signs in'),
+  'GET /openapi.json': open('the description of the API is no secret'),
+  'GET /errors': open('the page that every error links to'),
+  'GET /v1/signin/providers': open('a client asks how to sign in'),
+  'POST /v1/signin/code': open('the one-time code is the credential'),
+  'POST /v1/signin/oidc': open("the issuer's ID token is the credential"),
+  'POST /v1/agents/enrol': open('the enrolment token is the credential'),
+  'POST /v1/agents/renew': open("the agent's client certificate is the credential"),
+
+  'GET /metrics': read('metrics.read', 'metrics'),
+  'GET /v1/status': read('status.read', 'status'),
+  'GET /v1/whoami': read('self.read', 'self'),
+  'POST /v1/signout': write('self.signout', 'self'),
+  'GET /v1/connections': read('self.read', 'connections'),
+
+  'GET /v1/sessions': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['self.read', 'session.list'],
+    actions: x => [admin(x.query.mine === 'true' ? 'self.read' : 'session.list', 'sessions', '')],
+  },
+  'POST /v1/sessions': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['session.open'],
+    actions: x => [admin('session.open', 'connections', (x.body as { connection: string }).connection)],
+  },
+  'GET /v1/sessions/:id': ownOr('self.read', 'session.read', false),
+  'DELETE /v1/sessions/:id': ownOr('self.session.end', 'session.end', true),
+
+  'GET /v1/revocations': read('revocation.list', 'revocations'),
+  'POST /v1/revocations': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['revocation.write'],
+    actions: x => {
+      const { target } = x.body as { target: Record<string, string> }
+      return [
+        admin('revocation.write', `${target.kind}s`, target.id ?? target.subject ?? target.issuer ?? ''),
+      ]
+    },
+  },
+
+  'GET /v1/audit/entries': read('audit.search', 'entries'),
+  'GET /v1/audit/entries/:call': read('audit.show', 'entries', 'call'),
+  'GET /v1/audit/tail': read('audit.tail', 'entries'),
+
+  'GET /v1/documents': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['<kind>.list'],
+    actions: (x, services) => {
+      const kinds = typeof x.query.kind === 'string' ? [x.query.kind] : services.documents.kinds()
+      return kinds.map(kind => documentAction(services, kind, 'list', ''))
+    },
+  },
+  'GET /v1/documents/:kind/:name': document('read', false),
+  'PUT /v1/documents/:kind/:name': document('write', true),
+  'DELETE /v1/documents/:kind/:name': document('delete', true),
+  'POST /v1/documents/apply': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['<kind>.write', '<kind>.read'],
+    // A dry run shows the present state as a diff, so it asks for the right to read it, and for nothing more.
+    actions: (x, services) => {
+      const { sources, dryRun } = x.body as { sources: readonly SourceText[]; dryRun: boolean }
+      const { documents, problems } = services.documents.parse(sources)
+      const errors = problems.filter(p => p.severity === 'error')
+      if (errors.length > 0) throw invalidSources(errors)
+      if (documents.length === 0) {
+        throw new Refusal('document-invalid', { check: 'document', detail: 'the sources hold no document' })
+      }
+      return documents.map(d => documentAction(services, d.kind, dryRun ? 'read' : 'write', d.name))
+    },
+  },
+
+  'POST /v1/policy/check': read('policy.check', 'policies'),
+  'POST /v1/policy/test': read('policy.check', 'policies'),
+  'POST /v1/policy/explain': read('self.explain', 'policies'),
+  'GET /v1/decisions/:call': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['self.explain', 'audit.show'],
+    actions: async (x, services) => {
+      const detail = await services.audit.show(x.params.call!)
+      const by = detail?.row.head.principal
+      const own = by !== undefined && principalKey(by) === principalKey(x.principal)
+      return [admin(own ? 'self.explain' : 'audit.show', 'entries', x.params.call!)]
+    },
+  },
+
+  'GET /v1/agents': read('agent.list', 'agents'),
+  'POST /v1/agents/tokens': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['agent.enrol'],
+    actions: x => [admin('agent.enrol', 'agents', (x.body as { agent: string }).agent)],
+  },
+  'DELETE /v1/agents/:name': write('agent.remove', 'agents', 'name'),
+}
+
+function open(why: string): Access {
+  return { kind: 'public', why }
+}
+
+function read(verb: string, resource: string, param?: string): Access {
+  return fixed(verb, resource, param, false)
+}
+
+function write(verb: string, resource: string, param?: string): Access {
+  return fixed(verb, resource, param, true)
+}
+
+function fixed(verb: string, resource: string, param: string | undefined, mutation: boolean): Access {
+  return {
+    kind: 'decided',
+    mutation,
+    verbs: [verb],
+    actions: x => [admin(verb, resource, param === undefined ? '' : x.params[param]!)],
+  }
+}
+
+/** One's own session needs a smaller right than somebody else's. An unknown one is somebody else's: no oracle. */
+function ownOr(own: string, any: string, mutation: boolean): Access {
+  return {
+    kind: 'decided',
+    mutation,
+    verbs: [own, any],
+    actions: async (x, services) => {
+      const session = await services.sessions.get(x.params.id!)
+      const mine = session !== undefined && principalKey(session.principal) === principalKey(x.principal)
+      return [admin(mine ? own : any, 'sessions', x.params.id!)]
+    },
+  }
+}
+
+function document(act: 'read' | 'write' | 'delete', mutation: boolean): Access {
+  return {
+    kind: 'decided',
+    mutation,
+    verbs: [`<kind>.${act}`],
+    actions: (x, services) => [documentAction(services, x.params.kind!, act, x.params.name!)],
+  }
+}
+
+/** `Policy` becomes `policy.write` on `policies`: the words that rules about Sallyport itself are written in. */
+function documentAction(services: ApiServices, kind: string, act: string, name: string): AdminAction {
+  if (!services.documents.kinds().includes(kind)) {
+    throw new Refusal('resource-unknown', { check: 'kind', detail: `there is no kind ${kind}` })
+  }
+  const word = kind.toLowerCase()
+  return admin(`${word}.${act}`, word.endsWith('y') ? `${word.slice(0, -1)}ies` : `${word}s`, name)
+}
+
+function admin(verb: string, resource: string, name: string): AdminAction {
+  return { protocol: 'admin', verb, resource, name }
+}

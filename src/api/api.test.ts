@@ -1,0 +1,554 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type Server } from 'node:http'
+import { connect, createServer as createHttp2Server } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { after, before, beforeEach, test } from 'node:test'
+import { Registry } from 'prom-client'
+import { access } from './access.ts'
+import { type Api, createApi } from './create.ts'
+import { alice, createFake, type Fake, policyDocument, rowOf } from './testing/fake-services.ts'
+
+let fake: Fake
+let api: Api
+let server: Server
+let port = 0
+
+before(async () => {
+  server = createServer((req, res) => api.handle(req, res))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  port = (server.address() as AddressInfo).port
+})
+
+beforeEach(async () => {
+  await api?.close()
+  fake = createFake()
+  api = createApi(fake.services, { metrics: new Registry() })
+  await api.ready
+})
+
+after(async () => {
+  await api.close()
+  server.closeAllConnections()
+  server.close()
+})
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers field by field
+  readonly json: any
+}
+
+interface Ask {
+  readonly token?: string | null
+  readonly body?: unknown
+  readonly raw?: string
+  readonly headers?: Record<string, string | string[]>
+}
+
+async function ask(method: string, path: string, how: Ask = {}): Promise<Answer> {
+  const text = how.raw ?? (how.body === undefined ? undefined : JSON.stringify(how.body))
+  const token = how.token === undefined ? 'alice-token' : how.token
+  const req = request({
+    port,
+    host: '127.0.0.1',
+    method,
+    path,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(text === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+      ...how.headers,
+    },
+  })
+  // A body that is too large is answered before all of it was sent.
+  req.on('error', () => {})
+  req.end(text)
+  const [res] = (await once(req, 'response')) as [IncomingMessage]
+  const chunks: Buffer[] = []
+  for await (const chunk of res) chunks.push(chunk as Buffer)
+  const answer = Buffer.concat(chunks).toString()
+  return {
+    status: res.statusCode!,
+    headers: res.headers,
+    text: answer,
+    json: /json/.test(res.headers['content-type'] ?? '') ? JSON.parse(answer) : undefined,
+  }
+}
+
+/** One valid request for each decided route. */
+const valid: Record<string, { path: string; body?: unknown }> = {
+  'GET /metrics': { path: '/metrics' },
+  'GET /v1/status': { path: '/v1/status' },
+  'GET /v1/whoami': { path: '/v1/whoami' },
+  'POST /v1/signout': { path: '/v1/signout' },
+  'GET /v1/connections': { path: '/v1/connections' },
+  'GET /v1/sessions': { path: '/v1/sessions' },
+  'POST /v1/sessions': { path: '/v1/sessions', body: { connection: 'prod' } },
+  'GET /v1/sessions/:id': { path: '/v1/sessions/s-known' },
+  'DELETE /v1/sessions/:id': { path: '/v1/sessions/s-known' },
+  'GET /v1/revocations': { path: '/v1/revocations' },
+  'POST /v1/revocations': { path: '/v1/revocations', body: { target: { kind: 'session', id: 's-known' } } },
+  'GET /v1/audit/entries': { path: '/v1/audit/entries' },
+  'GET /v1/audit/entries/:call': { path: '/v1/audit/entries/call-1' },
+  'GET /v1/audit/tail': { path: '/v1/audit/tail' },
+  'GET /v1/documents': { path: '/v1/documents?kind=Policy' },
+  'GET /v1/documents/:kind/:name': { path: '/v1/documents/Policy/base' },
+  'PUT /v1/documents/:kind/:name': { path: '/v1/documents/Policy/base', body: policyDocument('base') },
+  'DELETE /v1/documents/:kind/:name': { path: '/v1/documents/Policy/base' },
+  'POST /v1/documents/apply': {
+    path: '/v1/documents/apply',
+    body: { sources: [{ file: 'a.json', text: JSON.stringify(policyDocument('other')) }] },
+  },
+  'POST /v1/policy/check': { path: '/v1/policy/check', body: { sources: [{ file: 'a', text: '' }] } },
+  'POST /v1/policy/test': { path: '/v1/policy/test', body: { sources: [{ file: 'a', text: '' }] } },
+  'POST /v1/policy/explain': {
+    path: '/v1/policy/explain',
+    body: { connection: 'prod', action: { verb: 'get' } },
+  },
+  'GET /v1/decisions/:call': { path: '/v1/decisions/call-1' },
+  'GET /v1/agents': { path: '/v1/agents' },
+  'POST /v1/agents/tokens': { path: '/v1/agents/tokens', body: { agent: 'far' } },
+  'DELETE /v1/agents/:name': { path: '/v1/agents/far' },
+}
+
+async function furnish(): Promise<void> {
+  fake.rows.push(rowOf('call-1', 'api-7f'))
+  fake.documents.set('Policy/base', {
+    kind: 'Policy',
+    name: 'base',
+    version: 3,
+    source: 'api',
+    document: policyDocument('base') as Record<string, unknown>,
+  })
+  const { session } = await fake.services.sessions.open(alice, 'prod', {
+    address: '',
+    port: 0,
+    userAgent: '',
+  })
+  fake.sessions[0] = { ...session, id: 's-known' }
+}
+
+test('every route of the description is in the access table, and the table holds nothing else', () => {
+  const paths = (api.openapi() as { paths: Record<string, Record<string, unknown>> }).paths
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map(m => `${m.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+  )
+  assert.deepEqual(routes.sort(), Object.keys(access).sort())
+  const decided = Object.keys(access).filter(key => access[key]!.kind === 'decided')
+  assert.deepEqual(decided.sort(), Object.keys(valid).sort(), 'each decided route has a request in this file')
+})
+
+test('without a credential every decided route answers 401 and does nothing', async () => {
+  await furnish()
+  for (const [key, { path, body }] of Object.entries(valid)) {
+    const answer = await ask(key.split(' ')[0]!, path, { token: null, body })
+    assert.equal(answer.status, 401, key)
+    assert.equal(answer.json.code, 'credential-missing')
+    assert.match(String(answer.headers['www-authenticate']), /^Bearer /)
+  }
+  assert.equal(fake.entries.filter(e => e.kind !== 'auth.fail').length, 0)
+  assert.equal(fake.sessions[0]!.state, 'live')
+})
+
+test('what policy does not allow is 403 on every decided route, recorded, and has no effect', async () => {
+  await furnish()
+  fake.services.decideAdmin = (_, action) => ({
+    effect: 'deny',
+    rules: [],
+    reason: `nothing allows ${action.verb}`,
+    policyDigest: 'sha256:00',
+  })
+  for (const [key, { path, body }] of Object.entries(valid)) {
+    fake.entries.length = 0
+    const answer = await ask(key.split(' ')[0]!, path, { body })
+    assert.equal(answer.status, 403, key)
+    assert.equal(answer.json.code, 'denied-by-policy')
+    assert.equal(answer.json.check, 'default-deny')
+    assert.deepEqual(
+      fake.entries.map(e => [e.phase, e.effect, e.call]),
+      [
+        ['intent', 'deny', answer.json.requestId],
+        ['outcome', 'deny', answer.json.requestId],
+      ],
+      key,
+    )
+  }
+  assert.equal(fake.sessions[0]!.state, 'live')
+  assert.equal(fake.documents.size, 1)
+  assert.equal(fake.sessions.length, 1)
+})
+
+test('what is allowed works on every decided route, and an intent precedes an outcome', async () => {
+  for (const [key, { path, body }] of Object.entries(valid)) {
+    if (key === 'GET /v1/audit/tail') continue
+    fake.tokens.set('alice-token', alice)
+    fake.sessions.length = 0
+    fake.rows.length = 0
+    await furnish()
+    fake.entries.length = 0
+    const answer = await ask(key.split(' ')[0]!, path, { body })
+    assert.ok(answer.status < 300, `${key}: ${answer.status} ${answer.text}`)
+    const own = fake.entries.filter(e => e.kind === 'admin.request')
+    assert.deepEqual(
+      own.map(e => e.phase),
+      ['intent', 'outcome'],
+      key,
+    )
+    assert.equal(own[0]!.head.principal?.username, 'corp:alice')
+    assert.equal(own[0]!.head.action?.protocol, 'admin')
+    assert.ok('verbs' in access[key]! && access[key].verbs.length > 0)
+    assert.equal(answer.headers['cache-control'], 'no-store')
+    assert.equal(answer.headers['x-request-id'], own[0]!.call)
+  }
+  assert.deepEqual(fake.broken, [])
+})
+
+test('a log that cannot be written refuses reads and writes, and the write has no effect', async () => {
+  await furnish()
+  fake.logFails = true
+  for (const [method, path] of [
+    ['DELETE', '/v1/documents/Policy/base'],
+    ['GET', '/v1/whoami'],
+  ] as const) {
+    const answer = await ask(method, path)
+    assert.equal(answer.status, 503)
+    assert.equal(answer.json.code, 'audit-unavailable')
+    assert.equal(answer.headers['content-type'], 'application/problem+json')
+  }
+  assert.equal(fake.documents.size, 1)
+})
+
+test('a sign-in that cannot be recorded gives no token', async () => {
+  fake.logFails = true
+  const answer = await ask('POST', '/v1/signin/code', { token: null, body: { code: 'open-sesame' } })
+  assert.equal(answer.status, 503)
+  assert.equal(answer.json.token, undefined)
+})
+
+test('a log that breaks between intent and outcome: 503, and nothing of the answer leaves', async () => {
+  await furnish()
+  const { record } = fake.services
+  fake.services.record = entry =>
+    entry.phase === 'outcome' ? Promise.reject(new Error('disk full')) : record(entry)
+  const answer = await ask('GET', '/v1/audit/entries')
+  assert.equal(answer.status, 503)
+  assert.equal(answer.json.code, 'audit-unavailable')
+  assert.doesNotMatch(answer.text, /api-7f|disk full/)
+})
+
+test('one-time code: signs in once, is in no record, and guesses are slowed down', async () => {
+  const first = await ask('POST', '/v1/signin/code', { token: null, body: { code: 'open-sesame' } })
+  assert.equal(first.status, 200)
+  assert.equal(first.json.kind, 'SignIn')
+  assert.equal((await ask('GET', '/v1/whoami', { token: first.json.token })).status, 200)
+  assert.deepEqual(
+    fake.entries.filter(e => e.kind === 'auth.login').map(e => e.head.principal?.username),
+    ['corp:alice'],
+  )
+  const codes: number[] = []
+  for (let i = 0; i < 12; i++) {
+    codes.push((await ask('POST', '/v1/signin/code', { token: null, body: { code: 'open-sesame' } })).status)
+  }
+  assert.deepEqual(codes, [...Array(10).fill(401), 429, 429])
+  const recorded = JSON.stringify(fake.entries)
+  assert.doesNotMatch(recorded, /open-sesame/)
+  assert.ok(!recorded.includes(first.json.token))
+  assert.equal(fake.entries.filter(e => e.kind === 'auth.fail').length, 10)
+})
+
+test('ID tokens arrive as bearer only', async () => {
+  fake.idTokens.set('a.b.c', alice)
+  assert.equal((await ask('POST', '/v1/signin/oidc', { token: 'a.b.c', body: {} })).status, 200)
+  assert.equal((await ask('POST', '/v1/signin/oidc', { token: null, body: {} })).status, 401)
+  const inBody = await ask('POST', '/v1/signin/oidc', { token: null, body: { idToken: 'a.b.c' } })
+  assert.equal(inBody.status, 400)
+})
+
+test('two credentials, or one of another scheme, are refused', async () => {
+  const two = await ask('GET', '/v1/whoami', {
+    token: null,
+    headers: { authorization: ['Bearer alice-token', 'Bearer bob-token'] },
+  })
+  assert.equal(two.json.code, 'credential-ambiguous')
+  const basic = await ask('GET', '/v1/whoami', { token: null, headers: { authorization: 'Basic eDp5' } })
+  assert.equal(basic.json.code, 'credential-invalid')
+  const inUrl = await ask('GET', '/v1/whoami?access_token=alice-token', { token: null })
+  assert.equal(inUrl.status, 401)
+})
+
+test('schemas are strict: unknown, missing, doubled and mistyped input names its place', async () => {
+  const cases: [string, string, unknown, RegExp][] = [
+    ['POST', '/v1/sessions', { connection: 'prod', extra: 1 }, /extra/],
+    ['POST', '/v1/sessions', {}, /body\.connection/],
+    ['POST', '/v1/sessions', { connection: 7 }, /body\.connection/],
+    ['POST', '/v1/sessions', { connection: '../x' }, /body\.connection/],
+    ['POST', '/v1/sessions', undefined, /body/],
+    ['GET', '/v1/sessions?limit=0', undefined, /querystring\.limit/],
+    ['GET', '/v1/sessions?limit=5&limit=6', undefined, /querystring\.limit/],
+    ['GET', '/v1/sessions?whatever=1', undefined, /whatever/],
+    ['GET', '/v1/audit/entries?since=yesterday', undefined, /querystring\.since/],
+    ['POST', '/v1/agents/tokens', { agent: 'far', lifetimeSeconds: 1e9 }, /body\.lifetimeSeconds/],
+  ]
+  for (const [method, path, body, place] of cases) {
+    const answer = await ask(method, path, { body })
+    assert.equal(answer.status, 400, `${path} ${answer.text}`)
+    assert.equal(answer.json.code, 'input-invalid')
+    assert.match(JSON.stringify(answer.json.errors), place)
+  }
+  const broken = await ask('POST', '/v1/sessions', { raw: '{"connection":' })
+  assert.equal(broken.json.code, 'input-invalid')
+  const proto = await ask('POST', '/v1/sessions', { raw: '{"__proto__":{"x":1},"connection":"prod"}' })
+  assert.equal(proto.status, 400)
+  const form = await ask('POST', '/v1/sessions', {
+    raw: 'connection=prod',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  })
+  assert.equal(form.status, 415)
+  const large = await ask('POST', '/v1/policy/check', { raw: `"${'x'.repeat(5 * 1024 * 1024)}"` })
+  assert.equal(large.status, 413)
+  assert.deepEqual(fake.broken, [])
+})
+
+test('a problem document names type, request id and the next step', async () => {
+  fake.deny.add('session.list')
+  const answer = await ask('GET', '/v1/sessions')
+  assert.equal(answer.headers['content-type'], 'application/problem+json')
+  assert.equal(answer.json.type, '/errors#denied-by-policy')
+  assert.equal(answer.json.check, 'guard/no-session.list')
+  assert.equal(answer.json.next, `ask why with: sallyport why ${answer.json.requestId}`)
+  assert.equal(answer.json.instance, `urn:uuid:${answer.json.requestId}`)
+  const page = await ask('GET', '/errors', { token: null })
+  assert.match(page.text, /<section id="denied-by-policy">/)
+})
+
+test('a held action answers approval-required', async () => {
+  fake.hold.add('policy.write')
+  const answer = await ask('PUT', '/v1/documents/Policy/base', { body: policyDocument('base') })
+  assert.equal(answer.json.code, 'approval-required')
+})
+
+test("one's own sessions need a smaller right than other people's", async () => {
+  await furnish()
+  fake.deny = new Set(['session.list', 'session.read', 'session.end'])
+  assert.equal((await ask('GET', '/v1/sessions')).status, 403)
+  const mine = await ask('GET', '/v1/sessions?mine=true')
+  assert.deepEqual(
+    mine.json.items.map((s: { id: string }) => s.id),
+    ['s-known'],
+  )
+  const other = await ask('DELETE', '/v1/sessions/s-known', { token: 'bob-token' })
+  assert.equal(other.status, 403)
+  const absent = await ask('DELETE', '/v1/sessions/s-absent', { token: 'bob-token' })
+  assert.equal(absent.status, 403, 'no oracle for ids')
+  assert.equal((await ask('DELETE', '/v1/sessions/s-known')).json.ended, true)
+})
+
+test('nothing that a schema does not name leaves: no digest of a credential, no internal field', async () => {
+  await furnish()
+  for (const path of ['/v1/whoami', '/v1/sessions', '/v1/sessions/s-known']) {
+    assert.doesNotMatch((await ask('GET', path)).text, /digest-that-must-not-leave|credentialDigest/)
+  }
+})
+
+test('an error of our own is `internal` without its message, and reaches the operator', async () => {
+  fake.services.status = () => Promise.reject(new Error('secret path /etc/x'))
+  const answer = await ask('GET', '/v1/status')
+  assert.equal(answer.status, 500)
+  assert.equal(answer.json.code, 'internal')
+  assert.doesNotMatch(answer.text, /secret path/)
+  assert.equal(fake.broken.length, 1)
+  assert.equal(fake.entries.at(-1)!.head.error?.code, 'internal')
+})
+
+test('lists page with an opaque cursor until it is null', async () => {
+  for (let i = 0; i < 5; i++) fake.rows.push(rowOf(`call-${i}`, `pod-${i}`))
+  const seen: string[] = []
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const answer: Answer = await ask(
+      'GET',
+      `/v1/audit/entries?limit=2${cursor === '' ? '' : `&continue=${cursor}`}`,
+    )
+    for (const item of answer.json.items) seen.push(item.call)
+    cursor = answer.json.metadata.continue
+  }
+  assert.deepEqual(seen, ['call-0', 'call-1', 'call-2', 'call-3', 'call-4'])
+})
+
+test('rows read as sentences, and sealed bodies stay sealed', async () => {
+  fake.rows.push(rowOf('call-1', 'api-7f'))
+  const list = await ask('GET', '/v1/audit/entries')
+  assert.equal(list.json.items[0].sentence, 'corp:alice · delete pod api-7f · shop/prod · allowed')
+  const shown = await ask('GET', '/v1/audit/entries/call-1')
+  assert.deepEqual(
+    shown.json.bodies.map((b: { sealed: boolean; text?: string }) => [b.sealed, b.text]),
+    [
+      [false, '{}'],
+      [true, undefined],
+    ],
+  )
+})
+
+test('tail streams lines as they come, and its end is recorded', async () => {
+  const req = request({
+    port,
+    host: '127.0.0.1',
+    path: '/v1/audit/tail',
+    headers: { authorization: 'Bearer alice-token' },
+  })
+  req.end()
+  const [res] = (await once(req, 'response')) as [IncomingMessage]
+  assert.equal(res.headers['content-type'], 'application/x-ndjson')
+  let text = ''
+  res.setEncoding('utf8')
+  res.on('error', () => {})
+  res.on('data', (chunk: string) => {
+    text += chunk
+    if (!text.includes('api-7f') && text.includes('\n')) fake.push(rowOf('call-1', 'api-7f'))
+    if (text.includes('api-7f')) req.destroy()
+  })
+  await new Promise<void>(resolve => res.on('close', () => resolve()))
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  assert.equal(lines[0].kind, 'Heartbeat')
+  assert.equal(lines.at(-1).entry.sentence, 'corp:alice · delete pod api-7f · shop/prod · allowed')
+  while (fake.entries.at(-1)?.phase !== 'outcome') await new Promise(setImmediate)
+  assert.equal(fake.entries.at(-1)!.head.result?.ended, 'aborted-by-caller')
+})
+
+test('closing the API ends open tails', async () => {
+  const answer = ask('GET', '/v1/audit/tail')
+  while (!fake.entries.some(e => e.phase === 'intent')) await new Promise(setImmediate)
+  await api.close()
+  assert.match((await answer).text, /Heartbeat/)
+})
+
+test('documents: create, conflict, diff, dry run, broken lines, unknown kind', async () => {
+  const put = await ask('PUT', '/v1/documents/Policy/new?version=0', { body: policyDocument('new') })
+  assert.equal(put.status, 200, put.text)
+  assert.deepEqual([put.json.changes[0].change, put.json.changes[0].version], ['create', 1])
+  assert.match(put.json.changes[0].diff, /^--- \/dev\/null\n\+\+\+ Policy\/new\n@@ -0,0 \+1,/)
+  const again = await ask('PUT', '/v1/documents/Policy/new?version=0', { body: policyDocument('new') })
+  assert.equal(again.json.code, 'conflict')
+  const text = JSON.stringify(policyDocument('new', { note: 'x' }))
+  const dry = await ask('POST', '/v1/documents/apply', {
+    body: { dryRun: true, sources: [{ file: 'a.json', text }] },
+  })
+  assert.equal(dry.json.changes[0].change, 'update')
+  assert.match(dry.json.changes[0].diff, /\n\+ {4}"note": "x"/)
+  assert.equal(fake.documents.get('Policy/new')!.version, 1)
+  const broken = await ask('POST', '/v1/documents/apply', {
+    body: { sources: [{ file: 'a.yaml', text: 'BROKEN' }] },
+  })
+  assert.equal(broken.status, 422)
+  assert.deepEqual(broken.json.errors, [{ at: 'a.yaml:2:5', message: 'spec.rules[0]: is broken' }])
+  assert.equal((await ask('GET', '/v1/documents/Nothing/x')).status, 404)
+  const renamed = await ask('PUT', '/v1/documents/Policy/other', { body: policyDocument('new') })
+  assert.equal(renamed.status, 400)
+})
+
+test('apply asks for the right on each document; a dry run asks to read only', async () => {
+  fake.deny = new Set(['connection.write'])
+  const text = JSON.stringify({ ...policyDocument('c'), kind: 'Connection' })
+  const sources = [
+    { file: 'a.json', text: JSON.stringify(policyDocument('p')) },
+    { file: 'b.json', text },
+  ]
+  const refused = await ask('POST', '/v1/documents/apply', { body: { sources } })
+  assert.equal(refused.status, 403)
+  assert.match(refused.json.detail, /connection\.write on connections\/c/)
+  assert.equal(fake.documents.size, 0)
+  assert.equal((await ask('POST', '/v1/documents/apply', { body: { sources, dryRun: true } })).status, 200)
+})
+
+test('enrolment is judged by its own credential', async () => {
+  const body = { certificateRequest: 'PEM' }
+  assert.equal((await ask('POST', '/v1/agents/enrol', { token: 'enrol-me-once', body })).status, 200)
+  assert.equal((await ask('POST', '/v1/agents/enrol', { token: 'wrong', body })).status, 401)
+  assert.equal((await ask('POST', '/v1/agents/renew', { token: null, body })).status, 401)
+})
+
+test('probes need no credential and name what fails', async () => {
+  assert.equal((await ask('GET', '/livez', { token: null })).text, 'ok')
+  assert.equal((await ask('GET', '/readyz', { token: null })).text, 'ok')
+  const verbose = await ask('GET', '/readyz?verbose', { token: null })
+  assert.equal(verbose.text, '[+]log ok\n[+]store ok\ncheck passed\n')
+  fake.ready = false
+  const failing = await ask('GET', '/readyz', { token: null })
+  assert.equal(failing.status, 503)
+  assert.match(failing.text, /\[-\]log failed: sealed/)
+  assert.equal((await ask('GET', '/livez', { token: null })).status, 200)
+  assert.equal(fake.entries.length, 0, 'probes fill no log')
+})
+
+test('metrics carry the route template, never an id', async () => {
+  await ask('GET', '/v1/sessions/s-unheard-of')
+  const metrics = await ask('GET', '/metrics')
+  assert.match(metrics.text, /route="GET \/v1\/sessions\/:id",status="404"/)
+  assert.doesNotMatch(metrics.text, /unheard/)
+})
+
+test('unknown paths and methods are problems, not stack traces', async () => {
+  for (const [method, path] of [
+    ['GET', '/v1/nothing'],
+    ['POST', '/v1/whoami'],
+    ['GET', '/v1/whoami/'],
+    ['GET', '/V1/whoami'],
+    ['GET', '/v1/sessions/%zz'],
+  ] as const) {
+    const answer = await ask(method, path)
+    assert.ok(answer.status === 404 || answer.status === 400, `${path} ${answer.status}`)
+    assert.equal(answer.headers['content-type'], 'application/problem+json')
+    assert.match(answer.json.requestId, /^0190/)
+  }
+  assert.deepEqual(fake.broken, [])
+})
+
+test('the description is OpenAPI 3.1 with each operation answered and secured', async () => {
+  const { json } = await ask('GET', '/openapi.json', { token: null })
+  assert.equal(json.openapi, '3.1.0')
+  const open = json.paths['/v1/signin/code'].post
+  assert.deepEqual(open.security, [])
+  const post = json.paths['/v1/sessions'].post
+  assert.deepEqual(post.security, [{ token: [] }])
+  const body = post.requestBody.content['application/json'].schema
+  assert.equal(body.additionalProperties, false)
+  assert.deepEqual(body.required, ['connection'])
+  assert.ok(post.responses['201'].content['application/json'].schema.properties.token)
+  assert.ok(post.responses.default.content['application/problem+json'])
+  const ids = Object.values(json.paths as Record<string, Record<string, { operationId: string }>>).flatMap(
+    p => Object.values(p).map(o => o.operationId),
+  )
+  assert.equal(new Set(ids).size, ids.length)
+})
+
+test('the same routes answer over HTTP/2', async () => {
+  const h2 = createHttp2Server((req, res) => api.handle(req, res))
+  h2.listen(0, '127.0.0.1')
+  await once(h2, 'listening')
+  const session = connect(`http://127.0.0.1:${(h2.address() as AddressInfo).port}`)
+  try {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/v1/sessions',
+      authorization: 'Bearer alice-token',
+      'content-type': 'application/json',
+    })
+    stream.end(JSON.stringify({ connection: 'prod' }))
+    const [headers] = await once(stream, 'response')
+    assert.equal(headers[':status'], 201)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    assert.equal(JSON.parse(Buffer.concat(chunks).toString()).session.connection, 'prod')
+  } finally {
+    session.close()
+    h2.close()
+  }
+})

@@ -1,0 +1,33 @@
+import type { Registry } from 'prom-client'
+import type { Attempts } from '../attempts.ts'
+import type { Route } from '../route.ts'
+import type { ApiServices } from '../services.ts'
+import { agentRoutes } from './agents.ts'
+import { auditRoutes } from './audit.ts'
+import { documentRoutes } from './documents.ts'
+import { healthRoutes } from './health.ts'
+import { identityRoutes } from './identity.ts'
+import { policyRoutes } from './policy.ts'
+import { revocationRoutes } from './revocations.ts'
+import { sessionRoutes } from './sessions.ts'
+import { signInRoutes } from './signin.ts'
+
+export interface RouteContext {
+  readonly attempts: Attempts
+  readonly metrics: Registry | undefined
+  openapi(): object
+}
+
+export function allRoutes(services: ApiServices, context: RouteContext): Route[] {
+  return [
+    ...healthRoutes(services, context),
+    ...signInRoutes(services, context.attempts),
+    ...identityRoutes(services),
+    ...sessionRoutes(services),
+    ...revocationRoutes(services),
+    ...auditRoutes(services),
+    ...documentRoutes(services),
+    ...policyRoutes(services),
+    ...agentRoutes(services, context.attempts),
+  ]
+}

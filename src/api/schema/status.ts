@@ -1,0 +1,30 @@
+import { z } from 'zod'
+import { apiVersionSchema, timeSchema } from './common.ts'
+
+export const statusSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('Status'),
+  version: z.string(),
+  url: z.string(),
+  startedAt: timeSchema,
+  log: z.object({
+    origin: z.string(),
+    size: z.number().int(),
+    sealed: z.boolean(),
+    lastEntryAt: timeSchema.optional(),
+  }),
+  agents: z.array(z.object({ name: z.string(), connected: z.boolean() })),
+  liveSessions: z.number().int(),
+  policyDigest: z.string(),
+  issuers: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string().optional() })),
+})
+export type StatusDocument = z.infer<typeof statusSchema>
+
+export const versionSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('Version'),
+  version: z.string(),
+})
+export type VersionDocument = z.infer<typeof versionSchema>
+
+export const readyQuery = z.strictObject({ verbose: z.string().optional() })

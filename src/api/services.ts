@@ -1,0 +1,394 @@
+import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
+import type { Session } from '../connections/session.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { AdminAction, Decision } from '../policy/decision.ts'
+
+/**
+ * What the management API needs of the rest of the product, as plain functions. The composition root fills it; a
+ * test can fill it with anything. Times are milliseconds since the epoch; failures are Refusals of the catalogue.
+ */
+export interface ApiServices {
+  readonly version: string
+  now(): number
+  /** UUIDv7: the request id that the caller sees and that intent and outcome share in the log. */
+  newCallId(): string
+  /** Verifies a bearer token. 401 and 503 as Refusals; the API records them. */
+  authenticate(token: string, client: Client): Promise<ApiCaller>
+  /** The policy engine. Must answer deny for whatever no rule allows. */
+  decideAdmin(principal: Principal, action: AdminAction): Decision
+  /** Resolves when the entry is durable; rejects with Refusal `audit-unavailable`. */
+  record(entry: NewEntry): Promise<unknown>
+  /** An error of our own that no code describes: for the operator's log, never for the caller. */
+  broke(error: unknown, call: string): void
+
+  readonly health: HealthServices
+  readonly signIn: SignInServices
+  readonly sessions: SessionServices
+  readonly connections: ConnectionServices
+  readonly revocations: RevocationServices
+  readonly audit: AuditServices
+  readonly documents: DocumentServices
+  readonly agents: AgentServices
+  readonly policy: PolicyServices
+  status(): Promise<StatusFacts>
+}
+
+export interface Client {
+  readonly address: string
+  readonly port: number
+  readonly userAgent: string
+}
+
+export interface ApiCaller {
+  readonly principal: Principal
+  /** Set when the credential was a session's own token. */
+  readonly sessionId?: string
+  /** Roles as policy sees them, for `whoami`. */
+  readonly roles?: readonly string[]
+}
+
+/** Keyset paging: `after` is whatever the previous page returned as `next`. */
+export interface PageRequest {
+  readonly limit: number
+  readonly after?: string
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next?: string
+}
+
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  /** Why not, in words that an unauthenticated reader may see. */
+  readonly detail?: string
+}
+
+export interface HealthServices {
+  live(): readonly HealthCheck[]
+  ready(): Promise<readonly HealthCheck[]>
+}
+
+export interface LoginProvider {
+  readonly name: string
+  readonly displayName?: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly scopes: readonly string[]
+  /** PEM; for an issuer whose certificate is not publicly trusted. */
+  readonly certificateAuthority?: string
+}
+
+/** The token is a bearer credential of this API and is shown exactly once. */
+export interface SignedIn {
+  readonly token: string
+  readonly expiresAt: number
+  readonly principal: Principal
+}
+
+export interface SignInServices {
+  /** Whether one-time codes can be used at all. */
+  readonly codes: boolean
+  providers(): Promise<readonly LoginProvider[]>
+  /** Consumes the code. Refusal `credential-invalid` when it is wrong, used or too old. The API records both ends. */
+  byCode(code: string, client: Client): Promise<SignedIn>
+  byIdToken(idToken: string, provider: string | undefined, client: Client): Promise<SignedIn>
+  /** Ends this sign-in and every session that it opened; returns how many sessions were ended. */
+  signOut(principal: Principal): Promise<number>
+}
+
+export interface SessionRecord extends Session {
+  readonly state: 'live' | 'ended' | 'expired'
+  readonly lastUsedAt?: number
+  readonly endedAt?: number
+  readonly endReason?: string
+}
+
+export interface SessionFilter extends PageRequest {
+  readonly issuer?: string
+  readonly subject?: string
+  readonly username?: string
+  readonly connection?: string
+  readonly state?: 'live' | 'ended' | 'expired'
+}
+
+export interface OpenedSession {
+  readonly session: SessionRecord
+  /** Bearer credential of this connection only, shown exactly once. */
+  readonly token: string
+  /** Milliseconds without a request after which the session ends by itself. */
+  readonly idle: number
+}
+
+export interface SessionServices {
+  list(filter: SessionFilter): Promise<Page<SessionRecord>>
+  get(id: string): Promise<SessionRecord | undefined>
+  /** Refusals: connection-unknown, denied-by-policy. */
+  open(principal: Principal, connection: string, client: Client): Promise<OpenedSession>
+  /** False when it had ended before. */
+  end(id: string, by: Principal, reason: string): Promise<boolean>
+}
+
+export interface ConnectionView {
+  readonly name: string
+  readonly kind: 'kubernetes'
+  readonly description?: string
+  /** Base URL for kubectl, path prefix included. */
+  readonly server: string
+  /** PEM. */
+  readonly certificateAuthority: string
+  readonly agents: readonly { readonly name: string; readonly connected: boolean }[]
+  readonly upstreamIdentity: string
+  readonly capture: string
+}
+
+export interface ConnectionServices {
+  /** Only those that this principal may open a session on. */
+  usableBy(principal: Principal): Promise<readonly ConnectionView[]>
+}
+
+export type RevocationTarget =
+  | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'principal'; readonly issuer: string; readonly subject: string }
+  | { readonly kind: 'issuer'; readonly issuer: string }
+
+export interface RevocationRecord {
+  readonly id: string
+  readonly target: RevocationTarget
+  readonly reason: string
+  readonly by: string
+  readonly at: number
+  readonly until?: number
+}
+
+export interface Revoked {
+  readonly revocation: RevocationRecord
+  readonly sessionsEnded: number
+}
+
+export interface RevocationServices {
+  list(page: PageRequest): Promise<Page<RevocationRecord>>
+  /** `until`: credentials issued before it stay refused; absent means for ever. */
+  revoke(target: RevocationTarget, by: Principal, reason: string, until?: number): Promise<Revoked>
+}
+
+export interface AuditFilter extends PageRequest {
+  readonly principal?: string
+  readonly connection?: string
+  readonly session?: string
+  readonly kind?: string
+  readonly verb?: string
+  readonly group?: string
+  readonly resource?: string
+  readonly namespace?: string
+  readonly name?: string
+  readonly effect?: 'allow' | 'deny' | 'hold'
+  readonly rule?: string
+  readonly code?: number
+  readonly since?: number
+  readonly until?: number
+  readonly text?: string
+}
+
+/** One call as a reader of the trail sees it: intent and outcome as one row. */
+export interface AuditRow {
+  readonly call: string
+  readonly kind: EntryKind
+  readonly time: number
+  readonly session: string | null
+  readonly effect: 'allow' | 'deny' | 'hold' | null
+  readonly complete: boolean
+  /** Head of the intent with what the outcome adds (`result`, `error`). */
+  readonly head: Head
+}
+
+export interface AuditBody {
+  readonly side: 'request' | 'response'
+  readonly mediaType: string
+  readonly bytes: number
+  readonly sealed: boolean
+  /** Absent when sealed, deleted, or not text. */
+  readonly text?: string
+  readonly truncated?: boolean
+}
+
+export interface AuditDetail {
+  readonly row: AuditRow
+  readonly leaves: readonly {
+    readonly index: number
+    readonly phase: string
+    readonly time: number
+    readonly leafHash: string
+  }[]
+  readonly bodies: readonly AuditBody[]
+  readonly policyDigest: string | null
+}
+
+export interface AuditServices {
+  search(filter: AuditFilter): Promise<Page<AuditRow>>
+  show(call: string): Promise<AuditDetail | undefined>
+  /** Rows as they become complete; ends when `signal` aborts. */
+  tail(filter: AuditFilter, signal: AbortSignal): AsyncIterable<AuditRow>
+}
+
+export interface SourceText {
+  /** Name for messages; never opened by the gateway. */
+  readonly file: string
+  readonly text: string
+}
+
+export interface SourceProblem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** Inside the document, e.g. `spec.rules[2].match.verbs`; empty for the document itself. */
+  readonly path: string
+  readonly message: string
+  readonly severity: 'error' | 'warning'
+}
+
+export interface DocumentRef {
+  readonly kind: string
+  readonly name: string
+}
+
+export interface DocumentRecord extends DocumentRef {
+  /** The document as it is written: apiVersion, kind, metadata, spec. */
+  readonly document: Readonly<Record<string, unknown>>
+  readonly version: number
+  /** Documents of a directory are read-only here. */
+  readonly source: 'api' | 'file'
+  readonly file?: string
+  readonly updatedAt?: number
+}
+
+export interface DocumentChange extends DocumentRef {
+  readonly change: 'create' | 'update' | 'unchanged' | 'delete'
+  /** After the change; null for a deletion. */
+  readonly version: number | null
+  /** YAML before and after; null where there is none. */
+  readonly before: string | null
+  readonly after: string | null
+}
+
+export interface ApplyRequest {
+  readonly sources: readonly SourceText[]
+  readonly dryRun: boolean
+  /** Versions that the caller has seen, `Kind/name` to version; another version is Refusal `conflict`. 0: must not exist. */
+  readonly versions: Readonly<Record<string, number>>
+}
+
+export interface DocumentServices {
+  kinds(): readonly string[]
+  /** What the sources hold, without applying it; pure. */
+  parse(sources: readonly SourceText[]): {
+    readonly documents: readonly DocumentRef[]
+    readonly problems: readonly SourceProblem[]
+  }
+  list(kind: string | undefined, page: PageRequest): Promise<Page<DocumentRecord>>
+  get(kind: string, name: string): Promise<DocumentRecord | undefined>
+  /** All or nothing; records `document.change` before it takes effect. */
+  apply(by: Principal, call: string, request: ApplyRequest): Promise<readonly DocumentChange[]>
+  remove(by: Principal, call: string, ref: DocumentRef, version: number | undefined): Promise<DocumentChange>
+}
+
+export interface AgentRecord {
+  readonly name: string
+  readonly embedded: boolean
+  readonly connected: boolean
+  readonly version?: string
+  readonly address?: string
+  readonly connections: readonly string[]
+  readonly enrolledAt?: number
+  readonly certificateExpiresAt?: number
+  readonly lastSeenAt?: number
+}
+
+export interface EnrolmentToken {
+  readonly token: string
+  readonly agent: string
+  readonly expiresAt: number
+}
+
+export interface AgentCertificate {
+  /** PEM, leaf first. */
+  readonly certificate: string
+  /** PEM. */
+  readonly certificateAuthority: string
+  readonly agent: string
+  readonly expiresAt: number
+  /** `host:port` of the tunnel. */
+  readonly tunnel: string
+}
+
+export interface AgentServices {
+  list(): Promise<readonly AgentRecord[]>
+  token(agent: string, lifetime: number, by: Principal): Promise<EnrolmentToken>
+  /** Consumes a one-time token; the certificate request is PEM (PKCS#10). */
+  enrol(token: string, certificateRequest: string, client: Client): Promise<AgentCertificate>
+  /** `peer` is the DER of the verified client certificate of this connection. */
+  renew(peer: Uint8Array | undefined, certificateRequest: string, client: Client): Promise<AgentCertificate>
+  /** False when there was no such agent. */
+  remove(name: string, by: Principal): Promise<boolean>
+}
+
+export interface ExplainRequest {
+  readonly connection: string
+  readonly action: {
+    readonly verb: string
+    readonly group: string
+    readonly resource: string
+    readonly subresource: string
+    readonly namespace: string
+    readonly name: string
+    /** Of a request that is not about a resource. */
+    readonly path: string
+  }
+}
+
+export interface Explanation {
+  readonly effect: 'allow' | 'deny' | 'hold'
+  readonly rules: readonly string[]
+  readonly reason: string
+  readonly policyDigest: string
+  /** Every rule that was looked at and what came of it; may be empty. */
+  readonly considered: readonly {
+    readonly rule: string
+    readonly matched: boolean
+    readonly effect: string
+    readonly why: string
+  }[]
+}
+
+export interface PolicyTestResult {
+  readonly name: string
+  readonly file: string
+  readonly line: number
+  readonly ok: boolean
+  readonly expected: string
+  readonly got: string
+  readonly detail?: string
+}
+
+export interface PolicyServices {
+  check(sources: readonly SourceText[]): readonly SourceProblem[]
+  test(sources: readonly SourceText[]): readonly PolicyTestResult[]
+  /** What this principal would be told for this action, now. */
+  explain(principal: Principal, request: ExplainRequest): Promise<Explanation>
+}
+
+export interface StatusFacts {
+  readonly url: string
+  readonly startedAt: number
+  readonly log: {
+    readonly origin: string
+    readonly size: number
+    readonly sealed: boolean
+    readonly lastEntryAt?: number
+  }
+  readonly agents: readonly { readonly name: string; readonly connected: boolean }[]
+  readonly liveSessions: number
+  readonly policyDigest: string
+  readonly issuers: readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]
+}
