@@ -51,18 +51,22 @@ export async function startStub(behaviour: Behaviour, options: StubOptions = {})
   let peak = 0
   let accepted = 0
 
-  const http: Server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString('utf8')
-      const { method = '', url = '', rawHeaders } = request
-      seen.push({ method, target: url, rawHeaders, body })
-      stub.behaviour(request, response, body)
-    })
-    request.on('error', () => {})
-    response.on('error', () => {})
-  })
+  const http: Server = createServer(
+    { keepAliveTimeout: 0, maxHeaderSize: 256 * 1024 },
+    (request, response) => {
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8')
+        const { method = '', url = '', rawHeaders } = request
+        seen.push({ method, target: url, rawHeaders, body })
+        stub.behaviour(request, response, body)
+      })
+      request.on('error', () => {})
+      response.on('error', () => {})
+    },
+  )
+  http.maxHeadersCount = 0
   const server = createTlsServer(
     {
       key: certificate.key,

@@ -1,0 +1,66 @@
+import { Refusal } from '../../errors/refusal.ts'
+import type { AgentLink, SessionDescriptor } from '../contract.ts'
+import { collect, headerOf } from './collect.ts'
+import { ownCall } from './own-call.ts'
+
+export interface FetchedDocument {
+  /** 200, or 304 when `etag` still holds; then `body` is empty. */
+  readonly status: 200 | 304
+  readonly mediaType: string
+  readonly etag: string | undefined
+  readonly body: Buffer
+}
+
+/** The aggregated form first (KEP-3352), the plain lists of older API servers else. */
+const DISCOVERY_ACCEPT =
+  'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,' +
+  'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json'
+const DISCOVERY_LIMIT = 32 * 1024 * 1024
+const KEYS_LIMIT = 1024 * 1024
+
+/** `/api`, `/apis`, `/apis/GROUP/VERSION`, `/version`, `/openapi/…` under the agent's own credential. */
+export function fetchDiscovery(
+  link: AgentLink,
+  connection: string,
+  path: string,
+  etag?: string,
+): Promise<FetchedDocument> {
+  const headers = ['accept', DISCOVERY_ACCEPT, ...(etag === undefined ? [] : ['if-none-match', etag])]
+  return fetchDocument(link, connection, 'discovery', path, headers, DISCOVERY_LIMIT)
+}
+
+/** The service-account issuer's discovery document and keys of the cluster (OpenID Connect Discovery, RFC 7517). */
+export function fetchJwks(link: AgentLink, connection: string): Promise<FetchedDocument> {
+  const accept = ['accept', 'application/jwk-set+json, application/json']
+  return fetchDocument(link, connection, 'jwks', '/openid/v1/jwks', accept, KEYS_LIMIT)
+}
+
+export function fetchIssuer(link: AgentLink, connection: string): Promise<FetchedDocument> {
+  const path = '/.well-known/openid-configuration'
+  return fetchDocument(link, connection, 'jwks', path, ['accept', 'application/json'], KEYS_LIMIT)
+}
+
+/** Rejects with a Refusal, also for any status but 200 and 304. */
+async function fetchDocument(
+  link: AgentLink,
+  connection: string,
+  purpose: NonNullable<SessionDescriptor['purpose']>,
+  target: string,
+  headers: readonly string[],
+  limit: number,
+): Promise<FetchedDocument> {
+  const call = ownCall(connection, purpose, { method: 'GET', target, headers, headTimeout: 30_000 })
+  const { status, headers: fields, body } = await collect(link, call, limit)
+  if (status !== 200 && status !== 304) {
+    throw new Refusal('upstream-answer-refused', {
+      check: purpose,
+      detail: `the upstream answered ${status}`,
+    })
+  }
+  return {
+    status,
+    mediaType: headerOf(fields, 'content-type') ?? '',
+    etag: headerOf(fields, 'etag'),
+    body,
+  }
+}
