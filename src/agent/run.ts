@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { CLOCK_SKEW } from '../pki/authority.ts'
 import { defaultLiveness, type Liveness } from '../tunnel/protocol.ts'
 import { type Agent, type AgentConnection, createAgent } from './agent.ts'
 import { compileCeiling } from './ceiling/ceiling.ts'
@@ -96,9 +97,10 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
 
   function scheduleRenewal(failed: boolean): void {
     const certificate = new X509Certificate(present.certificate)
-    const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)]
-    const due = failed ? RENEW_AGAIN : from + ((to - from) * 2) / 3 - Date.now()
-    timer = setTimeout(() => void renewNow(), Math.max(0, Math.min(due, LONGEST_TIMER)))
+    const expiresAt = Date.parse(certificate.validTo)
+    const issuedAt = Date.parse(certificate.validFrom) + CLOCK_SKEW
+    const due = failed ? RENEW_AGAIN : issuedAt + ((expiresAt - issuedAt) * 2) / 3 - Date.now()
+    timer = setTimeout(() => void renewNow(), Math.max(1_000, Math.min(due, LONGEST_TIMER)))
     timer.unref()
   }
 
