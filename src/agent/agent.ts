@@ -1,6 +1,7 @@
 import type { UpstreamIdentity } from '../connections/connection.ts'
 import { Refusal } from '../errors/refusal.ts'
-import type { AgentLink, AnswerHandler } from '../tunnel/contract.ts'
+import { refuseLater } from '../tunnel/refuse-later.ts'
+import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
 import { type JudgedCall, judge } from './judge.ts'
@@ -31,7 +32,7 @@ export interface AgentOptions {
   readonly clock?: () => number
 }
 
-export interface Agent extends AgentLink {
+export interface Agent extends ServingLink {
   /** Replaces the served connections. Those that stay as they are keep their sockets; calls in flight end first. */
   setConnections(connections: readonly AgentConnection[]): void
   /** Calls in flight, of all connections. */
@@ -86,17 +87,21 @@ export function createAgent(options: AgentOptions): Agent {
       for (const { upstream } of served.values()) sum += upstream.inFlight
       return sum
     },
+    serves: connection => served.has(connection),
     setConnections,
     dispatch(call, handler) {
       const found = served.get(call.connection)
       if (closed || found === undefined) {
-        return refuse(handler, closed ? closing() : notServed())
+        return refuseLater(handler, closed ? closing() : notServed())
       }
       let judged: JudgedCall
       try {
         judged = judge(call, found.connection, found.ceiling)
       } catch (error) {
-        return refuse(handler, error instanceof Refusal ? error : new Refusal('internal', { cause: error }))
+        return refuseLater(
+          handler,
+          error instanceof Refusal ? error : new Refusal('internal', { cause: error }),
+        )
       }
       return found.upstream.send(judged, call, handler)
     },
@@ -108,17 +113,6 @@ export function createAgent(options: AgentOptions): Agent {
       closed = true
       for (const { upstream } of served.values()) upstream.destroy()
     },
-  }
-}
-
-/** Tells the handler a moment later: its caller must first get the function that aborts. */
-export function refuse(handler: AnswerHandler, refusal: Refusal): () => void {
-  let aborted = false
-  queueMicrotask(() => {
-    if (!aborted) handler.onError(refusal)
-  })
-  return () => {
-    aborted = true
   }
 }
 

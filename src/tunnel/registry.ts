@@ -1,6 +1,7 @@
 import { noAgent } from './agent-session.ts'
 import type { AgentLink } from './contract.ts'
-import { createRemoteAgent, type RemoteAgent, refuse, type ServingLink } from './remote-agent.ts'
+import { refuseLater } from './refuse-later.ts'
+import { createRemoteAgent, type RemoteAgent, type ServingLink } from './remote-agent.ts'
 
 export interface AgentStatus {
   readonly name: string
@@ -72,7 +73,7 @@ export function createAgentRegistry(clock: () => number = Date.now): AgentRegist
           return agentFor(connection) !== undefined
         },
         dispatch: (call, handler) =>
-          agentFor(connection)?.dispatch(call, handler) ?? refuse(handler, noAgent()),
+          agentFor(connection)?.dispatch(call, handler) ?? refuseLater(handler, noAgent()),
         close: () => Promise.resolve(),
       }
     },

@@ -1,6 +1,7 @@
 import { Refusal } from '../errors/refusal.ts'
 import { type AgentSession, noAgent } from './agent-session.ts'
-import type { AgentLink, AnswerHandler } from './contract.ts'
+import type { AgentLink } from './contract.ts'
+import { refuseLater } from './refuse-later.ts'
 
 /** A link that knows which connections are behind it. */
 export interface ServingLink extends AgentLink {
@@ -48,23 +49,15 @@ export function createRemoteAgent(name: string): RemoteAgent {
           if (abort !== undefined) return abort
         }
       } catch (error) {
-        return refuse(handler, error instanceof Refusal ? error : new Refusal('internal', { cause: error }))
+        return refuseLater(
+          handler,
+          error instanceof Refusal ? error : new Refusal('internal', { cause: error }),
+        )
       }
-      return refuse(handler, noAgent())
+      return refuseLater(handler, noAgent())
     },
     async close() {
       for (const session of sessions) session.destroy('the gateway is closing')
     },
-  }
-}
-
-/** Tells the handler a moment later: its caller must first get the function that aborts. */
-export function refuse(handler: AnswerHandler, refusal: Refusal): () => void {
-  let aborted = false
-  queueMicrotask(() => {
-    if (!aborted) handler.onError(refusal)
-  })
-  return () => {
-    aborted = true
   }
 }
