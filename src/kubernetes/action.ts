@@ -20,6 +20,15 @@ export interface KubernetesAction {
   readonly impersonate: ImpersonationRequest | null
   /** Second doors and other dangerous effects, from the one table in `policy/risk.ts`; `none` when nothing applies. */
   readonly risk: string
+  /** All classes that apply, gravest first (`risksOf` of `policy/risk.ts`); `risk` is the first. Absent: `risk` is the only one. */
+  readonly risks?: readonly string[]
+  /** Whether objects of this resource live in namespaces, from discovery. Absent: not known. */
+  readonly namespaced?: boolean
+  /**
+   * Every name under which the same stored objects are reachable (events have two groups), the canonical one first. A deny
+   * or hold rule on one of them means all. Absent: there is no other name.
+   */
+  readonly sameStorage?: readonly { readonly apiGroup: string; readonly resource: string }[]
   /** False for get, list and watch: these may run while the intent is being committed. */
   readonly hasSideEffect: boolean
   /** watch, log follow, proxy and the upgrade subresources: open-ended answers. */

@@ -1,0 +1,191 @@
+import type { KubernetesAction } from '../kubernetes/action.ts'
+import { Facts } from './condition/facts.ts'
+import { covers, coversAdmin, matchesResource, matchesWord } from './covers.ts'
+import type { Action, AdminAction, Circumstances, Decision } from './decision.ts'
+import { deletesNamespace } from './effects.ts'
+import { explainDefaultDeny } from './reason.ts'
+import type { Rule } from './rule.ts'
+import { touches, touchesAdmin } from './touches.ts'
+import { sayAction } from './words.ts'
+
+interface Candidates {
+  readonly deny: readonly Rule[]
+  readonly hold: readonly Rule[]
+  readonly allow: readonly Rule[]
+}
+
+/** What the evaluation of conditions leaves behind, for reasons. */
+interface Evaluation {
+  facts: Facts | null
+  failures: Map<Rule, string> | null
+}
+
+/**
+ * The decision function: deny beats hold beats allow, and nothing means deny. Deny and hold rules count when they touch
+ * the request, allow rules when they cover it; a hold can only be lifted where some rule covers the request.
+ */
+export function createDecide(
+  rules: readonly Rule[],
+  digest: string,
+): (action: Action, circumstances: Circumstances) => Decision {
+  const admin = split(rules.filter(r => r.about.admin))
+  const urls = split(rules.filter(r => r.about.urls))
+  const ofResources = rules.filter(r => r.about.resources)
+  const anything = split(ofResources)
+  const { byResource, others } = indexByResource(ofResources)
+  const heldDecisions = new Map<Rule, Map<Rule, Decision>>()
+
+  function candidatesFor(action: KubernetesAction): Candidates {
+    if (!action.isResource) return urls
+    // It touches rules about whatever can be in the namespace.
+    if (deletesNamespace(action)) return anything
+    return byResource.get(action.resource) ?? others
+  }
+
+  function decideRequest(action: KubernetesAction, c: Circumstances): Decision {
+    const { deny, hold, allow } = candidatesFor(action)
+    const evaluation: Evaluation = { facts: null, failures: null }
+    for (let i = 0; i < deny.length; i++) {
+      const rule = deny[i]!
+      if (touches(rule, action, c) && mayBeMet(rule, action, c, evaluation)) {
+        return stopped(rule, action, evaluation)
+      }
+    }
+    let held: Rule | null = null
+    for (let i = 0; i < hold.length && held === null; i++) {
+      const rule = hold[i]!
+      if (touches(rule, action, c) && mayBeMet(rule, action, c, evaluation)) held = rule
+    }
+    let allowing: Rule | null = null
+    for (let i = 0; i < allow.length && allowing === null; i++) {
+      const rule = allow[i]!
+      if (covers(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
+    }
+    if (held === null) {
+      return allowing === null ? nothing(action, c, evaluation) : allowing.decision
+    }
+    // What an approval may open must be covered by somebody's words: a rule that allows, or one that holds.
+    for (let i = 0; i < hold.length && allowing === null; i++) {
+      const rule = hold[i]!
+      if (covers(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
+    }
+    return allowing === null ? nothing(action, c, evaluation) : heldBy(held, allowing)
+  }
+
+  function decideAdmin(action: AdminAction, c: Circumstances): Decision {
+    const evaluation: Evaluation = { facts: null, failures: null }
+    for (const rule of admin.deny) {
+      if (touchesAdmin(rule, action, c) && mayBeMet(rule, action, c, evaluation)) {
+        return stopped(rule, null, evaluation)
+      }
+    }
+    for (const rule of admin.hold) {
+      if (touchesAdmin(rule, action, c) && mayBeMet(rule, action, c, evaluation)) return rule.decision
+    }
+    for (const rule of admin.allow) {
+      if (coversAdmin(rule, action, c) && isMet(rule, action, c, evaluation)) return rule.decision
+    }
+    const reason = `nothing allows ${sayAction(action)}; it takes a rule with admin: {verbs: [${action.verb}]}`
+    return { effect: 'deny', rules: [], reason, policyDigest: digest }
+  }
+
+  /** A rule that stops something, stopping. Its decision is ready-made unless there is more to say. */
+  function stopped(rule: Rule, action: KubernetesAction | null, evaluation: Evaluation): Decision {
+    const failure = evaluation.failures?.get(rule)
+    const why =
+      failure !== undefined
+        ? ` (its condition failed, which counts as met: ${failure})`
+        : action === null
+          ? ''
+          : indirection(rule, action)
+    return why === '' ? rule.decision : { ...rule.decision, reason: rule.decision.reason + why }
+  }
+
+  function heldBy(held: Rule, covering: Rule): Decision {
+    if (held === covering) return held.decision
+    let known = heldDecisions.get(held)
+    if (known === undefined) {
+      known = new Map()
+      heldDecisions.set(held, known)
+    }
+    let decision = known.get(covering)
+    if (decision === undefined) {
+      decision = { ...held.decision, rules: [held.name, covering.name] }
+      known.set(covering, decision)
+    }
+    return decision
+  }
+
+  function nothing(action: KubernetesAction, c: Circumstances, evaluation: Evaluation): Decision {
+    const candidates = action.isResource ? ofResources : rules.filter(r => r.about.urls)
+    const why = explainDefaultDeny(candidates, action, c, evaluation.failures ?? new Map())
+    return { effect: 'deny', rules: why.rules, reason: why.reason, policyDigest: digest }
+  }
+
+  return (action, circumstances) =>
+    action.protocol === 'admin' ? decideAdmin(action, circumstances) : decideRequest(action, circumstances)
+}
+
+/** Deny and hold: a condition that cannot be answered counts as met. */
+function mayBeMet(rule: Rule, action: Action, c: Circumstances, evaluation: Evaluation): boolean {
+  return evaluateCondition(rule, action, c, evaluation) !== false
+}
+
+/** Allow: a condition that cannot be answered counts as not met. */
+function isMet(rule: Rule, action: Action, c: Circumstances, evaluation: Evaluation): boolean {
+  return evaluateCondition(rule, action, c, evaluation) === true
+}
+
+function evaluateCondition(
+  rule: Rule,
+  action: Action,
+  c: Circumstances,
+  evaluation: Evaluation,
+): boolean | null {
+  if (rule.condition === null) return true
+  evaluation.facts ??= new Facts(action, c)
+  const result = rule.condition.evaluate(evaluation.facts)
+  if (typeof result === 'boolean') return result
+  evaluation.failures ??= new Map()
+  evaluation.failures.set(rule, result.error)
+  return null
+}
+
+/** Says why a rule stops a request that does not name what the rule names. */
+export function indirection(rule: Rule, action: KubernetesAction): string {
+  if (!action.isResource) return ''
+  const direct = matchesResource(rule.resources, action.resource, action.subresource)
+  if (!direct || !matchesWord(rule.verbs, action.verb)) return ` (${sayAction(action)} amounts to it)`
+  const widened =
+    (rule.namespaces !== null && action.namespace === '' && action.resource !== 'namespaces') ||
+    (rule.resourceNames !== null && action.name === '')
+  return widened ? ` (${sayAction(action)} could reach it)` : ''
+}
+
+function split(rules: readonly Rule[]): Candidates {
+  return {
+    deny: rules.filter(r => r.effect === 'deny'),
+    hold: rules.filter(r => r.effect === 'hold'),
+    allow: rules.filter(r => r.effect === 'allow'),
+  }
+}
+
+/** Rules by the resource that a request names; `others` for one that no rule names. */
+function indexByResource(rules: readonly Rule[]): {
+  byResource: ReadonlyMap<string, Candidates>
+  others: Candidates
+} {
+  const named = new Set(rules.flatMap(r => [...(r.resources?.named ?? [])]))
+  const open = (r: Rule): boolean => r.resources === null || r.resources.named.size === 0
+  // `bindings` is a write to pods under another name.
+  if (named.has('pods')) named.add('bindings')
+  const byResource = new Map<string, Candidates>()
+  for (const resource of named) {
+    const key = resource === 'bindings' ? 'pods' : resource
+    byResource.set(
+      resource,
+      split(rules.filter(r => open(r) || r.resources!.named.has(resource) || r.resources!.named.has(key))),
+    )
+  }
+  return { byResource, others: split(rules.filter(open)) }
+}

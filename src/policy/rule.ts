@@ -1,0 +1,178 @@
+import type { PolicyRule, RuleMatch } from '../documents/schema/policy.ts'
+import type { Condition } from './condition/compile-condition.ts'
+import type { Decision, Effect } from './decision.ts'
+import { touchedVerbs } from './effects.ts'
+import { compileGlobList, type GlobList } from './glob.ts'
+import { compileSubjects, type Subjects } from './subjects.ts'
+
+/** A rule ready to be asked. Null in a field: the rule says nothing about it. */
+export interface Rule {
+  /** `policy/rule` */
+  readonly name: string
+  readonly effect: Effect
+  readonly reason: string | undefined
+  readonly subjects: Subjects
+  readonly connections: GlobList | null
+  readonly verbs: Words | null
+  /** Verbs of requests that amount to one of `verbs`; null: all do. */
+  readonly touched: ReadonlySet<string> | null
+  readonly apiGroups: Words | null
+  readonly resources: Resources | null
+  readonly namespaces: GlobList | null
+  readonly resourceNames: GlobList | null
+  readonly urls: Urls | null
+  readonly risks: Words | null
+  readonly impersonate: Impersonation | null
+  readonly admin: Admin | null
+  /** Which requests it can be about at all. */
+  readonly about: { readonly resources: boolean; readonly urls: boolean; readonly admin: boolean }
+  readonly condition: Condition | null
+  /** The answer when this rule alone decides, made once. */
+  readonly decision: Decision
+}
+
+/** A list of words in which `*` is all of them. */
+export interface Words {
+  readonly any: boolean
+  readonly set: ReadonlySet<string>
+}
+
+export interface Resources {
+  readonly any: boolean
+  /** `pods`, `pods/log` */
+  readonly exact: ReadonlySet<string>
+  /** Of `*\/scale`: `scale`. */
+  readonly subresources: ReadonlySet<string>
+  /** Of `pods/*`: `pods`. */
+  readonly parents: ReadonlySet<string>
+  /** Resources that are named, whatever the subresource; empty with `any` or `subresources`. */
+  readonly named: ReadonlySet<string>
+}
+
+export interface Urls {
+  readonly any: boolean
+  readonly exact: ReadonlySet<string>
+  readonly prefixes: readonly string[]
+}
+
+export interface Impersonation {
+  readonly users: GlobList | null
+  readonly groups: GlobList | null
+  readonly uids: GlobList | null
+  readonly extraKeys: GlobList | null
+}
+
+export interface Admin {
+  readonly verbs: GlobList
+  readonly resources: GlobList | null
+  readonly names: GlobList | null
+}
+
+export function compileRule(
+  policy: string,
+  rule: PolicyRule,
+  condition: Condition | null,
+  policyDigest: string,
+): Rule {
+  const { match } = rule
+  const name = `${policy}/${rule.name}`
+  return {
+    name,
+    effect: rule.effect,
+    reason: rule.reason,
+    subjects: compileSubjects(match.principals),
+    connections: globs(match.connections),
+    verbs: words(match.verbs),
+    touched: match.verbs === undefined || match.verbs.includes('*') ? null : touchedVerbs(match.verbs),
+    apiGroups: words(match.apiGroups),
+    resources: match.resources === undefined ? null : compileResources(match.resources),
+    namespaces: globs(match.namespaces),
+    resourceNames: globs(match.resourceNames),
+    urls: match.nonResourceURLs === undefined ? null : compileUrls(match.nonResourceURLs),
+    risks: words(match.riskClasses),
+    impersonate: compileImpersonation(match.impersonate),
+    admin: compileAdmin(match.admin),
+    about: aboutOf(match),
+    condition,
+    decision: Object.freeze({
+      effect: rule.effect,
+      rules: Object.freeze([name]),
+      reason: rule.reason ?? DEFAULT_REASONS[rule.effect](name),
+      policyDigest,
+    }),
+  }
+}
+
+const DEFAULT_REASONS: Readonly<Record<Effect, (name: string) => string>> = {
+  allow: name => `allowed by rule ${name}`,
+  deny: name => `denied by rule ${name}`,
+  hold: name => `rule ${name} asks for an approval`,
+}
+
+function aboutOf(match: RuleMatch): Rule['about'] {
+  const ofResources =
+    match.resources !== undefined ||
+    match.apiGroups !== undefined ||
+    match.namespaces !== undefined ||
+    match.resourceNames !== undefined
+  const ofRequests =
+    match.verbs !== undefined ||
+    match.connections !== undefined ||
+    match.riskClasses !== undefined ||
+    match.impersonate !== undefined
+  if (match.admin !== undefined) return { resources: false, urls: false, admin: true }
+  if (ofResources) return { resources: true, urls: false, admin: false }
+  if (match.nonResourceURLs !== undefined) return { resources: false, urls: true, admin: false }
+  return { resources: true, urls: true, admin: !ofRequests }
+}
+
+function globs(patterns: readonly string[] | undefined): GlobList | null {
+  // `*` says no more than leaving the field out.
+  return patterns === undefined || patterns.includes('*') ? null : compileGlobList(patterns)
+}
+
+function words(list: readonly string[] | undefined): Words | null {
+  return list === undefined ? null : { any: list.includes('*'), set: new Set(list) }
+}
+
+function compileResources(list: readonly string[]): Resources {
+  const split = list.filter(r => r !== '*').map(r => r.split('/') as [string, string?])
+  const subresources = new Set(split.filter(([r]) => r === '*').map(([, s]) => s!))
+  const any = list.includes('*') || subresources.has('*')
+  return {
+    any,
+    exact: new Set(split.filter(([r, s]) => r !== '*' && s !== '*').map(parts => parts.join('/'))),
+    subresources,
+    parents: new Set(split.filter(([r, s]) => r !== '*' && s === '*').map(([r]) => r)),
+    named: new Set(any || subresources.size > 0 ? [] : split.map(([r]) => r)),
+  }
+}
+
+function compileUrls(list: readonly string[]): Urls {
+  return {
+    any: list.includes('*'),
+    exact: new Set(list.filter(u => !u.endsWith('*'))),
+    prefixes: list.filter(u => u.endsWith('*')).map(u => u.slice(0, -1)),
+  }
+}
+
+function compileImpersonation(match: RuleMatch['impersonate']): Impersonation | null {
+  if (match === undefined) return null
+  const list = (patterns: readonly string[] | undefined): GlobList | null =>
+    patterns === undefined ? null : compileGlobList(patterns)
+  return {
+    users: list(match.users),
+    groups: list(match.groups),
+    uids: list(match.uids),
+    extraKeys: list(match.extraKeys),
+  }
+}
+
+function compileAdmin(match: RuleMatch['admin']): Admin | null {
+  if (match === undefined) return null
+  return {
+    verbs: compileGlobList(match.verbs),
+    resources: globs(match.resources),
+    names: globs(match.names),
+  }
+}
