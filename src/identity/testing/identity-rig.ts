@@ -38,6 +38,8 @@ export interface RigOptions
   /** Shared by the rigs of several processes; not closed by them. */
   readonly store?: StateStore
   readonly hooks?: Partial<SessionHooks>
+  /** Where the clock stands at first. */
+  readonly start?: number
 }
 
 export async function openIdentityRig(options: RigOptions = {}): Promise<IdentityRig> {
@@ -45,7 +47,9 @@ export async function openIdentityRig(options: RigOptions = {}): Promise<Identit
   const now = () => rig.now
   const journal: string[] = []
   const errors: unknown[] = []
-  const rig = { store, journal, errors, now: START } as { -readonly [K in keyof IdentityRig]: IdentityRig[K] }
+  const rig = { store, journal, errors, now: options.start ?? START } as {
+    -readonly [K in keyof IdentityRig]: IdentityRig[K]
+  }
   rig.feed = await openChangeFeed(store, { now, every: 3_600_000 })
   rig.revocations = await openRevocations(store, rig.feed, now)
   rig.signIns = await openSignIns({ store, feed: rig.feed, now })
