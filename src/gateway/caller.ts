@@ -177,8 +177,7 @@ export class HttpCaller implements Caller {
   cut(): void {
     this.gone = true
     this.#release()
-    if (this.httpVersion === '2.0')
-      (this.#response as Http2ServerResponse).stream.close(0x2 /* INTERNAL_ERROR */)
+    if (this.#http2) (this.#response as Http2ServerResponse).stream.close(0x2 /* INTERNAL_ERROR */)
     else this.#request.socket.destroy()
   }
 

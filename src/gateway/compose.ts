@@ -1,0 +1,304 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createApi } from '../api/create.ts'
+import { openAuditIndex } from '../audit/index/open-index.ts'
+import { openAuditLog } from '../audit/open.ts'
+import type { Connection } from '../connections/connection.ts'
+import { openSessions } from '../connections/sessions.ts'
+import type { DocumentSet } from '../documents/document-set.ts'
+import { createDocuments, type Documents } from '../documents/documents.ts'
+import { secretSource } from '../documents/secret-reference.ts'
+import { toConnection } from '../documents/to-connection.ts'
+import { toIdentityProvider } from '../documents/to-identity-provider.ts'
+import { createAuthenticator } from '../identity/authenticator.ts'
+import { createOneTimeCodes, type OneTimeCodes } from '../identity/local/one-time-codes.ts'
+import { openSignIns } from '../identity/local/sign-ins.ts'
+import { openRevocations } from '../identity/revocation/revocations.ts'
+import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
+import { ensureServerCertificate } from '../pki/server-certificate.ts'
+import { type CompiledPolicies, compilePolicies } from '../policy/compile.ts'
+import { policyProblems } from '../policy/problems.ts'
+import { openChangeFeed } from '../store/change-feed.ts'
+import { openSqliteStore } from '../store/open-sqlite-store.ts'
+import type { StateStore } from '../store/store.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
+import { createAgentGate } from '../tunnel/agent-gate.ts'
+import { isEnrolled } from '../tunnel/enrolment/enrolment.ts'
+import { type AgentRegistry, createAgentRegistry } from '../tunnel/registry.ts'
+import type { ServingLink } from '../tunnel/remote-agent.ts'
+import { createDirectory, type Directory } from './directory.ts'
+import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
+import { createKubernetesSide } from './kubernetes-side.ts'
+import { type Listener, listen } from './listener.ts'
+import { handle } from './pipeline.ts'
+import { apiServices } from './services/api.ts'
+import { sessionEntries } from './services/session-entries.ts'
+
+export interface GatewayOptions {
+  /** Log, store, keys and certificates; made when missing, mode 0700. */
+  readonly dataDir: string
+  /** Documents as YAML files; absent: from the store only. */
+  readonly configDir?: string
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Names and addresses by which callers reach the listener, beside the connections' own host names. */
+  readonly names: readonly string[]
+  /** Name of this log in checkpoints. Fixed for the life of the data directory. */
+  readonly origin: string
+  readonly version: string
+  readonly logger: Logger
+  readonly limits?: Partial<Limits>
+  /** An agent of this process. */
+  readonly embedded?: ServingLink
+  /** For the live line of `up`. */
+  readonly onFinished?: (x: FinishedExchange) => void
+  readonly now?: () => number
+}
+
+export interface RunningGateway {
+  readonly url: string
+  readonly authority: CertificateAuthority
+  readonly store: StateStore
+  readonly documents: Documents
+  readonly directory: Directory
+  readonly registry: AgentRegistry
+  readonly codes: OneTimeCodes
+  policies(): CompiledPolicies
+  /** Not ready, no new requests, those in flight end (long-running ones are cut after `grace` ms), log and store closed. */
+  close(grace?: number): Promise<void>
+}
+
+/**
+ * The composition root: what exists, in the order in which it comes up. Fails closed: whatever cannot be opened or is
+ * not valid rejects, and nothing listens.
+ */
+export async function openGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const { dataDir, logger } = options
+  const now = options.now ?? Date.now
+  const closers: (() => unknown)[] = []
+  const startedAt = now()
+  const limits = { ...defaultLimits, ...options.limits }
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  try {
+    // The log first: nothing happens that it could not record.
+    const log = await openAuditLog({ dataDir: join(dataDir, 'log'), origin: options.origin, clock: now })
+    closers.push(() => log.close())
+    log.onSealed(failure =>
+      logger.error({ check: failure.check, detail: failure.detail }, 'audit log sealed'),
+    )
+
+    const store = await openSqliteStore(join(dataDir, 'state.sqlite'))
+    closers.push(() => store.close())
+    const feed = await openChangeFeed(store, {
+      now,
+      onError: error => logger.warn({ error }, 'the state store cannot be followed'),
+    })
+    closers.push(() => feed.close())
+
+    const authority = openAuthority(join(dataDir, 'pki'))
+    const registry = createAgentRegistry(now)
+    if (options.embedded !== undefined) {
+      const { embedded } = options
+      registry.addEmbedded(embedded, () =>
+        directory
+          .all()
+          .map(c => c.name)
+          .filter(name => embedded.serves(name)),
+      )
+    }
+
+    const documents = await createDocuments({
+      store,
+      ...(options.configDir === undefined ? {} : { configDir: options.configDir }),
+      validate: policyProblems,
+      now,
+    })
+    const directory = createDirectory(connectionsOf(documents.current()))
+    let policies = compilePolicies(documents.current().ofKind('Policy'))
+
+    const side = createKubernetesSide({ registry, directory, limits })
+    const revocations = await openRevocations(store, feed, now)
+    const signIns = await openSignIns({ store, feed, now })
+    const codes = createOneTimeCodes(store, signIns, now)
+    const sessions = await openSessions({
+      store,
+      feed,
+      now,
+      hooks: sessionEntries(log, () => policies.digest),
+      revocations,
+      signIns,
+      onError: error => logger.error({ error }, 'a session could not be ended everywhere'),
+    })
+    closers.push(() => sessions.close())
+    const authenticator = createAuthenticator({
+      now,
+      feed,
+      revocations,
+      signIns,
+      sessions,
+      providers: await providersOf(documents.current(), options),
+      trust: name => directory.byName(name)?.serviceAccounts,
+      reviewToken: side.reviewToken,
+      clusterKeys: side.clusterKeys,
+    })
+    closers.push(() => authenticator.close())
+
+    let draining = false
+    const index = openAuditIndex(log)
+    closers.push(() => index.close())
+    const metrics = createMetrics({
+      logSealed: () => log.sealed,
+      logSize: () => log.size,
+      indexLag: () => index.status().lag,
+      agentsConnected: () => registry.status().filter(a => a.connected).length,
+      sessionsOpen: () => sessions.list().length,
+    })
+
+    const gateway: Gateway = {
+      log,
+      limits,
+      now,
+      connection: name => directory.byName(name),
+      connectionOfHost: host => directory.byHost(host)?.name,
+      authenticate: (token, name) =>
+        authenticator.cached(token, name) ?? authenticator.authenticate(token, name),
+      openSession: (principal, connection) =>
+        sessions.live(principal, connection.name) ?? sessions.enter(principal, connection),
+      onSessionEnd: (id, listener) => sessions.onEnd(id, listener),
+      classify: side.classify,
+      policies: () => policies,
+      agentFor: connection => registry.agentFor(connection),
+      draining: () => draining,
+      observe: {
+        finished(x) {
+          metrics.finished(x)
+          options.onFinished?.(x)
+        },
+        broke: (error, callId) => logger.error({ error, callId }, 'an exchange broke'),
+      },
+    }
+
+    const gate = createAgentGate({
+      authority,
+      registry,
+      verify: identity => isEnrolled(store, identity, now),
+      onEvent: event =>
+        logger.info(
+          { agent: event.agent, address: event.address, detail: event.detail },
+          `agent ${event.type}`,
+        ),
+      clock: now,
+    })
+    closers.push(() => gate.close())
+
+    let listener: Listener | undefined
+    const certificate = () => {
+      const names = [...options.names, ...directory.all().flatMap(c => c.hosts)]
+      const { chain, key } = ensureServerCertificate(authority, join(dataDir, 'pki'), names, now())
+      return { cert: chain, key, ca: authority.pem }
+    }
+    const api = createApi(
+      apiServices({
+        version: options.version,
+        startedAt,
+        now,
+        log,
+        store,
+        authority,
+        registry,
+        gate,
+        documents,
+        directory,
+        authenticator,
+        codes,
+        signIns,
+        sessions,
+        revocations,
+        index,
+        logger,
+        policies: () => policies,
+        url: () => urlOf(options, listener),
+        draining: () => draining,
+      }),
+      { metrics: metrics.registry },
+    )
+    closers.push(() => api.close())
+    await api.ready
+
+    const inFlight = new Set<Promise<void>>()
+    listener = await listen({
+      host: options.listen.host,
+      port: options.listen.port,
+      tls: certificate(),
+      agents: { protocol: gate.protocol, accept: gate.accept },
+      connectionOfHost: gateway.connectionOfHost,
+      onExchange(arrival) {
+        const done = handle(gateway, { ...arrival, progress: {} }).finally(() => inFlight.delete(done))
+        inFlight.add(done)
+      },
+      onOwnRequest: (request, response) => api.handle(request, response),
+      now,
+    })
+    const listening = listener
+
+    const stopFollowing = documents.subscribe(set => {
+      directory.replace(connectionsOf(set))
+      policies = compilePolicies(set.ofKind('Policy'))
+      listening.renew(certificate())
+      providersOf(set, options).then(
+        providers => authenticator.setProviders(providers),
+        error => logger.error({ error }, 'identity providers could not be replaced; the old ones stay'),
+      )
+    })
+    closers.push(stopFollowing)
+    // Certificates end, and other replicas change documents.
+    const upkeep = setInterval(() => {
+      documents.refresh().catch(error => logger.warn({ error }, 'documents could not be refreshed'))
+      listening.renew(certificate())
+    }, 60_000)
+    upkeep.unref()
+    closers.push(() => clearInterval(upkeep))
+
+    return {
+      url: urlOf(options, listening),
+      authority,
+      store,
+      documents,
+      directory,
+      registry,
+      codes,
+      policies: () => policies,
+      async close(grace = 5_000) {
+        draining = true
+        const closed = listening.drain()
+        const timer = setTimeout(() => listening.destroy(), grace)
+        await Promise.race([closed, Promise.allSettled([...inFlight]).then(() => listening.destroy())])
+        await closed
+        clearTimeout(timer)
+        await Promise.allSettled([...inFlight])
+        await closeAll(closers)
+      },
+    }
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function closeAll(closers: (() => unknown)[]): Promise<void> {
+  for (const close of closers.reverse()) await close()
+}
+
+function connectionsOf(set: DocumentSet): Connection[] {
+  return set.ofKind('Connection').map(toConnection)
+}
+
+function providersOf(set: DocumentSet, options: GatewayOptions) {
+  const secrets = secretSource(options.configDir ?? options.dataDir, process.env)
+  return Promise.all(set.ofKind('IdentityProvider').map(document => toIdentityProvider(document, secrets)))
+}
+
+function urlOf(options: GatewayOptions, listener: Listener | undefined): string {
+  const host = options.names[0] ?? options.listen.host
+  return `https://${host.includes(':') ? `[${host}]` : host}:${listener?.port ?? options.listen.port}`
+}

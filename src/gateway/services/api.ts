@@ -1,0 +1,151 @@
+import type { ApiServices, Client } from '../../api/services.ts'
+import type { OpenAuditLog } from '../../audit/log/contract.ts'
+import type { AuditIndex } from '../../audit/search/contract.ts'
+import type { Sessions } from '../../connections/sessions.ts'
+import type { Documents } from '../../documents/documents.ts'
+import type { Authenticator } from '../../identity/authenticator.ts'
+import type { OneTimeCodes } from '../../identity/local/one-time-codes.ts'
+import type { SignIns } from '../../identity/local/sign-ins.ts'
+import type { Revocations } from '../../identity/revocation/revocations.ts'
+import { revoke, signOut } from '../../identity/revocation/revoke.ts'
+import type { CertificateAuthority } from '../../pki/authority.ts'
+import type { CompiledPolicies } from '../../policy/compile.ts'
+import type { StateStore } from '../../store/store.ts'
+import type { Logger } from '../../telemetry/logger.ts'
+import type { AgentGate } from '../../tunnel/agent-gate.ts'
+import type { AgentRegistry } from '../../tunnel/registry.ts'
+import { newCallId } from '../call-id.ts'
+import type { Directory } from '../directory.ts'
+import { agentServices } from './agents.ts'
+import { connectionServices } from './connections.ts'
+import { documentServices } from './documents.ts'
+import { ownConnection, ownSession } from './own-circumstances.ts'
+import { policyServices } from './policy.ts'
+import { sessionServices } from './sessions.ts'
+
+export interface ApiParts {
+  readonly version: string
+  readonly startedAt: number
+  readonly log: OpenAuditLog
+  readonly store: StateStore
+  readonly authority: CertificateAuthority
+  readonly registry: AgentRegistry
+  readonly gate: AgentGate
+  readonly documents: Documents
+  readonly directory: Directory
+  readonly authenticator: Authenticator
+  readonly codes: OneTimeCodes
+  readonly signIns: SignIns
+  readonly sessions: Sessions
+  readonly revocations: Revocations
+  readonly index: AuditIndex
+  readonly logger: Logger
+  now(): number
+  policies(): CompiledPolicies
+  url(): string
+  draining(): boolean
+}
+
+/** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */
+export function apiServices(parts: ApiParts): ApiServices {
+  const { log, sessions, signIns, revocations, authenticator, registry, now } = parts
+  const cutting = { revocations, signIns, sessions }
+  return {
+    version: parts.version,
+    now,
+    newCallId: () => newCallId(now()),
+    async authenticate(token: string, _client: Client) {
+      const principal = authenticator.cached(token, null) ?? (await authenticator.authenticate(token, null))
+      return { principal }
+    },
+    decideAdmin: (principal, action) =>
+      parts.policies().decide(action, {
+        session: ownSession(principal, now()),
+        connection: ownConnection,
+        now: now(),
+      }),
+    record: entry => log.append(entry),
+    broke: (error, call) => parts.logger.error({ error, callId: call }, 'a request to the API broke'),
+    health: {
+      live: () => [{ name: 'process', ok: true }],
+      ready: async () => [
+        { name: 'audit-log', ok: !log.sealed, ...(log.sealed ? { detail: 'it cannot be written' } : {}) },
+        { name: 'state-store', ok: await answers(parts.store) },
+        {
+          name: 'accepting',
+          ok: !parts.draining(),
+          ...(parts.draining() ? { detail: 'shutting down' } : {}),
+        },
+      ],
+    },
+    signIn: {
+      codes: true,
+      providers: async () =>
+        parts.documents
+          .current()
+          .ofKind('IdentityProvider')
+          .flatMap(({ metadata, spec }) =>
+            spec.oidc.login === undefined
+              ? []
+              : [
+                  {
+                    name: metadata.name,
+                    ...(spec.displayName === undefined ? {} : { displayName: spec.displayName }),
+                    issuer: spec.oidc.issuer,
+                    clientId: spec.oidc.login.clientId,
+                    scopes: spec.oidc.login.scopes ?? ['openid', 'profile', 'email', 'groups'],
+                    ...(spec.oidc.ca?.startsWith('-----BEGIN') ? { certificateAuthority: spec.oidc.ca } : {}),
+                  },
+                ],
+          ),
+      byCode: (code, client) => parts.codes.redeem(code, client.address),
+      byIdToken: (idToken, provider) => authenticator.signInWithIdToken(provider, idToken),
+      signOut: principal => signOut(cutting, principal),
+    },
+    sessions: sessionServices(parts),
+    connections: connectionServices(parts),
+    revocations: {
+      async list({ limit, after }) {
+        const all = revocations.list()
+        const from = after === undefined ? 0 : all.findIndex(r => r.id === after) + 1
+        const items = all.slice(from, from + limit)
+        const last = items.at(-1)
+        return from + limit < all.length && last !== undefined ? { items, next: last.id } : { items }
+      },
+      revoke: (target, by, reason, until) => revoke(cutting, target, by.username, reason, until),
+    },
+    audit: parts.index,
+    documents: documentServices(parts.documents, log),
+    agents: agentServices({
+      store: parts.store,
+      authority: parts.authority,
+      registry,
+      gate: parts.gate,
+      tunnel: () => new URL(parts.url()).host,
+      now,
+    }),
+    policy: policyServices(parts),
+    async status() {
+      return {
+        url: parts.url(),
+        startedAt: parts.startedAt,
+        log: { origin: log.origin, size: log.size, sealed: log.sealed },
+        agents: registry.status().map(({ name, connected }) => ({ name, connected })),
+        liveSessions: sessions.list().length,
+        policyDigest: parts.policies().digest,
+        issuers: authenticator
+          .issuers()
+          .map(({ name, ok, detail }) => ({ name, ok, ...(detail === undefined ? {} : { detail }) })),
+      }
+    },
+  }
+}
+
+async function answers(store: StateStore): Promise<boolean> {
+  try {
+    await store.revision()
+    return true
+  } catch {
+    return false
+  }
+}

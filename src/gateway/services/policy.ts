@@ -1,0 +1,56 @@
+import type { PolicyServices } from '../../api/services.ts'
+import type { KubernetesAction } from '../../kubernetes/action.ts'
+import { checkPolicies } from '../../policy/check.ts'
+import type { CompiledPolicies } from '../../policy/compile.ts'
+import { riskOf } from '../../policy/risk.ts'
+import { testPolicies } from '../../policy/test.ts'
+import type { Directory } from '../directory.ts'
+import { ownSession } from './own-circumstances.ts'
+import { unknownConnection } from './unknown-connection.ts'
+
+export interface PolicyServicesParts {
+  readonly directory: Directory
+  policies(): CompiledPolicies
+  now(): number
+}
+
+export function policyServices(parts: PolicyServicesParts): PolicyServices {
+  return {
+    check: sources => checkPolicies(sources),
+    test: sources => testPolicies(sources),
+    async explain(principal, { connection: name, action: asked }) {
+      const connection = parts.directory.byName(name)
+      if (connection === undefined) throw unknownConnection(name)
+      const session = { ...ownSession(principal, parts.now()), connection: name }
+      const action = actionOf(asked)
+      const { effect, rules, reason, policyDigest, considered } = parts
+        .policies()
+        .explain(action, { session, connection, now: parts.now() })
+      return { effect, rules, reason, policyDigest, considered }
+    },
+  }
+}
+
+/** The action that a person describes in words: no body, no query, risks by what is asked alone. */
+function actionOf(asked: Parameters<PolicyServices['explain']>[1]['action']): KubernetesAction {
+  const isResource = asked.path === ''
+  const action: KubernetesAction = {
+    protocol: 'k8s',
+    verb: asked.verb,
+    isResource,
+    apiGroup: asked.group,
+    apiVersion: '',
+    resource: asked.resource,
+    subresource: asked.subresource,
+    namespace: asked.namespace,
+    name: asked.name,
+    path: asked.path,
+    query: { fieldSelector: '', labelSelector: '', dryRun: false, follow: false, container: '', command: [] },
+    body: null,
+    impersonate: null,
+    risk: 'none',
+    hasSideEffect: !['get', 'list', 'watch'].includes(asked.verb),
+    longRunning: asked.verb === 'watch',
+  }
+  return { ...action, risk: riskOf(action) }
+}

@@ -1,0 +1,273 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type Agent, type AgentConnection, createAgent } from '../agent/agent.ts'
+import { readKubeconfig } from '../agent/credentials/kubeconfig.ts'
+import type { ConnectionDocument } from '../documents/schema/connection.ts'
+import { toConnection } from '../documents/to-connection.ts'
+import { openGateway, type RunningGateway } from '../gateway/compose.ts'
+import { putLocalUser } from '../identity/local/users.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { chooseCluster, connectionNameOf } from './choose-cluster.ts'
+import { writeOwnConfiguration } from './configuration.ts'
+import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
+import { writeKubeconfig } from './kubeconfig-file.ts'
+import { createLiveLine } from './live.ts'
+import { ensureLocalAdmins } from './local-admins.ts'
+import { localPolicies } from './policies.ts'
+
+export interface UpOptions {
+  readonly dataDir?: string | undefined
+  readonly configDir?: string | undefined
+  /** HOST:PORT; port 0 takes a free one. Default 127.0.0.1:8443, or a free port when that is taken. */
+  readonly listen?: string | undefined
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+  /** `json`: one line on stdout when it serves, nothing else there. */
+  readonly output?: 'text' | 'json' | undefined
+  readonly logLevel?: string | undefined
+  /** False: put nothing on the cluster; the local administrator then has whatever RBAC gives to its group. */
+  readonly bindAdmins?: boolean | undefined
+  /** Program and first arguments that run this CLI, for the kubeconfig. */
+  readonly self: readonly string[]
+  readonly version: string
+}
+
+/** The name of the local administrator. */
+const ADMIN = 'admin'
+const DEFAULT_PORT = 8443
+const CODE_LIFETIME = 12 * 3_600_000
+
+export interface Up {
+  readonly gateway: RunningGateway
+  readonly facts: UpFacts
+  stop(): Promise<void>
+}
+
+/** What a script gets on one line. */
+export interface UpFacts {
+  readonly apiVersion: string
+  readonly kind: 'Up'
+  readonly url: string
+  readonly caFile: string
+  readonly kubeconfig: string
+  readonly dataDir: string
+  readonly configDir: string
+  readonly connection: string
+  readonly cluster: string
+  readonly codeFile: string
+  readonly processes: { readonly gateway: number; readonly [name: string]: number }
+}
+
+/**
+ * Gateway, embedded agent, local sign-in and a connection to a cluster, in one process and one data directory. Every
+ * choice that it makes can be given instead.
+ */
+export async function up(options: UpOptions, talk: (line: string) => void): Promise<Up> {
+  const dataDir = resolve(options.dataDir ?? defaultDataDir(process.env))
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const logger = createLogger(options.logLevel ?? 'warn')
+  const choice = chooseCluster({ kubeconfig: options.kubeconfig, context: options.context, env: process.env })
+  const demoKubeconfig = join(dataDir, 'demo-cluster', 'kubeconfig')
+  const cluster =
+    choice.kind === 'demo'
+      ? { connection: 'demo', kubeconfig: demoKubeconfig }
+      : {
+          connection: connectionNameOf(choice.context),
+          kubeconfig: resolve(choice.file),
+          context: choice.context,
+        }
+  const configDir = options.configDir ?? writeOwnConfiguration(dataDir, cluster, localPolicies)
+
+  const agent = createAgent({ name: 'embedded', connections: [] })
+  const gateway = await openOn(options, {
+    dataDir,
+    configDir,
+    origin: `sallyport.local/${randomOrigin(dataDir)}`,
+    version: options.version,
+    logger,
+    embedded: agent,
+    onFinished: options.output === 'json' ? undefined : createLiveLine(line => talk(`  ${line}`)),
+  })
+  let demo: DemoCluster | undefined
+  try {
+    gateway.documents.subscribe(() => void connectAgent(agent, gateway, logger))
+    const caFile = join(dataDir, 'pki', 'ca.crt')
+    const codeFile = await issueCode(gateway, dataDir)
+    const name = gateway.directory.byName(cluster.connection)?.name ?? gateway.directory.all()[0]?.name
+    if (name === undefined)
+      throw new Error(`${configDir} holds no Connection; add one with agents: [embedded]`)
+    const kubeconfig = join(dataDir, 'kubeconfig')
+    writeKubeconfig({
+      file: kubeconfig,
+      server: `${gateway.url}/k/${name}`,
+      certificateAuthority: gateway.authority.pem,
+      connection: name,
+      command: options.self[0]!,
+      args: [
+        ...options.self.slice(1),
+        'credential',
+        '--server',
+        gateway.url,
+        '--connection',
+        name,
+        '--ca-file',
+        caFile,
+        '--code-file',
+        codeFile,
+        '--state-dir',
+        join(dataDir, 'client'),
+      ],
+    })
+    const facts: UpFacts = {
+      apiVersion: 'sallyport.dev/v1',
+      kind: 'Up',
+      url: gateway.url,
+      caFile,
+      kubeconfig,
+      dataDir,
+      configDir,
+      connection: name,
+      cluster: choice.kind === 'demo' ? 'demo' : `${cluster.kubeconfig} (${choice.context})`,
+      codeFile,
+      processes: { gateway: process.pid },
+    }
+    const ready = (async () => {
+      if (choice.kind === 'demo')
+        demo = await startDemoCluster(dataDir, line => talk(`demo cluster: ${line}`))
+      await connectAgent(agent, gateway, logger)
+      if (options.bindAdmins !== false && options.configDir === undefined) await bind(cluster, talk)
+    })()
+    // With a cluster at hand it takes milliseconds; the demo cluster comes up in the background.
+    if (choice.kind === 'kubeconfig') await ready
+    else ready.catch(error => talk(`demo cluster: ${error instanceof Error ? error.message : error}`))
+    return {
+      gateway,
+      facts,
+      async stop() {
+        await gateway.close()
+        await agent.close()
+        await demo?.stop()
+      },
+    }
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
+}
+
+/** The default port, or a free one when somebody else has it; what was asked for is never replaced. */
+async function openOn(
+  options: UpOptions,
+  rest: Omit<Parameters<typeof openGateway>[0], 'listen' | 'names' | 'onFinished'> & {
+    readonly onFinished: Parameters<typeof openGateway>[0]['onFinished'] | undefined
+  },
+): Promise<RunningGateway> {
+  const { onFinished, ...others } = rest
+  const { host, port } = parseListen(options.listen ?? `127.0.0.1:${DEFAULT_PORT}`)
+  const names =
+    host === '0.0.0.0' || host === '::' ? ['localhost', '127.0.0.1'] : [host, 'localhost', '127.0.0.1']
+  const open = (at: number) =>
+    openGateway({
+      ...others,
+      listen: { host, port: at },
+      names: [...new Set(names)],
+      ...(onFinished === undefined ? {} : { onFinished }),
+    })
+  try {
+    return await open(port)
+  } catch (error) {
+    if (options.listen !== undefined || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    return await open(0)
+  }
+}
+
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535)
+    throw new Error(`--listen takes HOST:PORT, not ${JSON.stringify(text)}`)
+  return { host: match[1] ?? (match[2] === '' ? '127.0.0.1' : match[2]!), port }
+}
+
+/** Gives the embedded agent the connections that name it, with the credentials that their documents point to. */
+async function connectAgent(agent: Agent, gateway: RunningGateway, logger: Logger): Promise<void> {
+  const connections: AgentConnection[] = []
+  for (const document of gateway.documents.current().ofKind('Connection')) {
+    if (!document.spec.agents.includes('embedded') || document.spec.kubernetes === undefined) continue
+    try {
+      connections.push(await agentConnection(document))
+    } catch (error) {
+      logger.warn(
+        { connection: document.metadata.name, error },
+        'the embedded agent cannot serve a connection',
+      )
+    }
+  }
+  agent.setConnections(connections)
+}
+
+async function agentConnection(document: ConnectionDocument): Promise<AgentConnection> {
+  const { kubeconfig, context } = document.spec.kubernetes!
+  const { credential } = await readKubeconfig({
+    ...(kubeconfig === undefined ? {} : { path: kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+  })
+  const { name, upstreamIdentity, serviceAccounts } = toConnection(document)
+  return { name, upstreamIdentity, serviceAccounts: serviceAccounts.enabled, session: credential }
+}
+
+async function bind(
+  cluster: { kubeconfig: string; context?: string },
+  talk: (line: string) => void,
+): Promise<void> {
+  try {
+    const { credential } = await readKubeconfig({
+      path: cluster.kubeconfig,
+      ...(cluster.context === undefined ? {} : { context: cluster.context }),
+    })
+    const outcome = await ensureLocalAdmins(credential)
+    if (outcome.state === 'created') {
+      talk(
+        'put one object on the cluster: ClusterRoleBinding sallyport-local-admins (gives local:admins cluster-admin;',
+      )
+      talk(
+        'remove it with: kubectl delete clusterrolebinding sallyport-local-admins; start with --no-bind to go without)',
+      )
+    } else if (outcome.state === 'refused') {
+      talk(`could not bind the local administrators (${outcome.detail}); RBAC decides what they may do`)
+    }
+  } catch (error) {
+    talk(`could not reach the cluster: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/** A one-time code for the local administrator, in a file that only this user can read: never in argv. */
+async function issueCode(gateway: RunningGateway, dataDir: string): Promise<string> {
+  await putLocalUser(gateway.store, { name: ADMIN, displayName: 'Local administrator', groups: ['admins'] })
+  const { code } = await gateway.codes.issue(ADMIN, CODE_LIFETIME)
+  const file = join(dataDir, 'admin-code')
+  rmSync(file, { force: true })
+  writeFileSync(file, `${code}\n`, { mode: 0o600 })
+  return file
+}
+
+/** Fixed for the life of the data directory, different between any two. */
+function randomOrigin(dataDir: string): string {
+  const file = join(dataDir, 'origin')
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    const origin = crypto.randomUUID().slice(0, 8)
+    writeFileSync(file, `${origin}\n`, { mode: 0o600 })
+    return origin
+  }
+}
+
+function defaultDataDir(env: NodeJS.ProcessEnv): string {
+  if (env.SALLYPORT_DATA_DIR) return env.SALLYPORT_DATA_DIR
+  if (process.platform === 'win32')
+    return join(env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'sallyport')
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'sallyport')
+  return join(env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'sallyport')
+}
