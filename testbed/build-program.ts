@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, type StdioOptions, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes } from 'node:fs/promises'
@@ -6,6 +6,7 @@ import { homedir, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { killOnExit } from './component.ts'
 import { withFileLock } from './file-lock.ts'
 
 export interface ProgramOptions {
@@ -13,6 +14,8 @@ export interface ProgramOptions {
   readonly onProgress?: (line: string) => void
   /** Folder that keeps built programs. Default: `$XDG_CACHE_HOME` or `~/.cache`, then `sallyport/testbed`. */
   readonly cacheDir?: string
+  /** Ends a build, or the wait for another one, with an AbortError. */
+  readonly signal?: AbortSignal
   /** Environment for the Go command. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv
 }
@@ -44,9 +47,9 @@ export async function buildProgram(name: string, options: ProgramOptions = {}): 
   const executable = join(dir, name)
   if (!existsSync(executable)) {
     await mkdir(cache, { recursive: true })
-    await withFileLock(join(cache, 'build.lock'), options.onProgress, async () => {
+    await withFileLock(join(cache, 'build.lock'), options, async () => {
       if (existsSync(executable)) return
-      await compile(name, go.path, cache, dir, env, options.onProgress)
+      await compile(name, go.path, cache, dir, options)
       await removeUnused(cache, name)
     })
   }
@@ -116,11 +119,10 @@ async function compile(
   go: string,
   cache: string,
   target: string,
-  env: NodeJS.ProcessEnv,
-  onProgress: ((line: string) => void) | undefined,
+  options: ProgramOptions,
 ): Promise<void> {
   const started = Date.now()
-  onProgress?.(`building ${name} with Go (minutes the first time)`)
+  options.onProgress?.(`building ${name} with Go (minutes the first time)`)
   const fresh = await mkdtemp(join(cache, '.new-'))
   try {
     const args = [
@@ -133,7 +135,7 @@ async function compile(
       join(fresh, name),
       `./${name}`,
     ]
-    await runGo(go, args, env, name, onProgress)
+    await runGo(go, args, name, options)
     if (name === 'cluster') for (const other of clusterNames) await symlink(name, join(fresh, other))
     await chmod(fresh, 0o755)
     // A folder appears under its final name complete or not at all.
@@ -141,18 +143,16 @@ async function compile(
   } finally {
     await rm(fresh, { recursive: true, force: true })
   }
-  onProgress?.(`built ${name} in ${((Date.now() - started) / 1000).toFixed(0)} s`)
+  options.onProgress?.(`built ${name} in ${((Date.now() - started) / 1000).toFixed(0)} s`)
 }
 
 /** Runs Go at low priority; its -v output becomes progress, and the end of it the error if it fails. */
-async function runGo(
-  go: string,
-  args: string[],
-  env: NodeJS.ProcessEnv,
-  name: string,
-  onProgress: ((line: string) => void) | undefined,
-): Promise<void> {
-  const child = spawn(go, args, { cwd: moduleDir, env, stdio: ['ignore', 'ignore', 'pipe'] })
+async function runGo(go: string, args: string[], name: string, options: ProgramOptions): Promise<void> {
+  const { onProgress, signal } = options
+  const env = options.env ?? process.env
+  const stdio: StdioOptions = ['ignore', 'ignore', 'pipe']
+  const child = spawn(go, args, { cwd: moduleDir, env, stdio, ...(signal === undefined ? {} : { signal }) })
+  killOnExit(child)
   const closed = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
@@ -161,7 +161,7 @@ async function runGo(
   const tail: string[] = []
   let packages = 0
   let downloads = 0
-  createInterface({ input: child.stderr }).on('line', line => {
+  createInterface({ input: child.stderr! }).on('line', line => {
     if (line.startsWith('go: downloading ')) {
       if (++downloads % 20 === 1) onProgress?.(`${name}: downloading Go modules (${downloads})`)
     } else if (/^[\w.~-]+(\/[\w.~-]+)*$/.test(line)) {

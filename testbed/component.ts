@@ -8,6 +8,8 @@ export interface Component {
   readonly logFile: string
   /** Throws with the end of the log when the process is gone. */
   check(): void
+  /** Resolves when the process is gone, for whatever reason. */
+  readonly gone: Promise<void>
   /** Ends the process: SIGTERM, and SIGKILL after `graceMs`; 0 kills at once. Resolves when it is gone. */
   stop(graceMs: number): Promise<void>
 }
@@ -40,10 +42,7 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
   })
   closeSync(log)
   const gone = new Promise<void>(resolve => {
-    child.once('exit', () => {
-      live.delete(child)
-      resolve()
-    })
+    child.once('exit', () => resolve())
   })
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
@@ -54,6 +53,7 @@ export async function startComponent(options: ComponentOptions): Promise<Compone
     name: options.name,
     pid: child.pid!,
     logFile: options.logFile,
+    gone,
     check() {
       const end = child.signalCode ?? child.exitCode
       if (end !== null) throw new Error(`${options.name} ended (${end}): ${logTail(options.logFile)}`)
@@ -71,8 +71,10 @@ function environment(): NodeJS.ProcessEnv {
   return env
 }
 
-function killOnExit(child: ChildProcess): void {
+/** Ends a child with this process, if it is still there then. */
+export function killOnExit(child: ChildProcess): void {
   live.add(child)
+  child.once('exit', () => live.delete(child))
   if (exitHookInstalled) return
   exitHookInstalled = true
   process.on('exit', () => {

@@ -1,6 +1,13 @@
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+export interface LockOptions {
+  /** Told once when another process holds the lock. */
+  readonly onProgress?: (line: string) => void
+  /** Ends the wait with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * Runs `work` while a lock file with our process id exists, so that parallel test files build once.
  * A lock whose process is gone is taken over. Two takers at the same moment can both enter: the work must
@@ -8,10 +15,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
  */
 export async function withFileLock<T>(
   path: string,
-  onProgress: ((line: string) => void) | undefined,
+  options: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  await take(path, onProgress)
+  await take(path, options)
   try {
     return await work()
   } finally {
@@ -19,7 +26,7 @@ export async function withFileLock<T>(
   }
 }
 
-async function take(path: string, onProgress: ((line: string) => void) | undefined): Promise<void> {
+async function take(path: string, { onProgress, signal }: LockOptions): Promise<void> {
   let told = false
   for (;;) {
     if (await create(path)) return
@@ -28,7 +35,7 @@ async function take(path: string, onProgress: ((line: string) => void) | undefin
     else {
       if (!told) onProgress?.(`waiting for another build (process ${holder ?? 'unknown'}, lock ${path})`)
       told = true
-      await sleep(100)
+      await sleep(100, undefined, signal === undefined ? {} : { signal })
     }
   }
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Binaries, buildTestbed } from './build.ts'
+import { type Binaries, type BuildOptions, buildTestbed } from './build.ts'
 import {
   type ClusterFiles,
   prepareClusterFiles,
@@ -48,6 +48,8 @@ export interface ClusterOptions {
   /** Default false: without a credential everything is 401, /readyz too. */
   readonly anonymousAuth?: boolean
   readonly onProgress?: (line: string) => void
+  /** Ends the build or the start with an error, after cleaning up. */
+  readonly signal?: AbortSignal
   /** Time limit for everything to be ready, in milliseconds. Default 120 000. */
   readonly readyTimeoutMs?: number
 }
@@ -74,6 +76,8 @@ export interface Cluster {
   readonly apiAudiences: readonly string[]
   readonly nodes: readonly string[]
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly logFile: string }[]
+  /** Resolves with an error that names the first process that ended before `stop` was called. */
+  readonly died: Promise<Error>
   /** Issues a client certificate of the cluster's authority. */
   clientCertificate(commonName: string, organizations?: readonly string[]): KeyPair
   /** Ends all processes; removes the folder when it is a temporary one. Can be called twice. */
@@ -87,7 +91,7 @@ const attempts = 3
  * when pods can be created. Throws with the end of the log of a component that dies.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const binaries = options.binaries ?? (await buildTestbed(pickProgress(options)))
+  const binaries = options.binaries ?? (await buildTestbed(buildOptions(options)))
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOnce(options, binaries)
@@ -139,7 +143,7 @@ async function bringUp(
   const probe = createProbe(facts.url, files.ca.cert, admin)
   const deadline = started + (options.readyTimeoutMs ?? 120_000)
   const until = (what: string, ready: () => Promise<boolean>): Promise<void> =>
-    waitFor(what, ready, components, deadline)
+    waitFor(what, ready, components, deadline, options.signal)
   try {
     await run('etcd', binaries.etcd, etcdFlags(facts))
     await run('kube-apiserver', binaries.kubeApiserver, apiServerFlags(facts))
@@ -266,8 +270,10 @@ async function waitFor(
   ready: () => Promise<boolean>,
   components: readonly Component[],
   deadline: number,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   while (!(await ready())) {
+    signal?.throwIfAborted()
     for (const component of components) component.check()
     if (Date.now() > deadline) {
       const logs = components.map(each => `${each.name}: ${logTail(each.logFile)}`)
@@ -296,6 +302,14 @@ function describe(
 ): Cluster {
   const { ca, pki } = facts.files
   let stopped: Promise<void> | undefined
+  const died = new Promise<Error>(resolve => {
+    for (const component of components) {
+      component.gone.then(() => {
+        if (stopped !== undefined) return
+        resolve(new Error(`${component.name} ended: ${logTail(component.logFile)}`))
+      })
+    }
+  })
   return {
     url: facts.url,
     dir: facts.dir,
@@ -312,6 +326,7 @@ function describe(
     apiAudiences: facts.apiAudiences,
     nodes,
     processes: components.map(({ name, pid, logFile }) => ({ name, pid, logFile })),
+    died,
     clientCertificate: (commonName, organizations = []) =>
       ca.issue({ commonName, organizations, usage: 'client' }),
     stop() {
@@ -321,8 +336,8 @@ function describe(
   }
 }
 
-function pickProgress(options: ClusterOptions): Pick<ClusterOptions, 'onProgress'> {
-  return options.onProgress === undefined ? {} : { onProgress: options.onProgress }
+function buildOptions({ onProgress, signal }: ClusterOptions): BuildOptions {
+  return { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) }
 }
 
 function temporaryDir(): string {
