@@ -231,6 +231,15 @@ describe('sign-in with an ID token', () => {
     )
   })
 
+  it('forgets used ID tokens some time after they have expired', async () => {
+    await rig.authenticator.signInWithIdToken('corp', await idToken())
+    await rig.sweep()
+    assert.notEqual((await rig.store.list('used-id-token')).length, 0)
+    rig.now += 600_000 + 600_000
+    await rig.sweep()
+    assert.deepEqual(await rig.store.list('used-id-token'), [])
+  })
+
   it('refuses other nonces, clients, providers and kinds of token', async () => {
     const attempt = async (more: object, check: string, header = {}, nonce?: string, provider = 'corp') =>
       assert.rejects(

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ServiceAccountTrust } from '../../connections/connection.ts'
 import { Refusal } from '../../errors/refusal.ts'
-import { type IdentityRig, openIdentityRig, serviceAccountTrust } from '../testing/identity-rig.ts'
+import {
+  type IdentityRig,
+  openIdentityRig,
+  serviceAccountTrust,
+  testConnection,
+} from '../testing/identity-rig.ts'
 import { createTestCluster, type TestCluster } from '../testing/test-cluster.ts'
 import { newKey, rawToken, signToken } from '../testing/test-issuer.ts'
 import type { ReviewToken, TokenReviewStatus } from './token-review.ts'
@@ -310,6 +315,16 @@ describe('service-account tokens', () => {
         answers(status),
       )
     }
+  })
+
+  it('C40 are accepted as what they are and then dropped: no fact about the caller holds the token', async () => {
+    await withClusters(async ({ rig, a }) => {
+      const token = await a.projected()
+      const principal = await rig.authenticator.authenticate(token, 'a')
+      await rig.sessions.enter(principal, testConnection('a'))
+      const known = JSON.stringify([principal, rig.sessions.list(), await rig.store.changesSince(0)])
+      for (const part of token.split('.')) assert.ok(!known.includes(part))
+    })
   })
 
   it('survive odd extra fields of a review', async () => {

@@ -1,40 +1,25 @@
 import type { Connection, ServiceAccountTrust } from '../../connections/connection.ts'
 import type { Session } from '../../connections/session.ts'
-import {
-  openSessions,
-  type SessionEnd,
-  type SessionHooks,
-  type Sessions,
-} from '../../connections/sessions.ts'
-import { type ChangeFeed, openChangeFeed } from '../../store/change-feed.ts'
+import type { SessionEnd, SessionHooks } from '../../connections/sessions.ts'
 import { openSqliteStore } from '../../store/open-sqlite-store.ts'
 import type { StateStore } from '../../store/store.ts'
-import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '../authenticator.ts'
-import { createOneTimeCodes, type OneTimeCodes } from '../local/one-time-codes.ts'
-import { openSignIns, type SignIns } from '../local/sign-ins.ts'
-import { openRevocations, type Revocations } from '../revocation/revocations.ts'
+import { type Identity, type IdentityOptions, openIdentity } from '../open-identity.ts'
 
 /** Noon of some day; tests move it by hand. */
 export const START = Date.UTC(2026, 10, 21, 12)
 
 /** One process of a gateway as far as identity goes, on a clock that stands still. For tests. */
-export interface IdentityRig {
+export interface IdentityRig extends Identity {
   readonly store: StateStore
-  readonly feed: ChangeFeed
-  readonly revocations: Revocations
-  readonly signIns: SignIns
-  readonly codes: OneTimeCodes
-  readonly sessions: Sessions
-  readonly authenticator: Authenticator
   /** `open <id>` and `close <id> <reason>`, in order. */
   readonly journal: string[]
   readonly errors: unknown[]
   now: number
-  close(): Promise<void>
 }
 
-export interface RigOptions
-  extends Partial<Omit<AuthenticatorOptions, 'feed' | 'revocations' | 'signIns' | 'sessions' | 'now'>> {
+type Given = 'store' | 'now' | 'hooks' | 'onError' | 'timers'
+
+export interface RigOptions extends Partial<Omit<IdentityOptions, Given>> {
   /** Shared by the rigs of several processes; not closed by them. */
   readonly store?: StateStore
   readonly hooks?: Partial<SessionHooks>
@@ -43,50 +28,41 @@ export interface RigOptions
 }
 
 export async function openIdentityRig(options: RigOptions = {}): Promise<IdentityRig> {
-  const store = options.store ?? (await openSqliteStore(':memory:'))
-  const now = () => rig.now
+  const { hooks, start = START, store = await openSqliteStore(':memory:'), ...more } = options
+  const clock = { now: start }
   const journal: string[] = []
   const errors: unknown[] = []
-  const rig = { store, journal, errors, now: options.start ?? START } as {
-    -readonly [K in keyof IdentityRig]: IdentityRig[K]
-  }
-  rig.feed = await openChangeFeed(store, { now, every: 3_600_000 })
-  rig.revocations = await openRevocations(store, rig.feed, now)
-  rig.signIns = await openSignIns({ store, feed: rig.feed, now })
-  rig.codes = createOneTimeCodes(store, rig.signIns, now)
-  rig.sessions = await openSessions({
-    store,
-    feed: rig.feed,
-    now,
-    revocations: rig.revocations,
-    signIns: rig.signIns,
-    onError: error => void errors.push(error),
-    sweepEvery: 0,
-    hooks: {
-      opening:
-        options.hooks?.opening ?? (async (session: Session) => void journal.push(`open ${session.id}`)),
-      closed:
-        options.hooks?.closed ??
-        (async (session: Session, end: SessionEnd) => void journal.push(`close ${session.id} ${end.reason}`)),
-    },
-  })
-  rig.authenticator = createAuthenticator({
+  const identity = await openIdentity({
     trust: () => serviceAccountTrust(),
     reviewToken: () => Promise.reject(new Error('no cluster in this test')),
-    ...options,
-    now,
-    feed: rig.feed,
-    revocations: rig.revocations,
-    signIns: rig.signIns,
-    sessions: rig.sessions,
+    ...more,
+    store,
+    timers: false,
+    now: () => clock.now,
+    onError: error => void errors.push(error),
+    hooks: {
+      opening: async (session: Session) => void journal.push(`open ${session.id}`),
+      closed: async (session: Session, end: SessionEnd) =>
+        void journal.push(`close ${session.id} ${end.reason}`),
+      ...hooks,
+    },
   })
-  rig.close = async () => {
-    await rig.authenticator.close()
-    await rig.sessions.close()
-    rig.feed.close()
-    if (options.store === undefined) await store.close()
+  return {
+    ...identity,
+    store,
+    journal,
+    errors,
+    get now() {
+      return clock.now
+    },
+    set now(time) {
+      clock.now = time
+    },
+    async close() {
+      await identity.close()
+      if (options.store === undefined) await store.close()
+    },
   }
-  return rig
 }
 
 export function serviceAccountTrust(trust: Partial<ServiceAccountTrust> = {}): ServiceAccountTrust {
