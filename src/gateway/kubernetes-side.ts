@@ -1,8 +1,8 @@
 import type { JSONWebKeySet } from 'jose'
 import { Refusal } from '../errors/refusal.ts'
 import type { ReviewToken } from '../identity/serviceaccount/token-review.ts'
-import { keyClasses } from '../kubernetes/body/key-classes.ts'
 import { readBody } from '../kubernetes/body/read-body.ts'
+import { sealing } from '../kubernetes/body/sealing.ts'
 import { buildAction } from '../kubernetes/classify.ts'
 import { createDiscovery, type Discovery } from '../kubernetes/discovery/discovery.ts'
 import { scopeFault } from '../kubernetes/discovery/scope.ts'
@@ -79,7 +79,7 @@ export function createKubernetesSide(options: KubernetesSideOptions): Kubernetes
         accept,
         body: { bytes: body.bytes, mediaType: body.mediaType },
         action: buildAction(parsed, body.facts, entry, risksOf),
-        sealing: keyClasses(parsed, entry, body.facts),
+        sealing: sealing(parsed, entry),
       })
     },
     async reviewToken(connection, token, audiences) {

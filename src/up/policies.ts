@@ -48,4 +48,6 @@ const serviceAccounts: PolicyDocument = {
 }
 
 /** YAML of the policies that `up` starts with. */
-export const localPolicies: readonly string[] = [localAdministrators, serviceAccounts].map(p => stringify(p))
+export const localPolicies: readonly string[] = [localAdministrators, serviceAccounts].map(p =>
+  stringify(p, { aliasDuplicateObjects: false }),
+)
