@@ -33,8 +33,9 @@ const MOST_CLAUSES = 64
 export function rewriteAccept(accept: string | undefined, parsed: ParsedRequest): string | RefusedRequest {
   const endpoint = endpointOf(parsed)
   if (endpoint === 'proxied') return accept === undefined || accept === '' ? '*/*' : accept
-  // Logs are text/plain whatever is asked for, and health pages know no negotiation at all.
-  if (endpoint === 'log' || endpoint === 'keys') return 'application/json'
+  // Logs are text/plain whatever is asked for; the key set has a type of its own and takes no other.
+  if (endpoint === 'log') return 'application/json'
+  if (endpoint === 'keys') return 'application/jwk-set+json,application/json'
   if (accept === undefined || accept.trim() === '')
     return endpoint === 'text' ? 'text/plain' : 'application/json'
   if (accept === 'application/json') return accept

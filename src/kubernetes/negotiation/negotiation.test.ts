@@ -176,6 +176,11 @@ describe('the head of an answer', () => {
       verdict(OPENAPI, 200, ['content-type', 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf']),
       'passed',
     )
+    assert.equal(
+      verdict(request('/openapi/v3'), 200, ['content-type', 'text/plain; charset=utf-8']),
+      'passed',
+    )
+    assert.equal(accept('*/*', KEYS), 'application/jwk-set+json,application/json')
     assert.equal(verdict(APIS, 304, ['etag', '"x"']), 'passed')
     assert.equal(
       verdict(APIS, 200, [
