@@ -127,7 +127,7 @@ function strict(bytes: Uint8Array): ReadJson | RefusedBody {
 }
 
 function jsonRefusal({ check, detail }: JsonRefusal): RefusedBody {
-  const tooLarge = check === 'json-too-large' || check === 'json-depth'
+  const tooLarge = check === 'json-too-large' || check === 'json-too-many-values' || check === 'json-depth'
   return refuseBody(check, detail, tooLarge ? 'request-too-large' : 'request-ambiguous')
 }
 

@@ -96,6 +96,10 @@ describe('strict JSON reader', () => {
     assert.equal(check('['.repeat(201) + ']'.repeat(201)), 'json-depth')
     assert.equal(check('{"a":'.repeat(1_000_00)), 'json-depth')
     assert.equal(check(new Uint8Array(3 * 1024 * 1024 + 1).fill(0x20)), 'json-too-large')
+    assert.equal(check(`[${'1,'.repeat(499_998)}1]`), 'accepted')
+    assert.equal(check(`[${'1,'.repeat(499_999)}1]`), 'json-too-many-values')
+    assert.equal(check(`[${'{"a":[]},'.repeat(300_000)}{}]`), 'json-too-many-values')
+    assert.equal(check('[{"a":1}]'), 'accepted')
   })
 
   it('refuses what is not one JSON value', () => {

@@ -20,13 +20,20 @@ export interface JsonLimits {
   readonly maximumBytes: number
   /** Containers open at once. Go's decoder stops at 10,000; nothing that Kubernetes defines comes near 200. */
   readonly maximumDepth: number
+  /** Names and values: each takes 12 bytes of memory while its request lasts. An object at etcd's limit has 200,000. */
+  readonly maximumTokens: number
 }
 
-export const BODY_LIMITS: JsonLimits = { maximumBytes: 3 * 1024 * 1024, maximumDepth: 200 }
+export const BODY_LIMITS: JsonLimits = {
+  maximumBytes: 3 * 1024 * 1024,
+  maximumDepth: 200,
+  maximumTokens: 500_000,
+}
 
 export type JsonCheck =
   | JsonFault
   | 'json-too-large'
+  | 'json-too-many-values'
   | 'json-not-utf8'
   | 'json-byte-order-mark'
   | 'json-duplicate-key'
@@ -47,6 +54,7 @@ const DETAILS: Record<JsonCheck, string> = {
   'json-incomplete': 'the JSON value is not complete',
   'json-stopped': 'not read to the end',
   'json-too-large': 'too large',
+  'json-too-many-values': 'too many names and values',
   'json-not-utf8': 'not valid UTF-8',
   'json-byte-order-mark': 'begins with a byte order mark',
   'json-duplicate-key': 'a member name occurs twice in one object',
@@ -73,9 +81,13 @@ export function createJsonReader(
       reader = { tape, tokenizer: new JsonTokenizer(tape, limits.maximumDepth) }
       sinks.set(limits.maximumDepth, reader)
     }
-    reader.tape.reset()
+    reader.tape.reset(limits.maximumTokens)
     reader.tokenizer.reset()
-    if (reader.tokenizer.feed(bytes) && reader.tokenizer.end()) return reader.tape.document(bytes)
+    if (reader.tokenizer.feed(bytes) && reader.tokenizer.end()) {
+      return reader.tape.overflowed
+        ? refusal('json-too-many-values', bytes.length)
+        : reader.tape.document(bytes)
+    }
     const fault = reader.tokenizer.fault!
     return refusal(fault === 'json-stopped' ? 'json-duplicate-key' : fault, reader.tokenizer.faultOffset)
   }
@@ -89,13 +101,20 @@ function refusal(check: JsonCheck, offset: number): JsonRefusal {
   return { refused: true, check, detail: `${DETAILS[check]} (at byte ${offset})`, offset }
 }
 
+const SMALLEST_TAPE = STRIDE * 1024
+const LARGEST_KEPT_TAPE = STRIDE * 128 * 1024
+
 /** Objects with more names than this keep them in a Set. */
 const FEW_KEYS = 24
 
 class TapeSink implements JsonSink {
   readonly #keys: KeyTable
-  #tape = new Int32Array(3 * 1024)
+  #tape = new Int32Array(SMALLEST_TAPE)
   #length = 0
+  /** Words of the tape that may be used. */
+  #limit = 0
+  /** Whether there was more than the tape may hold; the rest was checked but not kept. */
+  overflowed = false
   #watched = false
   /** Tape positions of the open containers. */
   readonly #open: Int32Array
@@ -112,8 +131,12 @@ class TapeSink implements JsonSink {
     this.#idStart = new Int32Array(maximumDepth)
   }
 
-  reset(): void {
+  reset(maximumTokens: number): void {
     this.#keys.forgetIfFull()
+    // One huge body shall not hold its memory for ever.
+    if (this.#tape.length > LARGEST_KEPT_TAPE) this.#tape = new Int32Array(SMALLEST_TAPE)
+    this.#limit = maximumTokens * STRIDE
+    this.overflowed = false
     this.#length = 0
     this.#depth = 0
     this.#idCount = 0
@@ -190,6 +213,10 @@ class TapeSink implements JsonSink {
 
   #push(kind: number, start: number, end: number): void {
     const at = this.#length
+    if (at >= this.#limit) {
+      this.overflowed = true
+      return
+    }
     if (at + STRIDE > this.#tape.length) {
       const larger = new Int32Array(this.#tape.length * 2)
       larger.set(this.#tape)
