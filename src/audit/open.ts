@@ -182,7 +182,7 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
       await appended.catch(() => {})
       await appender.flushed()
       if (timer !== null) clearTimeout(timer)
-      if (appender.sealed === null) await publish()
+      if (appender.sealed === null) await publish().catch(error => appender.seal(null, error))
     }
     appender.stop()
     // A device that hangs must not hold up the end of the process.

@@ -3,7 +3,7 @@ import type { EntryReceipt, NewEntry } from '../entry.ts'
 import type { EntryClock } from '../heads/clock.ts'
 import { type Batch, openBatch } from './batch.ts'
 import { type Build, checkEntry } from './build.ts'
-import type { DurableBatch, LogFailure } from './contract.ts'
+import type { DurableBatch, LogFailure, WrittenKey } from './contract.ts'
 import { trackCall } from './recover.ts'
 import type { OpenCall } from './wal.ts'
 import type { segmentPlan } from './writer.ts'
@@ -84,6 +84,7 @@ export function openAppender(parts: AppenderParts): Appender {
         segment: batch.segment,
         offset: batch.position + offset,
         length,
+        keys: placed(built.keys, batch.position),
       })
       plan.advance(length)
     } catch (error) {
@@ -105,6 +106,10 @@ export function openAppender(parts: AppenderParts): Appender {
     return new Promise((resolve, reject) => {
       batch.waiting.push({ resolve, reject })
     })
+  }
+
+  function placed(keys: readonly WrittenKey[] | null, position: number): WrittenKey[] | null {
+    return keys?.map(({ kid, offset }) => ({ kid, offset: offset + position })) ?? null
   }
 
   function framesLength(batch: Batch): number {

@@ -9,6 +9,7 @@ import { type DataKeys, writeDataKey } from '../keys/datakeys.ts'
 import type { KeyClass } from '../keys/epochs.ts'
 import { RecordType } from '../segments/record.ts'
 import type { Slab } from '../segments/slab.ts'
+import type { WrittenKey } from './contract.ts'
 import { writeWalFrame } from './wal.ts'
 
 /** Where an entry's bytes go. */
@@ -25,6 +26,8 @@ export interface BuiltEntry {
   readonly leaf: Buffer
   /** JSON of the head in the clear. */
   readonly head: Buffer | null
+  /** Data keys that were written with it; offsets from the start of the batch's records. */
+  readonly keys: readonly WrittenKey[] | null
 }
 
 export type Build = (
@@ -42,9 +45,13 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
   // Salt and head of one entry, joined; its head part is copied for listeners.
   let scratch = Buffer.allocUnsafeSlow(64 * 1024)
 
+  let written: WrittenKey[] | null = null
+
   function keyOf(session: string, keyClass: KeyClass, seq: number, to: Destination) {
     const key = keys.of(session, keyClass)
     if (key.writtenIn !== to.segment) {
+      written ??= []
+      written.push({ kid: key.kid.toString('hex'), offset: to.records.length })
       writeDataKey(to.records, key, origin, seq)
       key.writtenIn = to.segment
     }
@@ -70,6 +77,7 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
     clock.next()
     keys.tick(clock.milliseconds)
     const session = entry.session ?? ''
+    written = null
     let commitment: Commitment | null = null
     let head: Buffer | null = null
     const json = JSON.stringify(entry.head)
@@ -102,7 +110,7 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
       time: clock.text,
     })
     if (text.length > LEAF_LIMIT) throw new Error('the leaf is too long')
-    return { leaf: writeWalFrame(to.frames, seq, to.back, text), head }
+    return { leaf: writeWalFrame(to.frames, seq, to.back, text), head, keys: written }
   }
 }
 

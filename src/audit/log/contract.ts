@@ -83,6 +83,15 @@ export interface DurableEntry {
   readonly offset: number
   /** Bytes of its records; 0 for an entry without head and bodies. */
   readonly length: number
+  /** Data keys whose wrapped form stands among its records. */
+  readonly keys: readonly WrittenKey[] | null
+}
+
+export interface WrittenKey {
+  /** Hex. */
+  readonly kid: string
+  /** Of its record, from the start of the segment file. */
+  readonly offset: number
 }
 
 export interface RecoveryReport {

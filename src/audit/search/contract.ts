@@ -1,0 +1,95 @@
+import type { EntryKind, Head } from '../entry.ts'
+
+/** Conditions are joined by "and"; newest first. */
+export interface AuditQuery {
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly after?: string
+  /** User name, or the principal's key (JSON of issuer and subject). */
+  readonly principal?: string
+  readonly connection?: string
+  readonly session?: string
+  readonly kind?: string
+  readonly verb?: string
+  readonly group?: string
+  readonly resource?: string
+  readonly subresource?: string
+  readonly namespace?: string
+  readonly name?: string
+  readonly effect?: 'allow' | 'deny' | 'hold'
+  /** Any of the rules that decided, `policy/rule`. */
+  readonly rule?: string
+  /** HTTP status of the answer. */
+  readonly code?: number
+  /** Milliseconds since the epoch; `until` exclusive. */
+  readonly since?: number
+  readonly until?: number
+  /** Words (or beginnings of words) that all occur in one entry of the call: in its head or in a body that may be shown. */
+  readonly text?: string
+}
+
+/** One call: its intent with what the outcome adds; or one state entry. */
+export interface AuditRow {
+  readonly call: string
+  readonly kind: EntryKind
+  readonly time: number
+  readonly session: string | null
+  readonly effect: 'allow' | 'deny' | 'hold' | null
+  readonly complete: boolean
+  readonly head: Head
+  /** Index of its first entry. */
+  readonly index: number
+}
+
+export interface AuditPage {
+  readonly items: readonly AuditRow[]
+  readonly next?: string
+}
+
+export interface AuditDetail {
+  readonly row: AuditRow
+  readonly leaves: readonly AuditLeaf[]
+  readonly bodies: readonly AuditBody[]
+  readonly policyDigest: string | null
+}
+
+export interface AuditLeaf {
+  readonly index: number
+  readonly phase: string
+  readonly time: number
+  /** Base64, RFC 6962. */
+  readonly leafHash: string
+  /** Size of the checkpoint whose root the leaf leads to; null while it is in no checkpoint yet. */
+  readonly provenAt: number | null
+}
+
+export interface AuditBody {
+  readonly side: 'request' | 'response'
+  /** Empty for a sealed body: not even that is opened. */
+  readonly mediaType: string
+  readonly bytes: number
+  readonly sealed: boolean
+  readonly text?: string
+  readonly truncated?: boolean
+}
+
+export interface IndexStatus {
+  readonly state: 'ready' | 'catching-up' | 'failed'
+  /** Entries that the index has not taken yet. */
+  readonly lag: number
+  /** Of the last failure, while it lasts. */
+  readonly error?: string
+}
+
+export interface AuditIndex {
+  search(query: AuditQuery): Promise<AuditPage>
+  show(call: string): Promise<AuditDetail | undefined>
+  /** Rows as they become complete; ends when `signal` aborts. */
+  tail(query: AuditQuery, signal: AbortSignal): AsyncIterable<AuditRow>
+  status(): IndexStatus
+  /** Resolves when the index has taken all entries below `size`; rejects when it fails meanwhile. */
+  caughtUp(size: number): Promise<void>
+  /** Drops everything and reads the log again, while the gateway goes on. */
+  rebuild(): Promise<void>
+  close(): Promise<void>
+}

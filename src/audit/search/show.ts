@@ -1,0 +1,119 @@
+import type { CallPlaces, EntryPlace } from '../index/messages.ts'
+import type { IndexedLog } from '../index/open-index.ts'
+import type { PublishedCheckpoint } from '../log/contract.ts'
+import { inclusionProof, rootFromProof } from '../log/read.ts'
+import { readEntryAt } from '../segments/cursor.ts'
+import type { AuditBody, AuditDetail, AuditLeaf } from './contract.ts'
+
+/** Bytes of each body that are shown. */
+const SHOWN_BODY_BYTES = 1024 * 1024
+
+/** One call with its bodies, opened, and its leaves, proven against the newest checkpoint. */
+export async function showCall(log: IndexedLog, places: CallPlaces): Promise<AuditDetail> {
+  const gathered = { request: gather(), response: gather() }
+  for (const entry of places.entries) await gatherBodies(log, entry, gathered)
+  const leaves: AuditLeaf[] = []
+  const { checkpoint } = log
+  const tiles = new Map<string, Buffer>()
+  for (const entry of places.entries) leaves.push(await leafOf(log, entry, checkpoint, tiles))
+  const bodies = (['request', 'response'] as const)
+    .filter(side => gathered[side].found)
+    .map(side => bodyOf(side, gathered[side], places.more))
+  return { row: places.row, leaves, bodies, policyDigest: places.policyDigest }
+}
+
+interface Gathered {
+  found: boolean
+  sealed: boolean
+  lost: boolean
+  mediaType: string
+  /** As committed in the leaves. */
+  bytes: number
+  pieces: Buffer[]
+  length: number
+}
+
+function gather(): Gathered {
+  return { found: false, sealed: false, lost: false, mediaType: '', bytes: 0, pieces: [], length: 0 }
+}
+
+async function gatherBodies(
+  log: IndexedLog,
+  entry: EntryPlace,
+  into: { readonly request: Gathered; readonly response: Gathered },
+): Promise<void> {
+  if (entry.bodies.length === 0) return
+  for (const [side, keyClass, bytes] of entry.bodies) {
+    into[side].found = true
+    into[side].bytes += bytes
+    if (keyClass === 'sealed') into[side].sealed = true
+  }
+  const wanted = entry.bodies.filter(([side]) => !into[side].sealed && into[side].length < SHOWN_BODY_BYTES)
+  if (wanted.length === 0) return
+  const opened = await readEntryAt(
+    log.files,
+    log.dataDir,
+    log.origin,
+    id => log.epochs.find(id),
+    entry,
+    entry.keys,
+  ).catch(() => null)
+  for (const [side] of wanted) {
+    const body = opened?.[side] ?? null
+    if (body === null) into[side].lost = true
+    else if (!body.sealed) {
+      if (into[side].pieces.length === 0) into[side].mediaType = body.mediaType
+      into[side].pieces.push(body.bytes)
+      into[side].length += body.bytes.length
+    }
+  }
+}
+
+function bodyOf(side: 'request' | 'response', body: Gathered, more: boolean): AuditBody {
+  const { sealed, mediaType, bytes } = body
+  // One sealed frame seals the whole body: what is shown must not depend on where frames were cut.
+  if (sealed) return { side, mediaType: '', bytes, sealed: true }
+  if (body.lost) return { side, mediaType, bytes, sealed: false, truncated: true }
+  const whole = Buffer.concat(body.pieces)
+  const shown = whole.subarray(0, SHOWN_BODY_BYTES)
+  const text = textOf(shown)
+  const truncated = shown.length < whole.length || shown.length < bytes || (more && side === 'response')
+  return {
+    side,
+    mediaType,
+    bytes,
+    sealed: false,
+    ...(text === null ? {} : { text }),
+    ...(truncated ? { truncated: true } : {}),
+  }
+}
+
+/** Null for what is not text. A character cut at the end is dropped. */
+function textOf(bytes: Buffer): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
+  } catch {
+    return null
+  }
+}
+
+async function leafOf(
+  log: IndexedLog,
+  entry: EntryPlace,
+  { size, root }: PublishedCheckpoint,
+  tiles: Map<string, Buffer>,
+): Promise<AuditLeaf> {
+  const hash = Buffer.from(entry.hash)
+  const path =
+    entry.seq < size
+      ? await inclusionProof(log.files, log.dataDir, entry.seq, size, tiles).catch(() => null)
+      : null
+  const proven = path !== null && rootFromProof(hash, entry.seq, size, path).equals(root)
+  return {
+    index: entry.seq,
+    phase: entry.phase,
+    time: entry.time,
+    leafHash: hash.toString('base64'),
+    provenAt: proven ? size : null,
+  }
+}

@@ -1,0 +1,89 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Head } from '../entry.ts'
+import type { AuditPage, AuditQuery, AuditRow } from './contract.ts'
+
+const COLUMNS = 'seq, call, kind, time, session, effect, complete, head, ending'
+export const SEARCH_LIMIT = 500
+
+/** @param among Only these rows, by their first entry. */
+export function searchCalls(database: DatabaseSync, query: AuditQuery, among?: readonly number[]): AuditPage {
+  const limit = Math.min(Math.max(1, Math.floor(query.limit)), SEARCH_LIMIT)
+  const { where, values } = conditions(query)
+  if (among !== undefined) where.push(`seq IN (${among.map(Number).join(',')})`)
+  const sql = `SELECT ${COLUMNS} FROM calls ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`} ORDER BY seq DESC LIMIT ?`
+  const rows = database
+    .prepare(sql)
+    .all(...values, limit + 1)
+    .map(rowOf)
+  const items = rows.slice(0, limit)
+  return rows.length > limit ? { items, next: String(items.at(-1)!.index) } : { items }
+}
+
+export function rowOf(row: Record<string, unknown>): AuditRow {
+  const part = (text: unknown) => (typeof text === 'string' ? (JSON.parse(text) as Head) : {})
+  return {
+    call: row.call as string,
+    kind: row.kind as AuditRow['kind'],
+    time: row.time as number,
+    session: row.session as string | null,
+    effect: row.effect as AuditRow['effect'],
+    complete: row.complete === 1,
+    head: { ...part(row.head), ...part(row.ending) },
+    index: row.seq as number,
+  }
+}
+
+function conditions(query: AuditQuery): { where: string[]; values: SQLInputValue[] } {
+  const where: string[] = []
+  const values: SQLInputValue[] = []
+  const equal = (column: string, value: string | number | undefined) => {
+    if (value === undefined) return
+    where.push(`${column} = ?`)
+    values.push(value)
+  }
+  if (query.after !== undefined) {
+    if (!/^\d{1,15}$/.test(query.after)) throw new RangeError('the page mark is malformed')
+    where.push('seq < ?')
+    values.push(Number(query.after))
+  }
+  equal(query.principal?.startsWith('[') === true ? 'principal' : 'person', query.principal)
+  equal('connection', query.connection)
+  equal('session', query.session)
+  equal('kind', query.kind)
+  equal('verb', query.verb)
+  if (query.group === '') where.push('grp IS NULL AND resource IS NOT NULL')
+  else equal('grp', query.group)
+  equal('resource', query.resource)
+  equal('subresource', query.subresource)
+  equal('namespace', query.namespace)
+  equal('name', query.name)
+  equal('effect', query.effect)
+  equal('code', query.code)
+  if (query.rule !== undefined) {
+    where.push('instr(rules, ?) > 0')
+    values.push(`\n${query.rule}\n`)
+  }
+  if (query.since !== undefined) {
+    where.push('time >= ?')
+    values.push(query.since)
+  }
+  if (query.until !== undefined) {
+    where.push('time < ?')
+    values.push(query.until)
+  }
+  const match = query.text === undefined ? '' : matchOf(query.text)
+  if (match !== '') {
+    where.push('seq IN (SELECT row FROM entries WHERE seq IN (SELECT rowid FROM words WHERE words MATCH ?))')
+    values.push(match)
+  }
+  return { where, values }
+}
+
+/** Each word as a quoted phrase with an open end, so that nothing a person types is syntax of FTS5. */
+function matchOf(text: string): string {
+  return text
+    .split(/\s+/)
+    .filter(word => /[\p{L}\p{N}]/u.test(word))
+    .map(word => `"${word.replaceAll('"', '""')}"*`)
+    .join(' AND ')
+}

@@ -1,0 +1,119 @@
+import { createDecipheriv } from 'node:crypto'
+import { SALT_BYTES } from '../heads/seal.ts'
+import type { EpochKey } from '../keys/epochs.ts'
+import {
+  HEADER_BYTES,
+  keyContext,
+  NONCE_AT,
+  RecordType,
+  readHeader,
+  recordContext,
+  TAG_BYTES,
+} from './record.ts'
+
+/** An entry's records in the clear, as far as the reader may open them. */
+export interface OpenedEntry {
+  /** JSON. */
+  readonly head: Buffer | null
+  readonly request: OpenedBody | null
+  readonly response: OpenedBody | null
+}
+
+export interface OpenedBody {
+  /** Sealed bodies are not opened: media type and bytes are empty. */
+  readonly sealed: boolean
+  readonly mediaType: string
+  readonly bytes: Buffer
+}
+
+export interface DataKeyring {
+  /** Takes a record of type `key`. */
+  learn(payload: Buffer): Promise<void>
+  has(kid: string): boolean
+  /** All records of one entry, in order. Throws when a key is gone or a record was changed. */
+  open(payloads: readonly Buffer[]): OpenedEntry
+  forget(): void
+}
+
+/** @param find Epoch key by id; null when it was destroyed. */
+export function dataKeyring(origin: string, find: (id: string) => Promise<EpochKey | null>): DataKeyring {
+  const epochs = new Map<string, EpochKey | null>()
+  const known = new Map<string, { key: Buffer; session: string }>()
+
+  function decrypt(payload: Buffer): Buffer {
+    const kid = payload.toString('hex', 16, NONCE_AT)
+    const found = known.get(kid)
+    if (found === undefined) throw new Error('the data key of a record is not known')
+    const context = Buffer.concat([recordContext(origin, found.session), payload.subarray(0, NONCE_AT)])
+    return decryptWith(
+      found.key,
+      payload.subarray(NONCE_AT, HEADER_BYTES),
+      context,
+      payload.subarray(HEADER_BYTES),
+    )
+  }
+
+  return {
+    async learn(payload) {
+      const { kid, sealed, nonce } = readHeader(payload)
+      let at = HEADER_BYTES
+      const text = () => {
+        const end = at + 2 + payload.readUInt16BE(at)
+        const value = payload.toString('utf8', at + 2, end)
+        at = end
+        return value
+      }
+      const epoch = text()
+      const session = text()
+      let epochKey = epochs.get(epoch)
+      if (epochKey === undefined) {
+        // The payload may be a window that the wait below lets move on.
+        const copy = Buffer.from(payload)
+        epochKey = await find(epoch)
+        epochs.set(epoch, epochKey)
+        if (epochKey !== null) return this.learn(copy)
+      }
+      if (epochKey === null) return
+      const context = keyContext(origin, session, sealed, epoch, kid)
+      known.set(kid.toString('hex'), {
+        key: decryptWith(epochKey.key, nonce, context, payload.subarray(at)),
+        session,
+      })
+    },
+    has: kid => known.has(kid),
+    open(payloads) {
+      const parts: (Buffer[] | null)[] = [null, null, null, null, null]
+      const sealed = new Set<number>()
+      for (const payload of payloads) {
+        const header = readHeader(payload)
+        parts[header.type] ??= []
+        if (header.sealed) sealed.add(header.type)
+        else parts[header.type]!.push(decrypt(payload))
+      }
+      const bodyOf = (type: RecordType): OpenedBody | null => {
+        const frames = parts[type]
+        if (frames == null) return null
+        if (sealed.has(type)) return { sealed: true, mediaType: '', bytes: Buffer.alloc(0) }
+        const plain = Buffer.concat(frames).subarray(SALT_BYTES)
+        const end = plain.indexOf(10)
+        return { sealed: false, mediaType: plain.toString('latin1', 0, end), bytes: plain.subarray(end + 1) }
+      }
+      const head = parts[RecordType.head]
+      return {
+        head: head == null ? null : Buffer.concat(head).subarray(SALT_BYTES),
+        request: bodyOf(RecordType.request),
+        response: bodyOf(RecordType.response),
+      }
+    },
+    forget() {
+      known.clear()
+    },
+  }
+}
+
+function decryptWith(key: Buffer, nonce: Buffer, context: Buffer, bytes: Buffer): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  decipher.setAAD(context)
+  decipher.setAuthTag(bytes.subarray(-TAG_BYTES))
+  return Buffer.concat([decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()])
+}
