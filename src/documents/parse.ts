@@ -17,6 +17,8 @@ export interface LocatedDocument<T = ConfigDocument> {
   readonly file: string
   readonly start: Position
   locate(path: Path): Position
+  /** Where a place inside the text at `path` stands; line and column of the text count from 1. */
+  locateText(path: Path, line: number, column: number): Position
 }
 
 export interface ParsedSources<T = ConfigDocument> {
@@ -53,6 +55,7 @@ export function parseKinds<T extends NamedDocument>(
         file,
         start: source.start,
         locate: path => source.locate(path),
+        locateText: (path, line, column) => source.locateText(path, line, column),
       })
     }
   }

@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type Scalar,
+} from 'yaml'
 import type { Problem } from './problem.ts'
 
 export interface Position {
@@ -16,6 +26,8 @@ export interface SourceDocument {
   locate(path: Path): Position
   /** Where the key `key` of the mapping at `path` stands. */
   locateKey(path: Path, key: string): Position
+  /** Where a place inside the text at `path` stands, lines and columns of the text counted from 1. */
+  locateText(path: Path, line: number, column: number): Position
 }
 
 /** Characters of one text; a larger one is refused before it is parsed. */
@@ -63,6 +75,11 @@ export function readYaml(text: string, file: string): { documents: SourceDocumen
       value,
       start: at(offsetOf(root)),
       locate: path => at(offsetAt(root, path)),
+      locateText: (path, line, column) => {
+        const node = nodeAt(root, path)
+        const offset = isScalar(node) ? textOffset(text, node, line, column) : undefined
+        return at(offset ?? offsetAt(root, path))
+      },
       locateKey: (path, key) => at(keyOffset(nodeAt(root, path), key) ?? offsetAt(root, path)),
     })
   }
@@ -117,6 +134,23 @@ function offsetAt(root: Node, path: Path): number {
     offset = offsetOf(node)
   }
   return offset
+}
+
+/** Undefined when the text in the file is not the text that it stands for, line by line (escapes, folding). */
+function textOffset(file: string, node: Scalar, line: number, column: number): number | undefined {
+  const start = node.range?.[0] ?? 0
+  const lines = String(node.value).split('\n')
+  if (node.type === 'BLOCK_LITERAL') {
+    const header = file.indexOf('\n', start)
+    let at = header + 1
+    for (let i = 1; i < line; i++) at = file.indexOf('\n', at) + 1
+    const indent = file.slice(at).search(/[^ ]/)
+    const own = (lines[line - 1] ?? '').search(/[^ ]/)
+    return header < 0 || indent < 0 || own < 0 ? undefined : at + indent - own + column - 1
+  }
+  const quote = node.type === 'QUOTE_SINGLE' || node.type === 'QUOTE_DOUBLE' ? 1 : 0
+  const plain = file.startsWith(String(node.value), start + quote)
+  return plain && lines.length === 1 ? start + quote + column - 1 : undefined
 }
 
 function child(node: Node, step: string | number): Node | undefined {

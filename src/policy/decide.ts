@@ -6,7 +6,7 @@ import { deletesNamespace } from './effects.ts'
 import { explainDefaultDeny } from './reason.ts'
 import type { Rule } from './rule.ts'
 import { touches, touchesAdmin } from './touches.ts'
-import { sayAction } from './words.ts'
+import { sayAction, shortReason } from './words.ts'
 
 interface Candidates {
   readonly deny: readonly Rule[]
@@ -86,7 +86,7 @@ export function createDecide(
       if (coversAdmin(rule, action, c) && isMet(rule, action, c, evaluation)) return rule.decision
     }
     const reason = `nothing allows ${sayAction(action)}; it takes a rule with admin: {verbs: [${action.verb}]}`
-    return { effect: 'deny', rules: [], reason, policyDigest: digest }
+    return { effect: 'deny', rules: [], reason: shortReason(reason), policyDigest: digest }
   }
 
   /** A rule that stops something, stopping. Its decision is ready-made unless there is more to say. */
@@ -98,7 +98,7 @@ export function createDecide(
         : action === null
           ? ''
           : indirection(rule, action)
-    return why === '' ? rule.decision : { ...rule.decision, reason: rule.decision.reason + why }
+    return why === '' ? rule.decision : { ...rule.decision, reason: shortReason(rule.decision.reason + why) }
   }
 
   function heldBy(held: Rule, covering: Rule): Decision {
@@ -119,7 +119,7 @@ export function createDecide(
   function nothing(action: KubernetesAction, c: Circumstances, evaluation: Evaluation): Decision {
     const candidates = action.isResource ? ofResources : rules.filter(r => r.about.urls)
     const why = explainDefaultDeny(candidates, action, c, evaluation.failures ?? new Map())
-    return { effect: 'deny', rules: why.rules, reason: why.reason, policyDigest: digest }
+    return { effect: 'deny', rules: why.rules, reason: shortReason(why.reason), policyDigest: digest }
   }
 
   return (action, circumstances) =>

@@ -22,6 +22,11 @@ function quote(text: string): string {
   return JSON.stringify(cut(text))
 }
 
+/** A reason fits into one line of kubectl, whatever names a request has. */
+export function shortReason(text: string): string {
+  return text.length > 320 ? `${text.slice(0, 319)}…` : text
+}
+
 /** Names are as long as the caller likes; a reason is not. */
 function cut(text: string): string {
   return text.length > 63 ? `${text.slice(0, 60)}…` : text
