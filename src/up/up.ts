@@ -41,6 +41,8 @@ const CODE_LIFETIME = 12 * 3_600_000
 export interface Up {
   readonly gateway: RunningGateway
   readonly facts: UpFacts
+  /** A kubectl that comes with the demo cluster. */
+  readonly kubectl: string | undefined
   stop(): Promise<void>
 }
 
@@ -144,6 +146,9 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     return {
       gateway,
       facts,
+      get kubectl() {
+        return demo?.kubectl
+      },
       async stop() {
         await gateway.close()
         await agent.close()

@@ -1,0 +1,90 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Run, text } from './frame/context.ts'
+import { exitCodes, Failure } from './frame/failure.ts'
+import { productVersion } from './frame/version.ts'
+
+/** Gateway, agent and sign-in in this process, until it is told to stop. Server code is loaded here and nowhere earlier. */
+export const run: Run = async (context, _args, options) => {
+  const json = context.output.format === 'json'
+  const launcher = fileURLToPath(new URL('../../bin/sallyport.mjs', import.meta.url))
+  const self = [process.execPath, launcher]
+  const [{ up }, { tour }] = await Promise.all([import('../up/up.ts'), import('../up/tour.ts')])
+  const started = await up(
+    {
+      dataDir: text(options, 'dataDir'),
+      configDir: text(options, 'configDir'),
+      listen: text(options, 'listen'),
+      kubeconfig: text(options, 'kubeconfig'),
+      context: text(options, 'context'),
+      logLevel: text(options, 'logLevel'),
+      bindAdmins: options.bind !== false,
+      output: json ? 'json' : 'text',
+      self,
+      version: productVersion(),
+    },
+    line => context.warn(line),
+  ).catch(error => {
+    throw explained(error)
+  })
+  const { facts } = started
+  if (json) context.output.raw(`${JSON.stringify(facts)}\n`)
+  else {
+    const lines = [
+      `Sallyport serves ${facts.url} for ${facts.cluster}; everything is kept in ${facts.dataDir}`,
+      '',
+      'Paste these, one after the other, in another terminal:',
+      ...tour(facts, kubectlOf(started.kubectl, context.env), sallyportOf(context.env, self)).flatMap(
+        step => [`  # ${step.about}`, `  ${step.line}`],
+      ),
+      '',
+      'Ctrl-C stops it. Commands appear here as they go by:',
+    ]
+    context.output.raw(`${lines.join('\n')}\n`)
+  }
+  await new Promise<void>(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+  context.say('stopping: no new requests; those under way get a few seconds')
+  await started.stop()
+  // Sockets of clients that keep them open must not keep the process.
+  process.exit(exitCodes.done)
+}
+
+function explained(error: unknown): Error {
+  if (error instanceof Failure || !(error instanceof Error)) return error as Error
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') {
+    const what = 'the address is in use by another program'
+    return new Failure({
+      exitCode: exitCodes.failed,
+      what,
+      next: 'let it take a free port: sallyport up --listen 127.0.0.1:0',
+    })
+  }
+  return error
+}
+
+/** The word `kubectl` when there is one, else the demo cluster's own, else still the word. */
+function kubectlOf(own: string | undefined, env: NodeJS.ProcessEnv): string {
+  return isOnPath('kubectl', env) || own === undefined ? 'kubectl' : own
+}
+
+function sallyportOf(env: NodeJS.ProcessEnv, self: readonly string[]): string {
+  return isOnPath('sallyport', env) ? 'sallyport' : self.join(' ')
+}
+
+function isOnPath(program: string, env: NodeJS.ProcessEnv): boolean {
+  const names = process.platform === 'win32' ? [`${program}.exe`, `${program}.cmd`] : [program]
+  return (env.PATH ?? '').split(delimiter).some(folder =>
+    names.some(name => {
+      try {
+        accessSync(join(folder, name), constants.X_OK)
+        return folder !== '' && !folder.includes('node_modules')
+      } catch {
+        return false
+      }
+    }),
+  )
+}

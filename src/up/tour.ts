@@ -1,0 +1,36 @@
+import type { UpFacts } from './up.ts'
+
+export interface TourLine {
+  readonly about: string
+  /** One line that can be pasted. */
+  readonly line: string
+}
+
+/**
+ * The lines that `up` prints. A test pastes each of them and looks at what comes back. `sallyport` and `kubectl` are
+ * written so that they work from a checkout, without anything installed.
+ */
+export function tour(facts: UpFacts, kubectl: string, sallyport: string): TourLine[] {
+  const cli = `${sallyport} --gateway ${facts.url} --ca-file ${quoted(facts.caFile)}`
+  return [
+    {
+      about: 'list pods through the gateway',
+      line: `export KUBECONFIG=${quoted(facts.kubeconfig)} && ${kubectl} get pods -A`,
+    },
+    {
+      about: 'create a secret and read it back',
+      line: `${kubectl} create secret generic tour --from-literal=password=tr0ub4dor && ${kubectl} get secret tour -o yaml`,
+    },
+    { about: 'delete it again', line: `${kubectl} delete secret tour` },
+    {
+      about: 'see what was recorded of the last call',
+      line: `${sallyport} login --gateway ${facts.url} --ca-file ${quoted(facts.caFile)} --code - < ${quoted(facts.codeFile)} && ${cli.replace(sallyport, `${sallyport} audit show --last`)}`,
+    },
+    { about: 'verify the whole log, offline', line: `${sallyport} verify ${quoted(`${facts.dataDir}/log`)}` },
+  ]
+}
+
+/** For POSIX shells; left as it is when nothing in it needs quoting. */
+function quoted(path: string): string {
+  return /^[A-Za-z0-9_./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
+}
