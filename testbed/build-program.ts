@@ -42,14 +42,13 @@ const unusedDays = 14
 export async function buildProgram(name: string, options: ProgramOptions = {}): Promise<string> {
   const env = options.env ?? process.env
   const cache = options.cacheDir ?? defaultCacheDir(env)
-  const go = await findGo(env)
-  const dir = join(cache, `${name}-${await fingerprint(name, go.version)}`)
+  const dir = join(cache, `${name}-${await fingerprint(name, await goVersion(env))}`)
   const executable = join(dir, name)
   if (!existsSync(executable)) {
     await mkdir(cache, { recursive: true })
     await withFileLock(join(cache, 'build.lock'), options, async () => {
       if (existsSync(executable)) return
-      await compile(name, go.path, cache, dir, options)
+      await compile(name, cache, dir, options)
       await removeUnused(cache, name)
     })
   }
@@ -63,25 +62,23 @@ function defaultCacheDir(env: NodeJS.ProcessEnv): string {
   return join(root, 'sallyport', 'testbed')
 }
 
-async function findGo(env: NodeJS.ProcessEnv): Promise<{ path: string; version: string }> {
-  for (const path of ['go', '/usr/local/go/bin/go']) {
-    try {
-      const { stdout } = await promisify(execFile)(path, ['env', 'GOVERSION'], { cwd: moduleDir, env })
-      return { path, version: stdout.trim() }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        throw new TestbedUnavailable(`the Go command failed: ${(error as Error).message.trim()}`)
-      }
-    }
+async function goVersion(env: NodeJS.ProcessEnv): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('go', ['env', 'GOVERSION'], { cwd: moduleDir, env })
+    return stdout.trim()
+  } catch (error) {
+    const absent = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new TestbedUnavailable(
+      absent
+        ? 'the test cluster is built from Go modules, and the command "go" is not in PATH'
+        : `the command "go" does not work: ${(error as Error).message.trim()}`,
+    )
   }
-  throw new TestbedUnavailable(
-    'the test cluster is built from Go modules, and the command "go" was not found',
-  )
 }
 
-async function fingerprint(name: string, goVersion: string): Promise<string> {
+async function fingerprint(name: string, version: string): Promise<string> {
   const hash = createHash('sha256')
-  hash.update(`${goVersion}\n${process.platform} ${process.arch}\n${linkerFlags()}\n`)
+  hash.update(`${version}\n${process.platform} ${process.arch}\n${linkerFlags()}\n`)
   const files = ['go.mod', 'go.sum', ...(await goSources(name)), ...(await goSources('internal'))]
   for (const file of files.sort()) {
     const content = await readFile(join(moduleDir, file))
@@ -114,13 +111,7 @@ function linkerFlags(): string {
   return ['-s', '-w', ...packages.flatMap(path => version.map(value => `-X ${path}.${value}`))].join(' ')
 }
 
-async function compile(
-  name: string,
-  go: string,
-  cache: string,
-  target: string,
-  options: ProgramOptions,
-): Promise<void> {
+async function compile(name: string, cache: string, target: string, options: ProgramOptions): Promise<void> {
   const started = Date.now()
   options.onProgress?.(`building ${name} with Go (minutes the first time)`)
   const fresh = await mkdtemp(join(cache, '.new-'))
@@ -135,7 +126,7 @@ async function compile(
       join(fresh, name),
       `./${name}`,
     ]
-    await runGo(go, args, name, options)
+    await runGo(args, name, options)
     if (name === 'cluster') for (const other of clusterNames) await symlink(name, join(fresh, other))
     await chmod(fresh, 0o755)
     // A folder appears under its final name complete or not at all.
@@ -147,11 +138,11 @@ async function compile(
 }
 
 /** Runs Go at low priority; its -v output becomes progress, and the end of it the error if it fails. */
-async function runGo(go: string, args: string[], name: string, options: ProgramOptions): Promise<void> {
+async function runGo(args: string[], name: string, options: ProgramOptions): Promise<void> {
   const { onProgress, signal } = options
   const env = options.env ?? process.env
   const stdio: StdioOptions = ['ignore', 'ignore', 'pipe']
-  const child = spawn(go, args, { cwd: moduleDir, env, stdio, ...(signal === undefined ? {} : { signal }) })
+  const child = spawn('go', args, { cwd: moduleDir, env, stdio, ...(signal === undefined ? {} : { signal }) })
   killOnExit(child)
   const closed = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)

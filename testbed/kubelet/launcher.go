@@ -41,7 +41,7 @@ func chooseLauncher(isolation string) (launcher, error) {
 // that look for their token at the fixed path do not find it.
 type plain struct{ self string }
 
-func (plain) name() string { return "plain processes" }
+func (plain) name() string { return "plain" }
 
 func (l plain) first(spec launchSpec) (*exec.Cmd, error) {
 	for _, m := range spec.Mounts {

@@ -94,7 +94,7 @@ func run(s settings) error {
 	if err != nil {
 		return err
 	}
-	node := newNode(s.node, client, listener.Addr().(*net.TCPAddr).Port, s.websockets)
+	node := newNode(s.node, client, listener.Addr().(*net.TCPAddr).Port, s.websockets, launcher)
 	pods := newManager(ctx, s, client, state, apiAddress(config), launcher)
 	if err := serve(listener, s, pods); err != nil {
 		return err

@@ -27,10 +27,11 @@ type node struct {
 	client     kubernetes.Interface
 	port       int
 	websockets bool
+	launcher   string
 }
 
-func newNode(name string, client kubernetes.Interface, port int, websockets bool) *node {
-	return &node{name: name, client: client, port: port, websockets: websockets}
+func newNode(name string, client kubernetes.Interface, port int, websockets bool, l launcher) *node {
+	return &node{name: name, client: client, port: port, websockets: websockets, launcher: l.name()}
 }
 
 // register creates or updates the Node, until the API server accepts it: right
@@ -97,7 +98,7 @@ func (n *node) status() core.NodeStatus {
 		DaemonEndpoints: core.NodeDaemonEndpoints{KubeletEndpoint: core.DaemonEndpoint{Port: int32(n.port)}},
 		NodeInfo: core.NodeSystemInfo{
 			KubeletVersion:          version.Get().GitVersion,
-			ContainerRuntimeVersion: "testbed://1",
+			ContainerRuntimeVersion: "testbed-" + n.launcher + "://1",
 			OperatingSystem:         runtime.GOOS,
 			Architecture:            runtime.GOARCH,
 			OSImage:                 "testbed",
