@@ -1,15 +1,17 @@
 import type { PolicyServices } from '../../api/services.ts'
+import type { Documents } from '../../documents/documents.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
-import { checkPolicies } from '../../policy/check.ts'
+import { checkPolicies } from '../../policy/check/check-policies.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
 import { riskOf } from '../../policy/risk.ts'
-import { testPolicies } from '../../policy/test.ts'
+import { runPolicyTests } from '../../policy/testing/run-policy-tests.ts'
 import type { Directory } from '../directory.ts'
 import { ownSession } from './own-circumstances.ts'
 import { unknownConnection } from './unknown-connection.ts'
 
 export interface PolicyServicesParts {
   readonly directory: Directory
+  readonly documents: Documents
   policies(): CompiledPolicies
   now(): number
 }
@@ -17,7 +19,7 @@ export interface PolicyServicesParts {
 export function policyServices(parts: PolicyServicesParts): PolicyServices {
   return {
     check: sources => checkPolicies(sources),
-    test: sources => testPolicies(sources),
+    test: sources => runPolicyTests(sources, parts.documents.current().ofKind('Policy')),
     async explain(principal, { connection: name, action: asked }) {
       const connection = parts.directory.byName(name)
       if (connection === undefined) throw unknownConnection(name)
