@@ -4,21 +4,17 @@ import { createApi } from '../api/create.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
 import { openAuditLog } from '../audit/open.ts'
 import type { Connection } from '../connections/connection.ts'
-import { openSessions } from '../connections/sessions.ts'
 import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents } from '../documents/documents.ts'
 import { secretSource } from '../documents/secret-reference.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { toIdentityProvider } from '../documents/to-identity-provider.ts'
-import { createAuthenticator } from '../identity/authenticator.ts'
-import { createOneTimeCodes, type OneTimeCodes } from '../identity/local/one-time-codes.ts'
-import { openSignIns } from '../identity/local/sign-ins.ts'
-import { openRevocations } from '../identity/revocation/revocations.ts'
+import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
+import { openIdentity } from '../identity/open-identity.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
 import { policyProblems } from '../policy/check/policy-problems.ts'
 import { type CompiledPolicies, compilePolicies } from '../policy/compile.ts'
-import { openChangeFeed } from '../store/change-feed.ts'
 import { openSqliteStore } from '../store/open-sqlite-store.ts'
 import type { StateStore } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -89,12 +85,6 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
 
     const store = await openSqliteStore(join(dataDir, 'state.sqlite'))
     closers.push(() => store.close())
-    const feed = await openChangeFeed(store, {
-      now,
-      onError: error => logger.warn({ error }, 'the state store cannot be followed'),
-    })
-    closers.push(() => feed.close())
-
     const authority = openAuthority(join(dataDir, 'pki'))
     const registry = createAgentRegistry(now)
     if (options.embedded !== undefined) {
@@ -117,31 +107,18 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     let policies = compilePolicies(documents.current().ofKind('Policy'))
 
     const side = createKubernetesSide({ registry, directory, limits })
-    const revocations = await openRevocations(store, feed, now)
-    const signIns = await openSignIns({ store, feed, now })
-    const codes = createOneTimeCodes(store, signIns, now)
-    const sessions = await openSessions({
+    const identity = await openIdentity({
       store,
-      feed,
       now,
       hooks: sessionEntries(log, () => policies.digest),
-      revocations,
-      signIns,
-      onError: error => logger.error({ error }, 'a session could not be ended everywhere'),
-    })
-    closers.push(() => sessions.close())
-    const authenticator = createAuthenticator({
-      now,
-      feed,
-      revocations,
-      signIns,
-      sessions,
+      onError: error => logger.error({ error }, 'sessions, sign-ins or revocations could not be followed'),
       providers: await providersOf(documents.current(), options),
       trust: name => directory.byName(name)?.serviceAccounts,
       reviewToken: side.reviewToken,
       clusterKeys: side.clusterKeys,
     })
-    closers.push(() => authenticator.close())
+    closers.push(() => identity.close())
+    const { authenticator, sessions, codes } = identity
 
     let draining = false
     const index = openAuditIndex(log)
@@ -209,11 +186,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         gate,
         documents,
         directory,
-        authenticator,
-        codes,
-        signIns,
-        sessions,
-        revocations,
+        identity,
         index,
         logger,
         policies: () => policies,

@@ -66,6 +66,8 @@ export function createKubernetesSide(options: KubernetesSideOptions): Kubernetes
 
       const { info } = parsed
       const bytes = await caller.readBody(limits.requestBody, limits.requestBodyTime)
+      // Kept for the record of a refusal; sealed, because nobody has read it yet.
+      x.progress.requestBody = { bytes, mediaType: parsed.headers.get('content-type') ?? '' }
       const entry = info.isResource
         ? await discoveryOf(x.connection.name).lookup(info.apiGroup, info.apiVersion, info.resource)
         : undefined

@@ -1,12 +1,8 @@
 import type { ApiServices, Client } from '../../api/services.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
-import type { Sessions } from '../../connections/sessions.ts'
 import type { Documents } from '../../documents/documents.ts'
-import type { Authenticator } from '../../identity/authenticator.ts'
-import type { OneTimeCodes } from '../../identity/local/one-time-codes.ts'
-import type { SignIns } from '../../identity/local/sign-ins.ts'
-import type { Revocations } from '../../identity/revocation/revocations.ts'
+import type { Identity } from '../../identity/open-identity.ts'
 import { revoke, signOut } from '../../identity/revocation/revoke.ts'
 import type { CertificateAuthority } from '../../pki/authority.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
@@ -33,11 +29,7 @@ export interface ApiParts {
   readonly gate: AgentGate
   readonly documents: Documents
   readonly directory: Directory
-  readonly authenticator: Authenticator
-  readonly codes: OneTimeCodes
-  readonly signIns: SignIns
-  readonly sessions: Sessions
-  readonly revocations: Revocations
+  readonly identity: Identity
   readonly index: AuditIndex
   readonly logger: Logger
   now(): number
@@ -48,8 +40,8 @@ export interface ApiParts {
 
 /** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */
 export function apiServices(parts: ApiParts): ApiServices {
-  const { log, sessions, signIns, revocations, authenticator, registry, now } = parts
-  const cutting = { revocations, signIns, sessions }
+  const { log, identity, registry, now } = parts
+  const { sessions, revocations, authenticator } = identity
   return {
     version: parts.version,
     now,
@@ -98,11 +90,11 @@ export function apiServices(parts: ApiParts): ApiServices {
                   },
                 ],
           ),
-      byCode: (code, client) => parts.codes.redeem(code, client.address),
+      byCode: (code, client) => identity.codes.redeem(code, client.address),
       byIdToken: (idToken, provider) => authenticator.signInWithIdToken(provider, idToken),
-      signOut: principal => signOut(cutting, principal),
+      signOut: principal => signOut(identity, principal),
     },
-    sessions: sessionServices(parts),
+    sessions: sessionServices({ sessions, directory: parts.directory }),
     connections: connectionServices(parts),
     revocations: {
       async list({ limit, after }) {
@@ -112,7 +104,7 @@ export function apiServices(parts: ApiParts): ApiServices {
         const last = items.at(-1)
         return from + limit < all.length && last !== undefined ? { items, next: last.id } : { items }
       },
-      revoke: (target, by, reason, until) => revoke(cutting, target, by.username, reason, until),
+      revoke: (target, by, reason, until) => revoke(identity, target, by.username, reason, until),
     },
     audit: parts.index,
     documents: documentServices(parts.documents, log),
