@@ -35,9 +35,11 @@ export const run: Run = async (context, _args, options) => {
       `Sallyport serves ${facts.url} for ${facts.cluster}; everything is kept in ${facts.dataDir}`,
       '',
       'Paste these, one after the other, in another terminal:',
-      ...tour(facts, kubectlOf(started.kubectl, context.env), sallyportOf(context.env, self)).flatMap(
-        step => [`  # ${step.about}`, `  ${step.line}`],
-      ),
+      ...tour(
+        facts,
+        kubectlOf(started.kubectl, context.env),
+        isOnPath('sallyport', context.env) ? 'sallyport' : launcher,
+      ).flatMap(step => [`  # ${step.about}`, `  ${step.line}`]),
       '',
       'Ctrl-C stops it. Commands appear here as they go by:',
     ]
@@ -69,10 +71,6 @@ function explained(error: unknown): Error {
 /** The word `kubectl` when there is one, else the demo cluster's own, else still the word. */
 function kubectlOf(own: string | undefined, env: NodeJS.ProcessEnv): string {
   return isOnPath('kubectl', env) || own === undefined ? 'kubectl' : own
-}
-
-function sallyportOf(env: NodeJS.ProcessEnv, self: readonly string[]): string {
-  return isOnPath('sallyport', env) ? 'sallyport' : self.join(' ')
 }
 
 function isOnPath(program: string, env: NodeJS.ProcessEnv): boolean {

@@ -7,26 +7,32 @@ export interface TourLine {
 }
 
 /**
- * The lines that `up` prints. A test pastes each of them and looks at what comes back. `sallyport` and `kubectl` are
- * written so that they work from a checkout, without anything installed.
+ * The lines that `up` prints. A test pastes each of them and looks at what comes back. The first one carries all that
+ * the others need; `sallyport` and `kubectl` are written so that they work from a checkout, with nothing installed.
  */
 export function tour(facts: UpFacts, kubectl: string, sallyport: string): TourLine[] {
-  const cli = `${sallyport} --gateway ${facts.url} --ca-file ${quoted(facts.caFile)}`
+  const settings = [
+    `KUBECONFIG=${quoted(facts.kubeconfig)}`,
+    `SALLYPORT_GATEWAY=${facts.url}`,
+    `SALLYPORT_CA_FILE=${quoted(facts.caFile)}`,
+    `SALLYPORT_STATE_DIR=${quoted(facts.stateDir)}`,
+  ]
+  const log = `${facts.dataDir}/log`
   return [
     {
       about: 'list pods through the gateway',
-      line: `export KUBECONFIG=${quoted(facts.kubeconfig)} && ${kubectl} get pods -A`,
+      line: `export ${settings.join(' ')} && ${kubectl} get pods -A`,
     },
     {
       about: 'create a secret and read it back',
       line: `${kubectl} create secret generic tour --from-literal=password=tr0ub4dor && ${kubectl} get secret tour -o yaml`,
     },
     { about: 'delete it again', line: `${kubectl} delete secret tour` },
+    { about: 'see what was recorded of the last call', line: `${sallyport} audit show --last` },
     {
-      about: 'see what was recorded of the last call',
-      line: `${sallyport} login --gateway ${facts.url} --ca-file ${quoted(facts.caFile)} --code - < ${quoted(facts.codeFile)} && ${cli.replace(sallyport, `${sallyport} audit show --last`)}`,
+      about: 'verify the whole log, offline',
+      line: `${sallyport} verify ${quoted(log)} --vkey ${quoted(`${log}/log.vkey`)}`,
     },
-    { about: 'verify the whole log, offline', line: `${sallyport} verify ${quoted(`${facts.dataDir}/log`)}` },
   ]
 }
 

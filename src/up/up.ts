@@ -58,6 +58,8 @@ export interface UpFacts {
   readonly connection: string
   readonly cluster: string
   readonly codeFile: string
+  /** Where the CLI keeps the sign-in of this gateway. */
+  readonly stateDir: string
   readonly processes: { readonly gateway: number; readonly [name: string]: number }
 }
 
@@ -95,6 +97,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
   try {
     gateway.documents.subscribe(() => void connectAgent(agent, gateway, logger))
     const caFile = join(dataDir, 'pki', 'ca.crt')
+    const stateDir = join(dataDir, 'client')
     const codeFile = await issueCode(gateway, dataDir)
     const name = gateway.directory.byName(cluster.connection)?.name ?? gateway.directory.all()[0]?.name
     if (name === undefined)
@@ -118,7 +121,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
         '--code-file',
         codeFile,
         '--state-dir',
-        join(dataDir, 'client'),
+        stateDir,
       ],
     })
     const facts: UpFacts = {
@@ -132,6 +135,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
       connection: name,
       cluster: choice.kind === 'demo' ? 'demo' : `${cluster.kubeconfig} (${choice.context})`,
       codeFile,
+      stateDir,
       processes: { gateway: process.pid },
     }
     const ready = (async () => {
