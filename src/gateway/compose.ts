@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
-import { openAuditLog } from '../audit/open.ts'
+import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents } from '../documents/documents.ts'
@@ -49,11 +49,14 @@ export interface GatewayOptions {
   /** For the live line of `up`. */
   readonly onFinished?: (x: FinishedExchange) => void
   readonly now?: () => number
+  /** What the log stands on: another disk, so that its faults can be planted, and how long it may hang. */
+  readonly audit?: Pick<AuditLogOptions, 'files' | 'deadline'>
 }
 
 export interface RunningGateway {
   readonly url: string
   readonly authority: CertificateAuthority
+  readonly log: OpenAuditLog
   readonly store: StateStore
   readonly documents: Documents
   readonly directory: Directory
@@ -77,7 +80,12 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   try {
     // The log first: nothing happens that it could not record.
-    const log = await openAuditLog({ dataDir: join(dataDir, 'log'), origin: options.origin, clock: now })
+    const log = await openAuditLog({
+      ...options.audit,
+      dataDir: join(dataDir, 'log'),
+      origin: options.origin,
+      clock: now,
+    })
     closers.push(() => log.close())
     log.onSealed(failure =>
       logger.error({ check: failure.check, detail: failure.detail }, 'audit log sealed'),
@@ -235,6 +243,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     return {
       url: urlOf(options, listening),
       authority,
+      log,
       store,
       documents,
       directory,
