@@ -21,6 +21,22 @@ export function covers(rule: Rule, action: KubernetesAction, c: Circumstances): 
   )
 }
 
+/** The same for an allow rule of `indexCandidates`, most telling fields first. */
+export function coversIndexed(rule: Rule, action: KubernetesAction, c: Circumstances): boolean {
+  return (
+    (action.isResource
+      ? coversNamespace(rule, action) &&
+        matchesWord(rule.apiGroups, action.apiGroup) &&
+        coversName(rule, action)
+      : matchesUrl(rule.urls, action.path)) &&
+    coversRisks(rule, action) &&
+    coversImpersonation(rule, action) &&
+    coversConnection(rule, c) &&
+    rule.subjects.includes(c.session.principal, c.connection.name) &&
+    coversVerb(rule, action)
+  )
+}
+
 export function coversAdmin(rule: Rule, action: AdminAction, c: Circumstances): boolean {
   return matchesAdmin(rule, action) && rule.subjects.includes(c.session.principal, '')
 }

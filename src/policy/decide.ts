@@ -1,18 +1,12 @@
 import type { KubernetesAction } from '../kubernetes/action.ts'
+import { indexCandidates } from './candidates.ts'
 import { Facts } from './condition/facts.ts'
-import { covers, coversAdmin, matchesResource, matchesWord } from './covers.ts'
+import { covers, coversAdmin, coversIndexed, matchesResource, matchesWord } from './covers.ts'
 import type { Action, AdminAction, Circumstances, Decision } from './decision.ts'
-import { deletesNamespace } from './effects.ts'
 import { explainDefaultDeny } from './reason.ts'
 import type { Rule } from './rule.ts'
 import { touches, touchesAdmin } from './touches.ts'
 import { sayAction, shortReason } from './words.ts'
-
-interface Candidates {
-  readonly deny: readonly Rule[]
-  readonly hold: readonly Rule[]
-  readonly allow: readonly Rule[]
-}
 
 /** What the evaluation of conditions leaves behind, for reasons. */
 interface Evaluation {
@@ -29,18 +23,10 @@ export function createDecide(
   digest: string,
 ): (action: Action, circumstances: Circumstances) => Decision {
   const admin = split(rules.filter(r => r.about.admin))
-  const urls = split(rules.filter(r => r.about.urls))
   const ofResources = rules.filter(r => r.about.resources)
-  const anything = split(ofResources)
-  const { byResource, others } = indexByResource(ofResources)
+  const ofUrls = rules.filter(r => r.about.urls)
+  const candidatesFor = indexCandidates(rules)
   const heldDecisions = new Map<Rule, Map<Rule, Decision>>()
-
-  function candidatesFor(action: KubernetesAction): Candidates {
-    if (!action.isResource) return urls
-    // It touches rules about whatever can be in the namespace.
-    if (deletesNamespace(action)) return anything
-    return byResource.get(action.resource) ?? others
-  }
 
   function decideRequest(action: KubernetesAction, c: Circumstances): Decision {
     const { deny, hold, allow } = candidatesFor(action)
@@ -59,7 +45,7 @@ export function createDecide(
     let allowing: Rule | null = null
     for (let i = 0; i < allow.length && allowing === null; i++) {
       const rule = allow[i]!
-      if (covers(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
+      if (coversIndexed(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
     }
     if (held === null) {
       return allowing === null ? nothing(action, c, evaluation) : allowing.decision
@@ -117,7 +103,7 @@ export function createDecide(
   }
 
   function nothing(action: KubernetesAction, c: Circumstances, evaluation: Evaluation): Decision {
-    const candidates = action.isResource ? ofResources : rules.filter(r => r.about.urls)
+    const candidates = action.isResource ? ofResources : ofUrls
     const why = explainDefaultDeny(candidates, action, c, evaluation.failures ?? new Map())
     return { effect: 'deny', rules: why.rules, reason: shortReason(why.reason), policyDigest: digest }
   }
@@ -162,30 +148,10 @@ export function indirection(rule: Rule, action: KubernetesAction): string {
   return widened ? ` (${sayAction(action)} could reach it)` : ''
 }
 
-function split(rules: readonly Rule[]): Candidates {
+function split(rules: readonly Rule[]): { deny: Rule[]; hold: Rule[]; allow: Rule[] } {
   return {
     deny: rules.filter(r => r.effect === 'deny'),
     hold: rules.filter(r => r.effect === 'hold'),
     allow: rules.filter(r => r.effect === 'allow'),
   }
-}
-
-/** Rules by the resource that a request names; `others` for one that no rule names. */
-function indexByResource(rules: readonly Rule[]): {
-  byResource: ReadonlyMap<string, Candidates>
-  others: Candidates
-} {
-  const named = new Set(rules.flatMap(r => [...(r.resources?.named ?? [])]))
-  const open = (r: Rule): boolean => r.resources === null || r.resources.named.size === 0
-  // `bindings` is a write to pods under another name.
-  if (named.has('pods')) named.add('bindings')
-  const byResource = new Map<string, Candidates>()
-  for (const resource of named) {
-    const key = resource === 'bindings' ? 'pods' : resource
-    byResource.set(
-      resource,
-      split(rules.filter(r => open(r) || r.resources!.named.has(resource) || r.resources!.named.has(key))),
-    )
-  }
-  return { byResource, others: split(rules.filter(open)) }
 }

@@ -37,28 +37,45 @@ function matcherOf(pattern: string, parts: readonly string[]): (text: string) =>
   }
 }
 
-/** A list of patterns, any of which may match. */
-export interface GlobList {
+/** A list of patterns, any of which may match. A class, so that the many lists of a policy set share one shape. */
+export class GlobList {
   /** `*` is in it. */
   readonly any: boolean
-  has(text: string): boolean
-  couldHaveAfter(prefix: string): boolean
+  readonly #exact: ReadonlySet<string>
+  /** Of patterns whose only star is the last character. */
+  readonly #prefixes: readonly string[]
+  readonly #others: readonly Glob[]
+  readonly #all: readonly Glob[]
+
+  constructor(patterns: readonly string[]) {
+    const isPrefix = (p: string): boolean => p.indexOf('*') === p.length - 1
+    this.any = patterns.includes('*')
+    this.#exact = new Set(patterns.filter(p => !p.includes('*')))
+    this.#prefixes = patterns.filter(p => p.includes('*') && isPrefix(p)).map(p => p.slice(0, -1))
+    this.#others = patterns.filter(p => p.includes('*') && !isPrefix(p)).map(compileGlob)
+    this.#all = patterns.map(compileGlob)
+  }
+
+  has(text: string): boolean {
+    if (this.#exact.size > 0 && this.#exact.has(text)) return true
+    const prefixes = this.#prefixes
+    for (let i = 0; i < prefixes.length; i++) if (text.startsWith(prefixes[i]!)) return true
+    const others = this.#others
+    for (let i = 0; i < others.length; i++) if (others[i]!.matches(text)) return true
+    return false
+  }
+
+  /** Whether some text that begins with `prefix` and goes on could match. */
+  couldHaveAfter(prefix: string): boolean {
+    return this.#all.some(glob => glob.couldMatchAfter(prefix))
+  }
+
   /** Like `has`, but only patterns that begin with `prefix` count. */
-  hasWithin(prefix: string, text: string): boolean
+  hasWithin(prefix: string, text: string): boolean {
+    return this.#all.some(glob => glob.pattern.startsWith(prefix) && glob.matches(text))
+  }
 }
 
 export function compileGlobList(patterns: readonly string[]): GlobList {
-  const exact = new Set(patterns.filter(p => !p.includes('*')))
-  const globs = patterns.filter(p => p.includes('*')).map(compileGlob)
-  const all = patterns.map(compileGlob)
-  return {
-    any: patterns.includes('*'),
-    has(text) {
-      if (exact.has(text)) return true
-      for (let i = 0; i < globs.length; i++) if (globs[i]!.matches(text)) return true
-      return false
-    },
-    hasWithin: (prefix, text) => all.some(g => g.pattern.startsWith(prefix) && g.matches(text)),
-    couldHaveAfter: prefix => all.some(glob => glob.couldMatchAfter(prefix)),
-  }
+  return new GlobList(patterns)
 }

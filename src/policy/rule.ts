@@ -45,7 +45,7 @@ export interface Resources {
   readonly subresources: ReadonlySet<string>
   /** Of `pods/*`: `pods`. */
   readonly parents: ReadonlySet<string>
-  /** Resources that are named, whatever the subresource; empty with `any` or `subresources`. */
+  /** Resources that are named, whatever the subresource. */
   readonly named: ReadonlySet<string>
 }
 
@@ -144,7 +144,7 @@ function compileResources(list: readonly string[]): Resources {
     exact: new Set(split.filter(([r, s]) => r !== '*' && s !== '*').map(parts => parts.join('/'))),
     subresources,
     parents: new Set(split.filter(([r, s]) => r !== '*' && s === '*').map(([r]) => r)),
-    named: new Set(any || subresources.size > 0 ? [] : split.map(([r]) => r)),
+    named: new Set(split.map(([r]) => r).filter(r => r !== '*')),
   }
 }
 
