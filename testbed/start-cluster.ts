@@ -34,7 +34,7 @@ export interface ClusterOptions {
   readonly controllerManager?: boolean
   /** Names of nodes, each a kubelet process; the first takes all unassigned pods. Default `['node-a']`; `[]` for none. */
   readonly nodes?: readonly string[]
-  /** How containers run: `namespaces` needs root; `auto` takes it where it works. Default `auto`. */
+  /** How containers run: in `namespaces` (root, or a user who may make user namespaces) or as plain processes; `auto` tries. */
   readonly isolation?: 'auto' | 'namespaces' | 'none'
   /** Nodes declare `ExtendWebSocketsToKubelet`, so the API server passes WebSockets through. Default true. */
   readonly nodeWebSockets?: boolean

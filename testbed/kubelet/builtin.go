@@ -16,7 +16,7 @@ import (
 
 // selfPath is where a container finds this program; a plain one has no root of
 // its own and gets the real path instead.
-const selfPath = "/.testbed-kubelet"
+const selfPath = "/.testbed/kubelet"
 
 // builtinFor gives the program of images that a test would use for their
 // behaviour: "pause" waits for SIGTERM, "httpd" and "nginx" serve HTTP.

@@ -66,7 +66,7 @@ func (c *container) argv(variables map[string]string) []string {
 func (c *container) environment(ctx context.Context, object *core.Pod) (map[string]string, error) {
 	api := c.pod.manager.api
 	variables := map[string]string{
-		"PATH":     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH":     toolDir + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOSTNAME": object.Name,
 		// Not this machine's home: a kubeconfig there would shadow the pod's own identity.
 		"HOME":                          "/",

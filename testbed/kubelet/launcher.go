@@ -73,7 +73,7 @@ func (l plain) command(spec launchSpec) (*exec.Cmd, error) {
 	env := append([]string{"CONTAINER_ROOT=" + spec.Root}, spec.Env...)
 	for i, entry := range env {
 		if list, isPath := strings.CutPrefix(entry, "PATH="); isPath {
-			env[i] = "PATH=" + spec.Root + toolDir + ":" + list
+			env[i] = "PATH=" + filepath.Join(spec.Root, toolDir) + ":" + list
 		}
 	}
 	// Looked up in the container's PATH, not in this process's.

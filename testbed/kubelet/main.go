@@ -58,7 +58,7 @@ func parseFlags() settings {
 	flag.StringVar(&s.clientCA, "client-ca", "", "authority of the API server's client certificate")
 	flag.StringVar(&s.isolation, "isolation", "auto", "namespaces, none, or auto (namespaces where they work)")
 	flag.BoolVar(&s.websockets, "websockets", true, "declare ExtendWebSocketsToKubelet on the Node")
-	flag.Func("tool", "NAME=PATH of a program that every container finds in /usr/local/bin (repeatable)", func(text string) error {
+	flag.Func("tool", "NAME=PATH of a program that every container finds in its PATH (repeatable)", func(text string) error {
 		name, path, ok := strings.Cut(text, "=")
 		if !ok || strings.Contains(name, "/") {
 			return errors.New("want NAME=PATH")

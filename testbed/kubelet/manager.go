@@ -18,8 +18,9 @@ import (
 // hostIP is the address of every node and every pod: there is no pod network.
 const hostIP = "127.0.0.1"
 
-// toolDir is where containers find the programs of --tool; it is in their PATH.
-const toolDir = "/usr/local/bin"
+// toolDir is where containers find the programs of --tool; it is in their
+// PATH. A user namespace may add to / but not to folders of other users in it.
+const toolDir = "/.testbed/bin"
 
 // manager keeps one worker for each pod of this node.
 type manager struct {

@@ -12,11 +12,13 @@ import (
 )
 
 // namespaces runs each container in its own mount, PID, UTS and IPC namespace,
-// with a writable overlay of this machine's file system as its root. It needs
-// root with CAP_SYS_ADMIN, and nsenter of util-linux.
+// with a writable overlay of this machine's file system as its root. Root
+// needs CAP_SYS_ADMIN for it; other users get a user namespace on top, in which
+// they are root. Both need nsenter of util-linux.
 type namespaces struct {
 	self    string
 	nsenter string
+	user    bool // inside of a user namespace
 }
 
 const launchFile = "launch.json"
@@ -28,7 +30,7 @@ func newNamespaces(self string) (launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := namespaces{self, nsenter}
+	l := namespaces{self, nsenter, os.Geteuid() != 0}
 	dir, err := os.MkdirTemp("", "testbed-probe-")
 	if err != nil {
 		return nil, err
@@ -44,12 +46,18 @@ func newNamespaces(self string) (launcher, error) {
 	return l, nil
 }
 
-func (namespaces) name() string { return "namespaces" }
+func (l namespaces) name() string {
+	if l.user {
+		return "user-namespaces"
+	}
+	return "namespaces"
+}
 
 func (l namespaces) first(spec launchSpec) (*exec.Cmd, error) {
 	if err := os.MkdirAll(spec.Root, 0o755); err != nil {
 		return nil, err
 	}
+	spec.Patchwork = l.user
 	data, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
@@ -62,11 +70,19 @@ func (l namespaces) first(spec launchSpec) (*exec.Cmd, error) {
 	command.Env = spec.Env
 	command.SysProcAttr = ownGroup()
 	command.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+	if l.user {
+		command.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		command.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		command.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
 	return command, nil
 }
 
 func (l namespaces) further(first *process, spec launchSpec) (*exec.Cmd, error) {
 	into := []string{"--target", strconv.Itoa(first.pid()), "--mount", "--pid", "--uts", "--ipc", "--root", "--wd"}
+	if l.user {
+		into = append(into, "--user", "--preserve-credentials")
+	}
 	command := exec.Command(l.nsenter, append(append(into, "--"), spec.Argv...)...)
 	command.Env = spec.Env
 	command.SysProcAttr = ownGroup()

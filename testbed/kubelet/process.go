@@ -21,8 +21,10 @@ type launchSpec struct {
 	Root     string   // folder of the container on this machine
 	Hostname string
 	Mounts   []mount
-	TTY      bool `json:"-"`
-	Stdin    bool `json:"-"`
+	// Patchwork: the root is put together from parts, see makePatchwork.
+	Patchwork bool
+	TTY       bool `json:"-"`
+	Stdin     bool `json:"-"`
 }
 
 // mount puts a file or folder of this machine into the container.
