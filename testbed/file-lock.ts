@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -42,7 +43,7 @@ async function take(path: string, { onProgress, signal }: LockOptions): Promise<
 
 /** Linking a finished file into place: nobody ever reads a lock without its process id. */
 async function create(path: string): Promise<boolean> {
-  const own = `${path}.${process.pid}`
+  const own = `${path}.${randomUUID()}`
   await writeFile(own, `${process.pid}\n`)
   try {
     await link(own, path)
