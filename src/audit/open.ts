@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Refusal } from '../errors/refusal.ts'
 import { disk } from './files/disk.ts'
 import { readWhole, replaceWholeDurably } from './files/whole.ts'
@@ -40,6 +40,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditL
   const { dataDir, origin } = options
   for (const name of ['', 'segments', 'wal', 'keys', 'tile'])
     await files.makeDirectory(join(dataDir, name), 0o755)
+  await files.syncDirectory(dirname(dataDir))
   const unlock = await files.lock(join(dataDir, 'lock')).catch(error => {
     throw new Error(`the audit log ${dataDir} is open in another process`, { cause: error })
   })

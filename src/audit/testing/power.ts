@@ -1,0 +1,157 @@
+import { dirname } from 'node:path'
+import type { Files, LogFile } from '../files/files.ts'
+import { type MemoryDisk, memoryDisk } from './memory.ts'
+
+/**
+ * A disk that forgets. Writes, truncations, new names, renames and removals are pending until their file or
+ * directory is synced; `cut` gives what a power failure may leave: everything synced, and any part of the rest.
+ */
+export interface PowerDisk extends Files {
+  /** Called after each operation. */
+  onStep: (() => void) | null
+  /** Makes one kind of sync do nothing, to show that it is needed. */
+  skipSync: ((kind: 'file' | 'directory', path: string) => boolean) | null
+  /** @param chance From 0 to 1, of each pending operation to have reached the disk. */
+  cut(random: () => number, chance: number): MemoryDisk
+}
+
+interface Inode {
+  synced: Buffer
+  pending: Change[]
+  current: Buffer
+}
+type Change = { readonly at: number; readonly bytes: Buffer } | { readonly length: number }
+type NameChange = { readonly directory: string; apply(names: Map<string, Inode | null>): void }
+
+/** @param from What was on the disk before, all of it synced. `/data` is there from the start. */
+export function powerDisk(from?: MemoryDisk): PowerDisk {
+  // Directories are names with null.
+  const current = new Map<string, Inode | null>([
+    ['/', null],
+    ['/data', null],
+  ])
+  const durable = new Map(current)
+  let pending: NameChange[] = []
+  for (const [path, bytes] of from?.content ?? []) {
+    addDirectories(path)
+    const inode = { synced: Buffer.from(bytes), pending: [], current: Buffer.from(bytes) }
+    current.set(path, inode)
+    durable.set(path, inode)
+  }
+
+  function addDirectories(path: string): void {
+    for (let at = dirname(path); at !== '/'; at = dirname(at)) {
+      current.set(at, null)
+      durable.set(at, null)
+    }
+  }
+
+  function change(directory: string, apply: NameChange['apply']): void {
+    apply(current)
+    pending.push({ directory, apply })
+  }
+
+  function changed(bytes: Buffer, one: Change, part = 1): Buffer {
+    if ('length' in one) return Buffer.from(bytes.subarray(0, one.length))
+    const piece = one.bytes.subarray(0, Math.ceil(one.bytes.length * part))
+    const grown = Buffer.alloc(Math.max(bytes.length, one.at + piece.length))
+    bytes.copy(grown)
+    piece.copy(grown, one.at)
+    return grown
+  }
+
+  function fileOf(path: string): Inode {
+    const inode = current.get(path)
+    if (inode == null) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' })
+    return inode
+  }
+
+  function handle(inode: Inode, path: string): LogFile {
+    const add = (one: Change) => {
+      inode.pending.push(one)
+      inode.current = changed(inode.current, one)
+      self.onStep?.()
+    }
+    return {
+      read: async (into, position) => inode.current.copy(into, 0, position),
+      write: async (buffers, position) => add({ at: position, bytes: Buffer.concat(buffers) }),
+      truncate: async length => add({ length }),
+      async datasync() {
+        if (self.skipSync?.('file', path) === true) return
+        inode.synced = inode.current
+        inode.pending = []
+        self.onStep?.()
+      },
+      size: async () => inode.current.length,
+      close: async () => {},
+    }
+  }
+
+  const self: PowerDisk = {
+    onStep: null,
+    skipSync: null,
+    async open(path, mode) {
+      const known = current.get(path)
+      if (mode === 'read' || (known != null && mode === 'write')) return handle(fileOf(path), path)
+      const made: Inode = { synced: Buffer.alloc(0), pending: [], current: Buffer.alloc(0) }
+      change(dirname(path), names => names.set(path, made))
+      self.onStep?.()
+      return handle(made, path)
+    },
+    async rename(source, target) {
+      const inode = fileOf(source)
+      change(dirname(target), names => {
+        // A name that never reached the disk cannot be moved, but its file can still appear under the new one.
+        names.delete(source)
+        names.set(target, inode)
+      })
+      self.onStep?.()
+    },
+    async remove(path) {
+      fileOf(path)
+      change(dirname(path), names => names.delete(path))
+      self.onStep?.()
+    },
+    async removeDirectory(path) {
+      if ([...current.keys()].some(name => name.startsWith(`${path}/`))) return
+      change(dirname(path), names => names.delete(path))
+    },
+    async makeDirectory(path) {
+      const missing = []
+      for (let at = path; at !== '/' && !current.has(at); at = dirname(at)) missing.unshift(at)
+      for (const one of missing) change(dirname(one), names => names.set(one, null))
+    },
+    async list(path) {
+      const names = [...current.keys()].filter(name => dirname(name) === path && name !== '/')
+      return names.map(name => name.slice(path.length + 1)).sort()
+    },
+    async syncDirectory(path) {
+      if (self.skipSync?.('directory', path) === true) return
+      for (const one of pending) if (one.directory === path) one.apply(durable)
+      pending = pending.filter(one => one.directory !== path)
+      self.onStep?.()
+    },
+    lock: async () => () => {},
+    cut(random, chance) {
+      const names = new Map(durable)
+      for (const one of pending) if (random() < chance) one.apply(names)
+      const content = new Map<string, Buffer>()
+      for (const [path, inode] of names) {
+        if (inode === null || !reachable(names, path)) continue
+        let bytes = inode.synced
+        for (const one of inode.pending) {
+          const luck = random()
+          if (luck < chance) bytes = changed(bytes, one, luck < chance / 2 ? 1 : random())
+        }
+        content.set(path, bytes)
+      }
+      return memoryDisk(content)
+    },
+  }
+  return self
+}
+
+function reachable(names: ReadonlyMap<string, Inode | null>, path: string): boolean {
+  for (let at = dirname(path); at !== '/'; at = dirname(at)) if (!names.has(at)) return false
+  return true
+}
