@@ -1,0 +1,47 @@
+import { completions } from './words.ts'
+
+export function powershellScript(): string {
+  const all = completions()
+  const entries = all.map(c => {
+    const options = c.options.flatMap(o => (o.short === undefined ? [o.long] : [o.long, o.short]))
+    return `    ${quote(c.path)} = @{ Words = @(${c.words.map(w => quote(w.word)).join(', ')}); Options = @(${options.map(quote).join(', ')}) }`
+  })
+  const values = all.flatMap(c =>
+    c.options.flatMap(o =>
+      Array.isArray(o.value)
+        ? [`    ${quote(`${c.path} ${o.long}`)} = @(${(o.value as string[]).map(quote).join(', ')})`]
+        : [],
+    ),
+  )
+  return `# PowerShell completion for sallyport
+Register-ArgumentCompleter -Native -CommandName sallyport -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $table = @{
+${entries.join('\n')}
+  }
+  $values = @{
+${values.join('\n')}
+  }
+  $typed = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+  if ($wordToComplete -ne '' -and $typed.Count -gt 0) { $typed = @($typed | Select-Object -SkipLast 1) }
+  $path = ''
+  foreach ($word in $typed) {
+    if ($word.StartsWith('-')) { continue }
+    $next = ("$path $word").Trim()
+    if ($table.ContainsKey($next)) { $path = $next }
+  }
+  $previous = if ($typed.Count -gt 0) { $typed[-1] } else { '' }
+  $here = $table[$path]
+  $offer = if ($values.ContainsKey("$path $previous")) { $values["$path $previous"] }
+    elseif ($wordToComplete.StartsWith('-')) { $here.Options }
+    else { $here.Words }
+  $offer | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}
+`
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}

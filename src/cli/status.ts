@@ -1,0 +1,84 @@
+import type { StatusDocument, VersionDocument } from '../api/schema/status.ts'
+import { API_VERSION } from '../brand.ts'
+import { readSignIn } from './config/sign-in-file.ts'
+import type { Context, Run } from './frame/context.ts'
+import { exitCodes, Failure } from './frame/failure.ts'
+import { productVersion } from './frame/version.ts'
+import { factLines } from './output/facts.ts'
+import { shortTime, span } from './output/time.ts'
+
+export const run: Run = async context => {
+  const gateway = await context.gateway()
+  const signIn = readSignIn(context.paths, gateway.server, Date.now())
+  const signedIn = context.env.SALLYPORT_TOKEN
+    ? { by: 'SALLYPORT_TOKEN' }
+    : signIn === undefined
+      ? null
+      : { by: 'login', username: signIn.username, until: new Date(signIn.expiresAt).toISOString() }
+  const { version, status, failure } = await ask(context, signedIn !== null)
+  const document = {
+    apiVersion: API_VERSION,
+    kind: 'ClientStatus',
+    client: { version: productVersion(), node: process.version },
+    gateway: {
+      name: gateway.name,
+      server: gateway.server,
+      from: gateway.from,
+      ...(gateway.caFile === undefined ? {} : { caFile: gateway.caFile, caFrom: gateway.caFrom }),
+    },
+    signIn: signedIn,
+    version: version ?? null,
+    status: status ?? null,
+  }
+  await context.output.one(
+    document,
+    factLines([
+      ['Gateway', `${gateway.server} (chosen by ${gateway.from})`],
+      ['CA', gateway.caFile === undefined ? "Node's trust store" : `${gateway.caFile} (${gateway.caFrom})`],
+      ['Signed in', signInWords(signedIn)],
+      ['Version', `client ${productVersion()}, gateway ${version ?? 'unknown'}`],
+      ...(status === undefined ? [] : gatewayFacts(status)),
+    ]),
+    `gateway/${gateway.name}`,
+  )
+  if (failure !== undefined) throw failure
+  return exitCodes.done
+}
+
+/** As far as one gets: version needs no sign-in, the rest does. */
+async function ask(
+  context: Context,
+  signedIn: boolean,
+): Promise<{ version?: string; status?: StatusDocument; failure?: Failure }> {
+  const client = await context.client()
+  let version: string | undefined
+  try {
+    version = (await client.get<VersionDocument>('/version', { token: null })).version
+    if (!signedIn) return { version }
+    return { version, status: await client.get<StatusDocument>('/v1/status') }
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure
+    return version === undefined ? { failure } : { version, failure }
+  }
+}
+
+function signInWords(signedIn: { by: string; username?: string; until?: string } | null): string {
+  if (signedIn === null) return 'no; sign in with: sallyport login'
+  if (signedIn.username === undefined) return `with ${signedIn.by}`
+  return `${signedIn.username}, until ${shortTime(signedIn.until!)} UTC`
+}
+
+function gatewayFacts(s: StatusDocument): [name: string, value: string][] {
+  const agents = s.agents.map(a => `${a.name} ${a.connected ? 'connected' : 'AWAY'}`)
+  const issuers = s.issuers.map(
+    i => `${i.name} ${i.ok ? 'ok' : `FAILING${i.detail === undefined ? '' : `: ${i.detail}`}`}`,
+  )
+  return [
+    ['Serving for', span(Date.now() - Date.parse(s.startedAt))],
+    ['Log', `${s.log.origin}, ${s.log.size} entries${s.log.sealed ? ', SEALED: nothing is forwarded' : ''}`],
+    ['Agents', agents.join(', ') || 'none'],
+    ['Issuers', issuers.join(', ')],
+    ['Sessions', `${s.liveSessions} live`],
+    ['Policy', s.policyDigest],
+  ]
+}

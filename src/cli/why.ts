@@ -1,0 +1,42 @@
+import type { Explained } from '../api/schema/documents.ts'
+import { type Options, type Run, text } from './frame/context.ts'
+import { exitCodes, usage } from './frame/failure.ts'
+import { factLines } from './output/facts.ts'
+
+/** Of a recorded call by its id, or of an action that one thinks of: `why delete pods/api-7f`. */
+export const run: Run = async (context, words, options) => {
+  const client = await context.client()
+  const [first = '', second] = words
+  const answer =
+    words.length === 1
+      ? await client.get<Explained>(`/v1/decisions/${encodeURIComponent(first)}`)
+      : await client.post<Explained>('/v1/policy/explain', { body: actionOf(first, second!, words, options) })
+  await context.output.one(
+    answer,
+    factLines([
+      ['What', answer.sentence],
+      ['Decision', answer.effect],
+      ['By', answer.rules.join(', ') || 'no rule: what nothing allows is denied'],
+      ['Because', answer.reason],
+      ['Policy', answer.policyDigest ?? undefined],
+      ...answer.considered.map((c): [string, string] => [
+        c.rule,
+        `${c.matched ? 'matches' : 'does not match'} (${c.effect}): ${c.why}`,
+      ]),
+    ]),
+    `decision/${answer.effect}`,
+  )
+  return exitCodes.done
+}
+
+function actionOf(verb: string, thing: string, words: readonly string[], options: Options): object {
+  const connection = text(options, 'connection')
+  if (words.length > 2) throw usage('an action is a verb and a thing: delete pods/api-7f')
+  if (connection === undefined)
+    throw usage('an action is judged on a connection', 'name it: sallyport why delete pods/x -c CONNECTION')
+  const namespace = text(options, 'namespace') ?? ''
+  if (thing.startsWith('/')) return { connection, action: { verb, path: thing } }
+  const [resourceAndGroup = '', name = '', subresource = ''] = thing.split('/')
+  const [resource = '', ...group] = resourceAndGroup.split('.')
+  return { connection, action: { verb, group: group.join('.'), resource, subresource, namespace, name } }
+}
