@@ -21,6 +21,8 @@ export interface IdentityProviderSettings {
   readonly maxAge?: number
   /** PEM. */
   readonly ca?: string
+  readonly requiredClaims?: Readonly<Record<string, string | readonly string[]>>
+  readonly principalKind?: 'person' | 'job' | 'agent'
   readonly login?: {
     readonly clientId: string
     readonly clientSecret?: string
@@ -42,7 +44,7 @@ export async function toIdentityProvider(
     ...(spec.displayName === undefined ? {} : { displayName: spec.displayName }),
     issuer: oidc.issuer,
     audiences: oidc.audiences,
-    algorithms: oidc.algorithms ?? ['RS256', 'ES256', 'EdDSA'],
+    algorithms: oidc.algorithms ?? ['RS256', 'ES256', 'EdDSA', 'PS256'],
     prefix: oidc.prefix,
     claims: {
       username: oidc.claims?.username ?? 'sub',
@@ -53,6 +55,8 @@ export async function toIdentityProvider(
     clockSkew: (oidc.clockSkew === undefined ? undefined : parseDuration(oidc.clockSkew)) ?? 30_000,
     ...(oidc.maxAge === undefined ? {} : { maxAge: parseDuration(oidc.maxAge)! }),
     ...(ca === undefined ? {} : { ca }),
+    ...(oidc.requiredClaims === undefined ? {} : { requiredClaims: oidc.requiredClaims }),
+    ...(oidc.principalKind === undefined ? {} : { principalKind: oidc.principalKind }),
     ...(oidc.login === undefined
       ? {}
       : {

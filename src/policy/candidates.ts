@@ -37,9 +37,15 @@ export function indexCandidates(rules: readonly Rule[]): (action: KubernetesActi
     const bySubresource = byResource.get(action.resource) ?? others
     const verbs = bySubresource.get(action.subresource) ?? bySubresource.get(OTHER)!
     const found = verbs.get(action.verb) ?? verbs.get(OTHER)!
-    // It touches rules about whatever can be in the namespace.
-    return deletesNamespace(action) ? { ...found, deny: anyDeny, hold: anyHold } : found
+    // It touches rules about whatever can be in the namespace, or about the same objects under another name.
+    return deletesNamespace(action) || hasOtherResourceName(action)
+      ? { ...found, deny: anyDeny, hold: anyHold }
+      : found
   }
+}
+
+function hasOtherResourceName({ sameStorage, resource }: KubernetesAction): boolean {
+  return sameStorage?.some(other => other.resource !== resource) === true
 }
 
 /** By subresource. Deny and hold rules are the same for all: one subresource can amount to another, or to the object. */

@@ -541,6 +541,19 @@ table(
   ],
 )
 
+test('A14 a deny rule holds for the same objects under another group', () => {
+  const documents = policies(EVERYTHING, 'd deny {apiGroups: [""], resources: [events], namespaces: [x]}')
+  const sameStorage = [
+    { apiGroup: '', resource: 'events' },
+    { apiGroup: 'events.k8s.io', resource: 'events' },
+  ]
+  const effect = (text: string) =>
+    compilePolicies(documents).decide({ ...ask(text), sameStorage }, standIn(alice, 'prod', 0)).effect
+  assert.equal(effect('get events.k8s.io/events x/e'), 'deny')
+  assert.equal(effect('list events.k8s.io/events -/-'), 'deny')
+  assert.equal(effect('get events.k8s.io/events y/e'), 'allow')
+})
+
 test('reasons name the rule, the gap, and what would close it', () => {
   const documents = policies(
     EVERYTHING.replace(', riskClasses: ["*"]', ', namespaces: [a]'),

@@ -141,7 +141,9 @@ function evaluateCondition(
 export function indirection(rule: Rule, action: KubernetesAction): string {
   if (!action.isResource) return ''
   const direct = matchesResource(rule.resources, action.resource, action.subresource)
-  if (!direct || !matchesWord(rule.verbs, action.verb)) return ` (${sayAction(action)} amounts to it)`
+  const inGroup = matchesWord(rule.apiGroups, action.apiGroup)
+  if (!direct || !inGroup || !matchesWord(rule.verbs, action.verb))
+    return ` (${sayAction(action)} amounts to it)`
   const widened =
     (rule.namespaces !== null && action.namespace === '' && action.resource !== 'namespaces') ||
     (rule.resourceNames !== null && action.name === '')

@@ -55,8 +55,8 @@ export interface OtherName {
 }
 
 /** What a subresource does to the object itself. Null: nothing. */
-export function otherNameOf(action: KubernetesAction): OtherName | null {
-  const { resource, subresource, verb } = action
+export function otherNameOf(action: KubernetesAction, resource: string): OtherName | null {
+  const { subresource, verb } = action
   if (subresource === '') {
     return resource === 'bindings' && verb === 'create' && action.apiGroup === ''
       ? { resource: 'pods', verb: 'patch' }

@@ -38,11 +38,22 @@ export function touchesUrl(rule: Rule, action: KubernetesAction): boolean {
 }
 
 export function touchesResource(rule: Rule, action: KubernetesAction): boolean {
-  const { resource, subresource, verb } = action
-  if (touchesObject(rule, action, resource, subresource, verb)) return true
-  const other = otherNameOf(action)
-  if (other !== null && touchesObject(rule, action, other.resource, '', other.verb)) return true
+  if (touchesNamed(rule, action, action.apiGroup, action.resource)) return true
+  const { sameStorage } = action
+  if (sameStorage !== undefined) {
+    for (const { apiGroup, resource } of sameStorage) {
+      if (touchesNamed(rule, action, apiGroup, resource)) return true
+    }
+  }
   return deletesNamespace(action) && touchesContents(rule, action)
+}
+
+/** The request by its own name and by what it amounts to. */
+function touchesNamed(rule: Rule, action: KubernetesAction, group: string, resource: string): boolean {
+  if (!matchesWord(rule.apiGroups, group)) return false
+  if (touchesObject(rule, action, resource, action.subresource, action.verb)) return true
+  const other = otherNameOf(action, resource)
+  return other !== null && touchesObject(rule, action, other.resource, '', other.verb)
 }
 
 function touchesObject(
@@ -55,7 +66,6 @@ function touchesObject(
   return (
     matchesResource(rule.resources, resource, subresource) &&
     touchesVerb(rule, action, verb) &&
-    matchesWord(rule.apiGroups, action.apiGroup) &&
     touchesNamespace(rule, action) &&
     touchesName(rule, action)
   )

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { API_VERSION, UPSTREAM_PREFIX } from '../../brand.ts'
+import { parseDuration } from '../duration.ts'
 import { durationSchema, lineSchema, metadataSchema, secretReferenceSchema, someOf } from './scalars.ts'
 
 /** Asymmetric only: with a shared secret every reader of the secret could mint identities. */
@@ -64,10 +65,18 @@ export const identityProviderDocumentSchema = z.strictObject({
           displayName: claim.optional(),
         })
         .optional(),
-      clockSkew: durationSchema.optional(),
+      clockSkew: durationSchema
+        .refine(text => (parseDuration(text) ?? 0) <= 300_000, 'must be at most 5m')
+        .optional(),
       /** Oldest `iat` that is still accepted. */
       maxAge: durationSchema.optional(),
       ca: caSchema.optional(),
+      /** Claims that a token must carry with this value, or one of these; e.g. the repositories of a CI issuer. */
+      requiredClaims: z
+        .record(z.string().min(1).max(200), z.union([lineSchema, someOf(lineSchema, 100)]))
+        .optional(),
+      /** What the subjects of this issuer are; left out: persons. */
+      principalKind: z.enum(['person', 'job', 'agent']).optional(),
       /** How people sign in; without it the issuer's tokens are accepted, but nobody can be sent there. */
       login: z
         .strictObject({

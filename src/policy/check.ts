@@ -1,0 +1,1 @@
+export { checkPolicies, type Finding } from './check/check-policies.ts'

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatProblem } from '../../documents/problem.ts'
+import { readPreset } from '../presets/read-preset.ts'
+import { checkPolicies } from './check-policies.ts'
+
+const HEAD = 'apiVersion: sallyport.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n'
+
+/** One rule a line in flow style, from line 6 on. */
+function check(...rules: string[]): string[] {
+  const text = `${HEAD}${rules.map(r => `    - ${r}`).join('\n')}\n`
+  return checkPolicies([{ file: 'p.yaml', text }]).map(p => `${p.severity} ${formatProblem(p)}`)
+}
+
+function allow(fields: string, more = ''): string {
+  return `{name: r, effect: allow, match: {principals: {users: ["*"]}, ${fields}}${more}}`
+}
+
+const PODS = 'verbs: [get], apiGroups: [""], resources: [pods]'
+
+test('nothing is said about a sensible rule, nor about the shipped sets', () => {
+  assert.deepEqual(check(allow(PODS)), [])
+  for (const name of ['local', 'team'] as const) {
+    assert.deepEqual(checkPolicies([{ file: name, text: readPreset(name) }]).map(formatProblem), [])
+  }
+})
+
+for (const [name, rules, expected] of [
+  [
+    'a verb',
+    [allow('verbs: [gte], apiGroups: [""], resources: [pods]')],
+    /^warning p\.yaml:6:\d+ spec\.rules\[0\]\.match\.verbs\[0\]: there is no verb gte; did you mean get\?$/,
+  ],
+  [
+    'a resource',
+    [allow('verbs: [get], apiGroups: [""], resources: [pod]')],
+    /there is no built-in resource pod; did you mean pods\?/,
+  ],
+  [
+    'a subresource',
+    [allow('verbs: [get], apiGroups: [""], resources: [pods/logs]')],
+    /there is no subresource logs; did you mean log\?/,
+  ],
+  [
+    'a group',
+    [allow('verbs: [get], apiGroups: [app], resources: [deployments]')],
+    /there is no built-in group app; did you mean apps\?/,
+  ],
+  [
+    'the core group',
+    [allow('verbs: [get], apiGroups: [core], resources: [pods]')],
+    /the core group is written "", not core/,
+  ],
+  [
+    'a resource in another group',
+    [allow('verbs: [get], apiGroups: [""], resources: [deployments]')],
+    /deployments is in group "apps", which apiGroups does not name/,
+  ],
+  [
+    'an action on Sallyport',
+    [allow('admin: {verbs: [audit.serach]}')],
+    /there is no action audit\.serach; did you mean audit\.search\?/,
+  ],
+  [
+    'only second doors',
+    [allow('verbs: [create], apiGroups: [""], resources: [pods/exec]')],
+    /resources\[0\]: covers no request: it takes riskClasses: \[exec\] to open this/,
+  ],
+  [
+    'secrets',
+    [allow('verbs: [get, list], apiGroups: [""], resources: [secrets]')],
+    /riskClasses: \[secret-read\]/,
+  ],
+  [
+    'get for exec',
+    [allow('verbs: [get], apiGroups: [""], resources: [pods/exec], riskClasses: [exec]')],
+    /always create, whatever the HTTP method/,
+  ],
+  [
+    'namespaces of what has none',
+    [allow('verbs: [get], apiGroups: [""], resources: [nodes], namespaces: [a]')],
+    /live in no namespace/,
+  ],
+  [
+    'names of a create',
+    [allow('verbs: [create], apiGroups: [""], resources: [pods], resourceNames: [a]')],
+    /has no name to compare/,
+  ],
+  [
+    'a condition that always fails',
+    [allow(PODS, ', when: "principal.groups[9] == \'x\'"')],
+    /the condition always fails \(no such key.*counts as not met/,
+  ],
+  ['a condition that says nothing', [allow(PODS, ', when: "true"')], /the condition is always true/],
+  [
+    'a shadowed rule',
+    [
+      allow(`${PODS}, namespaces: [a]`),
+      '{name: d, effect: deny, match: {resources: [pods], namespaces: ["*"]}}',
+    ],
+    /^warning p\.yaml:6:7 spec\.rules\[0\]: deny rule p\/d takes all of it away$/,
+  ],
+  ['an empty deny', ['{name: d, effect: deny, match: {}}'], /denies everything to everybody/],
+  [
+    'kinds that leave out',
+    [
+      '{name: a, effect: allow, match: {principals: {serviceAccounts: ["a:b"], kinds: [person]}, admin: {verbs: ["*"]}}}',
+    ],
+    /kinds leaves them out/,
+  ],
+  [
+    'a bad condition',
+    [allow(PODS, ', when: "principal.usrname == 1"')],
+    /^error p\.yaml:6:(\d+) spec\.rules\[0\]\.when: no such key: usrname$/,
+  ],
+  ['the name of the built-in policy', [], /defaults is the name of the built-in policy/],
+] as const) {
+  test(`found: ${name}`, () => {
+    const found =
+      rules.length > 0
+        ? check(...rules)
+        : checkPolicies([
+            { file: 'p', text: `${HEAD.replace('{name: p}', '{name: defaults}')}    - ${allow(PODS)}` },
+          ]).map(formatProblem)
+    assert.ok(
+      found.some(f => expected.test(f)),
+      found.join('\n') || 'nothing',
+    )
+  })
+}
+
+test('a shadow is claimed only when it is certain', () => {
+  for (const deny of [
+    '{name: d, effect: deny, match: {resources: [pods], namespaces: [b]}}',
+    '{name: d, effect: deny, match: {resources: [pods]}, when: "action.name == \'x\'"}',
+    '{name: d, effect: deny, match: {principals: {users: [mallory]}}}',
+    '{name: d, effect: deny, match: {riskClasses: [exec]}}',
+  ]) {
+    assert.ok(!check(allow(PODS), deny).some(f => f.includes('takes all')), deny)
+  }
+})
+
+test('an error in a condition has its line and column in the file, in all ways to write one', () => {
+  const places = (when: string) =>
+    checkPolicies([
+      {
+        file: 'p',
+        text: `${HEAD}    - name: r\n      effect: deny\n      match: {verbs: [get]}\n      when: ${when}\n`,
+      },
+    ]).map(p => `${p.line}:${p.column}`)
+  assert.deepEqual(places('action.verb == oops'), ['9:28'])
+  assert.deepEqual(places('"action.verb == oops"'), ['9:29'])
+  assert.deepEqual(places('|\n        true &&\n          action.verb == oops'), ['11:26'])
+})

@@ -1,0 +1,1 @@
+export { type PolicyTestResult, runPolicyTests as testPolicies } from './testing/run-policy-tests.ts'
