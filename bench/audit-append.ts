@@ -1,11 +1,12 @@
 /**
- * Cost of the audit log alone: `node bench/audit-append.ts [seconds per run]`. Heads of about 1 KB, no bodies,
+ * Cost of the audit log alone: `node bench/audit-append.ts [seconds per run] [--index]`. Heads of about 1 KB, no bodies,
  * closed loop per writer; CPU time is of all threads of this process, generating the entries included.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NewEntry } from '../src/audit/entry.ts'
+import { openAuditIndex } from '../src/audit/index/open-index.ts'
 import { openAuditLog } from '../src/audit/open.ts'
 import { newCallId } from '../src/gateway/call-id.ts'
 
@@ -17,6 +18,7 @@ for (const writers of [1, 16, 128, 1024]) await run(writers)
 async function run(writers: number): Promise<void> {
   const directory = mkdtempSync(join(parent, 'audit-bench-'))
   const log = await openAuditLog({ dataDir: directory, origin: 'bench.example/log' })
+  const index = process.argv.includes('--index') ? openAuditIndex(log) : null
   const latencies: number[] = []
   let appends = 0
   const begun = performance.now()
@@ -34,7 +36,11 @@ async function run(writers: number): Promise<void> {
   }
   await Promise.all(Array.from({ length: writers }, (_, number) => writer(number)))
   const elapsed = performance.now() - begun
+  await log.publish()
+  await index?.caughtUp(log.size)
   const cpu = process.cpuUsage(cpuBefore)
+  const lag = performance.now() - begun - elapsed
+  await index?.close()
   await log.close()
   rmSync(directory, { recursive: true })
   latencies.sort((a, b) => a - b)
@@ -43,7 +49,8 @@ async function run(writers: number): Promise<void> {
     `${String(writers).padStart(5)} writers  ${Math.round((appends / elapsed) * 1000)} durable appends/s  ` +
       `p50 ${at(0.5)} ms  p99 ${at(0.99)} ms  ` +
       `CPU ${((cpu.user + cpu.system) / appends).toFixed(1)} µs/append  ` +
-      `RSS ${Math.round(process.memoryUsage.rss() / 1048576)} MB`,
+      `RSS ${Math.round(process.memoryUsage.rss() / 1048576)} MB` +
+      (index === null ? '' : `  index caught up after ${Math.round(lag)} ms`),
   )
 }
 

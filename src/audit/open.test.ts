@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Refusal } from '../errors/refusal.ts'
 import type { Leaf } from './heads/leaf.ts'
+import type { KeyEncryption } from './keys/kek.ts'
 import type { DurableEntry, LogFailure } from './log/contract.ts'
 import { openAuditLog } from './open.ts'
 import { body, callId, frame, intent, outcome, recordCall, scratch } from './testing/calls.ts'
-import { memoryDisk } from './testing/memory.ts'
+import { type MemoryDisk, memoryDisk } from './testing/memory.ts'
 import { verifyLog } from './verify.ts'
 
 const ORIGIN = 'sallyport.example/log'
@@ -206,6 +207,76 @@ describe('an open log', () => {
         )
       }),
       { numRuns: 15 },
+    )
+  })
+})
+
+describe('keys by the day', () => {
+  const evening = Date.UTC(2027, 0, 1, 23, 30)
+  const dayKeys = (files: MemoryDisk) =>
+    [...files.content.keys()].filter(name => name.includes('/keys/')).sort()
+
+  test('the next day has its own keys, prepared before midnight, and old ones are not used again', async t => {
+    let now = evening
+    const files = memoryDisk()
+    const log = await openAuditLog({ dataDir: '/log', origin: ORIGIN, files, clock: () => now })
+    await recordCall(log, 1)
+    while (dayKeys(files).length < 4) await new Promise(resolve => setImmediate(resolve))
+    assert.deepEqual(
+      dayKeys(files).map(name => name.split('/').at(-1)),
+      ['sealed-2027-01-01.json', 'sealed-2027-01-02.json', 'shown-2027-01-01.json', 'shown-2027-01-02.json'],
+    )
+    now = evening + 3_600_000
+    const written: string[] = []
+    log.onDurable(batch =>
+      written.push(...batch.entries.flatMap(entry => entry.keys?.map(key => key.kid) ?? [])),
+    )
+    await recordCall(log, 2)
+    assert.equal(written.length, 1, 'the session goes on under a new data key')
+    await log.close()
+    const directory = scratch(t)
+    files.dump('/log', directory)
+    assert.equal(verifyLog({ directory, vkey: log.vkey, keyFile: join(directory, 'secrets/kek') }).ok, true)
+    rmSync(join(directory, 'keys/shown-2027-01-01.json'))
+    const shredded = verifyLog({ directory, vkey: log.vkey, keyFile: join(directory, 'secrets/kek') })
+    const contents = shredded.checks.find(check => check.name === 'contents')!
+    assert.match(contents.places[0]!.problem, /epoch key shown-2027-01-01 is not there/)
+    assert.equal(contents.failures < contents.checked, true, 'the second day is still readable')
+  })
+
+  test('when the key service is away at midnight the last keys stay in use, and the log says so', async () => {
+    let now = evening
+    const keyEncryption: KeyEncryption = {
+      id: 'test:1',
+      async wrap(key, context) {
+        if (context.epoch!.endsWith('-02')) throw new Error('the key service is away')
+        return Buffer.from(key)
+      },
+      unwrap: async wrapped => Buffer.from(wrapped),
+    }
+    const log = await openAuditLog({
+      dataDir: '/log',
+      origin: ORIGIN,
+      files: memoryDisk(),
+      clock: () => now,
+      keyEncryption,
+    })
+    await recordCall(log, 1)
+    now = evening + 3_600_000
+    await recordCall(log, 2)
+    while (log.keyFailure === null) await new Promise(resolve => setImmediate(resolve))
+    assert.equal(log.keyFailure, 'the key service is away')
+    assert.equal(log.sealed, false)
+    await log.close()
+  })
+
+  test('a key file that others can read is refused', async t => {
+    const directory = scratch(t)
+    await (await openAuditLog({ dataDir: directory, origin: ORIGIN })).close()
+    chmodSync(join(directory, 'secrets/kek'), 0o644)
+    await assert.rejects(
+      openAuditLog({ dataDir: directory, origin: ORIGIN }),
+      /can be read by others.*chmod 600/,
     )
   })
 })

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { DurableEntry } from './log/contract.ts'
@@ -188,6 +190,44 @@ describe('recovery', () => {
     const again = await open(copy)
     await again.close()
     assert.equal((await verified(t, copy, again.vkey)).ok, true)
+  })
+
+  test('kill -9 of a real process loses nothing that it was told is durable', async t => {
+    const directory = scratch(t)
+    const program = join(directory, 'writer.ts')
+    const from = (name: string) => JSON.stringify(new URL(name, import.meta.url).href)
+    writeFileSync(
+      program,
+      `import { openAuditLog } from ${from('./open.ts')}
+      import { body, recordCall } from ${from('./testing/calls.ts')}
+      const log = await openAuditLog({ dataDir: ${JSON.stringify(join(directory, 'log'))}, origin: '${ORIGIN}' })
+      log.onDurable(batch => process.stdout.write(\`\${batch.first + batch.entries.length}\\n\`))
+      for (let number = 0; ; number += 8) {
+        await Promise.all(Array.from({ length: 8 }, (_, at) => recordCall(log, number + at, { response: body('x') })))
+      }`,
+    )
+    for (let round = 0; round < 2; round += 1) {
+      const writer = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] })
+      let told = ''
+      for await (const chunk of writer.stdout) {
+        told += chunk
+        if (told.length > 2000) writer.kill('SIGKILL')
+      }
+      const acknowledged = Number(told.slice(0, told.lastIndexOf('\n')).split('\n').at(-1))
+      const log = await openAuditLog({ dataDir: join(directory, 'log'), origin: ORIGIN })
+      assert.equal(log.recovery.clean, false)
+      assert.ok(log.size > acknowledged, `${log.size} entries, ${acknowledged} acknowledged`)
+      await log.close()
+      const report = verifyLog({
+        directory: join(directory, 'log'),
+        vkey: log.vkey,
+        keyFile: join(directory, 'log/secrets/kek'),
+      })
+      assert.deepEqual(
+        report.checks.filter(check => check.status === 'failed'),
+        [],
+      )
+    }
   })
 
   test('repeated crashes while opening lose nothing', async t => {

@@ -1,4 +1,4 @@
-/** Listeners of one event, told in the order in which they came. */
+/** Listeners of one event, told in the order in which they came. One that throws is a bug that stops nobody else. */
 export interface Listeners<T> {
   add(listener: (event: T) => void): () => void
   tell(event: T): void
@@ -12,7 +12,13 @@ export function listeners<T>(): Listeners<T> {
       return () => all.delete(listener)
     },
     tell(event) {
-      for (const listener of all) listener(event)
+      for (const listener of all) {
+        try {
+          listener(event)
+        } catch (error) {
+          process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+        }
+      }
     },
   }
 }
