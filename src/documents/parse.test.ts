@@ -68,7 +68,7 @@ for (const [name, text, expected] of [
   [
     'wrong type',
     RULE.replace('verbs: [get]', 'verbs: get'),
-    /^p\.yaml:10:16 spec\.rules\[0\]\.match\.verbs: must be a list, not "get"$/,
+    /^p\.yaml:10:16 spec\.rules\[0\]\.match\.verbs: must be a list, not text$/,
   ],
   [
     'wrong value',

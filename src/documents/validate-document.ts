@@ -40,7 +40,8 @@ function explain(issue: z.core.$ZodIssue, source: SourceDocument, schema: z.ZodT
     }
     case 'invalid_type':
       if (value === undefined) report(path, 'is required')
-      else report(path, `must be ${article(issue.expected)}, not ${describe(value)}`)
+      // Only what it is: a secret in the wrong place must not end up in a log.
+      else report(path, `must be ${article(issue.expected)}, not ${shape(value)}`)
       return
     default:
       report(path, issue.message)
@@ -96,10 +97,14 @@ function article(type: string): string {
 }
 
 function describe(value: unknown): string {
+  return typeof value === 'string' ? quote(value) : shape(value)
+}
+
+function shape(value: unknown): string {
   if (value === null) return 'empty'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
-  return typeof value === 'string' ? quote(value) : String(value)
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`
 }
 
 /** Safe in a terminal, and short. */
