@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer'
-import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomUUID, sign } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign, type webcrypto } from 'node:crypto'
 
 export type SigningAlgorithm = 'RS256' | 'ES256'
 
 /** A private signing key as a JWK, with an identifier of its own. */
-export interface SigningKey extends JsonWebKey {
+export interface SigningKey extends webcrypto.JsonWebKey {
   readonly alg: SigningAlgorithm
   readonly kid: string
 }

@@ -15,7 +15,7 @@ export type Claims = Readonly<Record<string, unknown>>
 
 /** Characters. Node's own limit for all headers together is 16 KiB. */
 const LONGEST_TOKEN = 16_384
-const JSON_LIMITS = { maximumBytes: LONGEST_TOKEN, maximumDepth: 16 }
+const JSON_LIMITS = { maximumBytes: LONGEST_TOKEN, maximumDepth: 16, maximumTokens: 10_000 }
 
 /** Parameters by which a token would choose its own key (RFC 7515, 4.1) or another way of being read. */
 const FORBIDDEN = ['jwk', 'jku', 'x5u', 'crit', 'b64', 'zip', 'enc', 'cty'] as const
