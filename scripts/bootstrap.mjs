@@ -2,13 +2,15 @@
 // dependencies, because the Node that starts it may be older than the one the project runs on: the npm
 // package `node` in node_modules is the real runtime, and npm scripts find it first on their PATH.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const lock = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 const mark = join(root, 'node_modules', '.installed-from')
 
 if (!existsSync(mark) || readFileSync(mark, 'utf8') !== lock) {

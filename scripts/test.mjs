@@ -15,7 +15,9 @@ function run(title, command, rest, env = {}) {
     env: { ...process.env, ...env },
     shell: process.platform === 'win32',
   })
-  process.stdout.write(`# ${title}: ${status === 0 ? 'ok' : `failed (${signal ?? status})`}, ${((Date.now() - started) / 1000).toFixed(1)} s\n`)
+  process.stdout.write(
+    `# ${title}: ${status === 0 ? 'ok' : `failed (${signal ?? status})`}, ${((Date.now() - started) / 1000).toFixed(1)} s\n`,
+  )
   if (status !== 0) process.exit(status ?? 1)
 }
 
@@ -38,6 +40,11 @@ else {
   run('tests', node, [
     '--test',
     '--test-concurrency=2',
-    ...suite(['src/**/*.test.ts', 'testbed/*.test.ts', 'test/*.test.ts', 'test/{audit,parity,protobuf,e2e,attacks,docs}/**/*.test.ts']),
+    ...suite([
+      'src/**/*.test.ts',
+      'testbed/**/*.test.ts',
+      'test/*.test.ts',
+      'test/{audit,parity,protobuf,yaml,e2e,attacks,docs}/**/*.test.ts',
+    ]),
   ])
 }

@@ -1,4 +1,4 @@
-import { type DestinationStream, pino, type Logger } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 
 export type { Logger }
 
@@ -14,7 +14,16 @@ export function createLogger(level: string, destination: DestinationStream = pin
       timestamp: pino.stdTimeFunctions.isoTime,
       base: null,
       redact: {
-        paths: ['authorization', '*.authorization', 'token', '*.token', 'password', '*.password', 'cookie', '*.cookie'],
+        paths: [
+          'authorization',
+          '*.authorization',
+          'token',
+          '*.token',
+          'password',
+          '*.password',
+          'cookie',
+          '*.cookie',
+        ],
         censor: '[redacted]',
       },
       serializers: { error: serializeError },

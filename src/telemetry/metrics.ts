@@ -51,7 +51,11 @@ export function createMetrics(gauges: Gauges): GatewayMetrics {
     gauges.logSealed() ? 1 : 0,
   )
   gauge('sallyport_audit_entries', 'Entries in the audit log.', gauges.logSize)
-  gauge('sallyport_audit_index_lag_entries', 'Entries that the search index has not taken yet.', gauges.indexLag)
+  gauge(
+    'sallyport_audit_index_lag_entries',
+    'Entries that the search index has not taken yet.',
+    gauges.indexLag,
+  )
   gauge('sallyport_agents_connected', 'Agents connected, the embedded one included.', gauges.agentsConnected)
   gauge('sallyport_sessions_open', 'Sessions open in this process.', gauges.sessionsOpen)
   return {
