@@ -150,7 +150,7 @@ test('rows read as sentences', async () => {
   const { stdout } = fine(await user.run(['audit', 'search']))
   assert.equal(
     stdout,
-    'TIME (UTC)      WHAT\n01-02 03:04:05  corp:alice · delete pod api-7f · shop/p…· denied by no-prod-deletes\n',
+    'TIME (UTC)      WHAT\n01-02 03:04:05  corp:alice · delete pod api-7f ·…rod · denied by no-prod-deletes\n',
   )
 })
 

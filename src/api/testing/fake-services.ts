@@ -395,7 +395,8 @@ function decisionOf(fake: Fake, action: AdminAction): Decision {
 
 function issue(fake: Fake, principal: Principal) {
   const token = `signed-in-${randomBytes(16).toString('hex')}`
-  fake.tokens.set(token, principal)
+  // An object of its own, so that signing out ends this sign-in and no other of the same person.
+  fake.tokens.set(token, { ...principal })
   return { token, expiresAt: Date.now() + 3_600_000, principal }
 }
 

@@ -1,4 +1,5 @@
-import { groupSummaries, optionsOf, tree } from '../frame/tree.ts'
+import { groupSummaries, optionsOf } from '../frame/command-spec.ts'
+import { tree } from '../frame/tree.ts'
 
 /** What can follow a prefix of command words; the whole command line as data, for every shell's script. */
 export interface Completions {

@@ -1,13 +1,13 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
-import { exitCodes, usage } from './failure.ts'
 import {
   type ArgumentSpec,
   type CommandSpec,
   groupSummaries,
   type OptionSpec,
   optionsOf,
-  tree,
-} from './tree.ts'
+} from './command-spec.ts'
+import { exitCodes, usage } from './failure.ts'
+import { tree } from './tree.ts'
 
 /** What was typed, understood: a command with its arguments and options. */
 export interface Chosen {

@@ -1,43 +1,4 @@
-import type { Run } from './context.ts'
-
-/**
- * Every command, once: parsing, help, completion and the reference page are made from this table. A command's file
- * is loaded when it runs and not before.
- */
-export interface CommandSpec {
-  /** `['audit', 'search']`. */
-  readonly path: readonly string[]
-  readonly summary: string
-  readonly group: Group
-  readonly arguments?: readonly ArgumentSpec[]
-  readonly options?: readonly OptionSpec[]
-  /** Takes -o and --no-headers. */
-  readonly output?: boolean
-  /** Does not talk to a gateway: takes no --gateway. */
-  readonly local?: boolean
-  readonly hidden?: boolean
-  readonly examples?: readonly string[]
-  load(): Promise<{ readonly run: Run }>
-}
-
-export type Group = 'Every day' | 'Audit' | 'Operate' | 'Policy'
-
-export interface ArgumentSpec {
-  /** `<name>`, `[name]`, `[words...]`. */
-  readonly form: string
-  readonly description: string
-  readonly choices?: readonly string[]
-}
-
-export interface OptionSpec {
-  /** `-f, --filename <file>`. */
-  readonly flags: string
-  readonly description: string
-  readonly choices?: readonly string[]
-  /** May be given more than once; the value is an array. */
-  readonly many?: boolean
-  readonly file?: boolean
-}
+import type { CommandSpec, OptionSpec } from './command-spec.ts'
 
 const since: OptionSpec = {
   flags: '--since <time>',
@@ -70,6 +31,7 @@ const auditFilters: readonly OptionSpec[] = [
   { flags: '--text <words>', description: 'words in what was asked or answered' },
 ]
 
+/** Every command, once: parsing, help, completion and the reference page are made from this table. */
 export const tree: readonly CommandSpec[] = [
   {
     path: ['up'],
@@ -364,7 +326,7 @@ export const tree: readonly CommandSpec[] = [
       { flags: '--config <file>', description: 'AgentConfig document', file: true },
       { flags: '--token-file <file>', description: 'enrolment token, - for standard input', file: true },
     ],
-    load: () => import('../agent.ts'),
+    load: () => import('../agent-run.ts'),
   },
   {
     path: ['agent', 'remove'],
@@ -404,39 +366,3 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../completion.ts'),
   },
 ]
-
-export const gatewayOptions: readonly OptionSpec[] = [
-  { flags: '--gateway <url>', description: 'gateway: name in the profile, or URL (SALLYPORT_GATEWAY)' },
-  { flags: '--ca-file <file>', description: 'PEM of its CA (SALLYPORT_CA_FILE)', file: true },
-]
-
-export const outputOptions: readonly OptionSpec[] = [
-  {
-    flags: '-o, --output <format>',
-    description: 'form of the answer (SALLYPORT_OUTPUT)',
-    choices: ['table', 'wide', 'json', 'yaml', 'name'],
-  },
-  { flags: '--no-headers', description: 'tables without their first line' },
-]
-
-export const commonOptions: readonly OptionSpec[] = [
-  { flags: '-q, --quiet', description: 'no talk on standard error' },
-]
-
-export const groupSummaries: Readonly<Record<string, string>> = {
-  connection: 'Clusters, and how to reach them',
-  session: 'Who is on which connection, until when',
-  audit: 'The trail',
-  agent: 'Agents, the processes that hold upstream credentials',
-  policy: 'Check and test policies offline',
-}
-
-/** All options of a command, its own first. */
-export function optionsOf(spec: CommandSpec): readonly OptionSpec[] {
-  return [
-    ...(spec.options ?? []),
-    ...(spec.output === true ? outputOptions : []),
-    ...(spec.local === true ? [] : gatewayOptions),
-    ...commonOptions,
-  ]
-}

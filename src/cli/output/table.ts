@@ -44,7 +44,7 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], opti
     .map(
       line =>
         `${line
-          .map((cell, i) => fit(cell, widths[i]!))
+          .map((cell, i) => fit(cell, widths[i]!, shown[i]!.middle === true))
           .join(' '.repeat(GAP))
           .trimEnd()}\n`,
     )
