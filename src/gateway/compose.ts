@@ -24,6 +24,7 @@ import { isEnrolled } from '../tunnel/enrolment/enrolment.ts'
 import { type AgentRegistry, createAgentRegistry } from '../tunnel/registry.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { createDirectory, type Directory } from './directory.ts'
+import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
 import { type Listener, listen } from './listener.ts'
@@ -139,8 +140,16 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       sessionsOpen: () => sessions.list().length,
     })
 
+    const failures = createFailureBudget({
+      log,
+      now,
+      onError: error => logger.warn({ error }, 'failed sign-ins are counted but not yet in the log'),
+    })
+    closers.push(() => failures.close())
+
     const gateway: Gateway = {
       log,
+      recordFailure: failures.record,
       limits,
       now,
       connection: name => directory.byName(name),
@@ -188,6 +197,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         startedAt,
         now,
         log,
+        failures,
         store,
         authority,
         registry,

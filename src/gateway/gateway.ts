@@ -1,4 +1,4 @@
-import type { AuditLog } from '../audit/entry.ts'
+import type { AuditLog, NewEntry } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
@@ -12,6 +12,8 @@ import type { Classified, InSession } from './exchange.ts'
  */
 export interface Gateway {
   readonly log: AuditLog
+  /** Takes the entry of a caller who could not be identified: written, or counted when there are too many. */
+  recordFailure(entry: NewEntry): Promise<void>
   readonly limits: Limits
   now(): number
   connection(name: string): Connection | undefined

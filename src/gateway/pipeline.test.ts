@@ -78,6 +78,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
   }
   const gateway: Gateway = {
     log,
+    recordFailure: async entry => void (await log.append(entry)),
     limits: { ...defaultLimits, wholeAnswer: 100 },
     now: () => 1000,
     connection: name => (name === 'dev' ? connection : undefined),

@@ -12,6 +12,7 @@ import type { AgentGate } from '../../tunnel/agent-gate.ts'
 import type { AgentRegistry } from '../../tunnel/registry.ts'
 import { newCallId } from '../call-id.ts'
 import type { Directory } from '../directory.ts'
+import type { FailureBudget } from '../failure-budget.ts'
 import { agentServices } from './agents.ts'
 import { connectionServices } from './connections.ts'
 import { documentServices } from './documents.ts'
@@ -23,6 +24,7 @@ export interface ApiParts {
   readonly version: string
   readonly startedAt: number
   readonly log: OpenAuditLog
+  readonly failures: FailureBudget
   readonly store: StateStore
   readonly authority: CertificateAuthority
   readonly registry: AgentRegistry
@@ -56,7 +58,7 @@ export function apiServices(parts: ApiParts): ApiServices {
         connection: ownConnection,
         now: now(),
       }),
-    record: entry => log.append(entry),
+    record: entry => (entry.kind === 'auth.fail' ? parts.failures.record(entry) : log.append(entry)),
     broke: (error, call) => parts.logger.error({ error, callId: call }, 'a request to the API broke'),
     health: {
       live: () => [{ name: 'process', ok: true }],

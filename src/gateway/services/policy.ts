@@ -3,7 +3,7 @@ import type { Documents } from '../../documents/documents.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
 import { checkPolicies } from '../../policy/check/check-policies.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
-import { riskOf } from '../../policy/risk.ts'
+import { risksOf } from '../../policy/risk.ts'
 import { runPolicyTests } from '../../policy/testing/run-policy-tests.ts'
 import type { Directory } from '../directory.ts'
 import { ownSession } from './own-circumstances.ts'
@@ -54,5 +54,6 @@ function actionOf(asked: Parameters<PolicyServices['explain']>[1]['action']): Ku
     hasSideEffect: !['get', 'list', 'watch'].includes(asked.verb),
     longRunning: asked.verb === 'watch',
   }
-  return { ...action, risk: riskOf(action) }
+  const risks = risksOf(action)
+  return { ...action, risks, risk: risks[0] ?? 'none' }
 }

@@ -35,7 +35,7 @@ async function record(
 ): Promise<void> {
   const { progress } = x
   if (progress.principal === undefined) {
-    await gateway.log.append(authenticationFailureOf(x, refusal))
+    await gateway.recordFailure(authenticationFailureOf(x, refusal))
     return
   }
   const intent = progress.intent ?? gateway.log.append(intentOf(x, progress))
