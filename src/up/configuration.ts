@@ -38,7 +38,7 @@ export function writeOwnConfiguration(
     },
   }
   const head = '# Written by `sallyport up` at each start. For a configuration of your own: --config-dir.\n'
-  writeFileSync(join(directory, 'up.yaml'), [head + stringify(connection), ...policies].join('---\n'), {
+  writeFileSync(join(directory, 'up.yaml'), `${head}${stringify(connection)}---\n${policies}`, {
     mode: 0o600,
   })
   return directory

@@ -7,6 +7,7 @@ import type { ConnectionDocument } from '../documents/schema/connection.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { openGateway, type RunningGateway } from '../gateway/compose.ts'
 import { putLocalUser } from '../identity/local/users.ts'
+import { readPreset } from '../policy/presets/read-preset.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { chooseCluster, connectionNameOf } from './choose-cluster.ts'
 import { writeOwnConfiguration } from './configuration.ts'
@@ -14,7 +15,6 @@ import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
 import { writeKubeconfig } from './kubeconfig-file.ts'
 import { createLiveLine } from './live.ts'
 import { ensureLocalAdmins } from './local-admins.ts'
-import { localPolicies } from './policies.ts'
 
 export interface UpOptions {
   readonly dataDir?: string | undefined
@@ -81,7 +81,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
           kubeconfig: resolve(choice.file),
           context: choice.context,
         }
-  const configDir = options.configDir ?? writeOwnConfiguration(dataDir, cluster, localPolicies)
+  const configDir = options.configDir ?? writeOwnConfiguration(dataDir, cluster, readPreset('local'))
 
   const agent = createAgent({ name: 'embedded', connections: [] })
   const gateway = await openOn(options, {
