@@ -14,11 +14,7 @@ export interface UpCluster {
  * Writes what `up` configures by itself into the configuration directory of its data directory, as documents that a
  * person can read and copy. Written anew at each start; a directory of one's own is named with --config-dir.
  */
-export function writeOwnConfiguration(
-  dataDir: string,
-  cluster: UpCluster,
-  policies: readonly string[],
-): string {
+export function writeOwnConfiguration(dataDir: string, cluster: UpCluster, policies: string): string {
   const directory = join(dataDir, 'config')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const connection = {

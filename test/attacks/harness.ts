@@ -10,8 +10,8 @@ import { API_VERSION } from '../../src/brand.ts'
 import { type GatewayOptions, openGateway, type RunningGateway } from '../../src/gateway/compose.ts'
 import type { FinishedExchange } from '../../src/gateway/gateway.ts'
 import { putLocalUser } from '../../src/identity/local/users.ts'
+import { readPreset } from '../../src/policy/presets/read-preset.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { localPolicies } from '../../src/up/policies.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
 export const CONNECTION = 'dev'
@@ -50,6 +50,29 @@ export const users: Readonly<Record<string, readonly string[]>> = {
   admin: ['admins'],
   dev: ['devs'],
   nobody: [],
+}
+
+const everything = { principals: { groups: ['local:admins'] }, verbs: ['*'] }
+
+const admins = {
+  apiVersion: API_VERSION,
+  kind: 'Policy',
+  metadata: { name: 'admins' },
+  spec: {
+    rules: [
+      {
+        name: 'resources',
+        effect: 'allow',
+        match: { ...everything, apiGroups: ['*'], resources: ['*'], riskClasses: ['*'] },
+      },
+      { name: 'paths', effect: 'allow', match: { ...everything, nonResourceURLs: ['*'] } },
+      {
+        name: 'sallyport',
+        effect: 'allow',
+        match: { principals: everything.principals, admin: { verbs: ['*'] } },
+      },
+    ],
+  },
 }
 
 const devs = {
@@ -95,7 +118,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   mkdirSync(configDir)
   writeFileSync(
     join(configDir, 'all.yaml'),
-    [stringify(connection), stringify(devs), ...localPolicies].join('---\n'),
+    [connection, admins, devs].map(document => stringify(document)).join('---\n'),
   )
   const agent = createAgent({
     name: 'embedded',
