@@ -88,7 +88,9 @@ export class HttpCaller implements Caller {
     response.on('error', ignore)
     response.on('drain', () => this.#release())
     response.on('close', () => {
-      if (response.writableFinished || this.gone) return
+      // HTTP/2 responses say `writableFinished` also when the client has reset the stream.
+      const complete = this.#http2 ? response.writableEnded : response.writableFinished
+      if (complete || this.gone) return
       this.gone = true
       this.#release()
       this.#listener?.()

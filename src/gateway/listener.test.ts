@@ -237,6 +237,25 @@ test('a caller that leaves is noticed once, and writing to it then is harmless',
   await left
 })
 
+test('an HTTP/2 caller that resets its stream in the middle of an answer is noticed', async () => {
+  const session = connectHttp2(`https://127.0.0.1:${listener.port}`, { ca: authority.pem })
+  try {
+    const gone = new Promise<boolean>(resolve => {
+      onExchange = x => {
+        x.caller.onGone(() => resolve(x.caller.gone))
+        x.caller.begin(200, ['content-type', 'text/plain'])
+        void x.caller.write([Buffer.from('first')])
+      }
+    })
+    const stream = session.request({ ':path': '/k/dev/watch' })
+    stream.on('error', () => {})
+    stream.once('data', () => stream.close(8 /* CANCEL */))
+    assert.equal(await gone, true)
+  } finally {
+    session.destroy()
+  }
+})
+
 test('a client that reads slowly holds back the writer, not the process', async () => {
   const chunk = Buffer.alloc(256 * 1024, 'x')
   let written = 0
