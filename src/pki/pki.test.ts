@@ -213,14 +213,18 @@ test('random bytes never pass for a certificate request and never break the read
 
 test('one flipped bit anywhere in a certificate request is refused', () => {
   const der = decodePem('CERTIFICATE REQUEST', createSigningRequest(newKey()))!
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: der.length - 1 }), fc.integer({ min: 0, max: 7 }), (at, bit) => {
+  // Few enough to try them all.
+  for (let at = 0; at < der.length; at++) {
+    for (let bit = 0; bit < 8; bit++) {
       const copy = Buffer.from(der)
       copy[at]! ^= 1 << bit
-      assert.throws(() => readSigningRequest(encodePem('CERTIFICATE REQUEST', copy)))
-    }),
-    { numRuns: 200 },
-  )
+      assert.throws(
+        () => readSigningRequest(encodePem('CERTIFICATE REQUEST', copy)),
+        undefined,
+        `bit ${bit} of byte ${at}`,
+      )
+    }
+  }
 })
 
 test('DER reader gives back what the writer wrote', () => {

@@ -31,6 +31,8 @@ export function readSigningRequest(pem: string): Buffer {
     const fields = readElements(parts[0]!.content)
     if (parts.length !== 3 || fields.length !== 4 || parts[2]!.tag !== Tag.bitString) throw new Error('shape')
     if (!parts[1]!.whole.equals(sequence(oid(ECDSA_WITH_SHA256)))) throw new Error('algorithm')
+    // A signature is whole bytes: a count of unused bits other than 0 would be a second way to write it.
+    if (parts[2]!.content[0] !== 0) throw new Error('signature')
     info = parts[0]!.whole
     publicKey = fields[2]!.whole
     signature = parts[2]!.content.subarray(1)
