@@ -14,6 +14,8 @@ export interface UpFacts {
   readonly kubeconfig: string
   readonly dataDir: string
   readonly connection: string
+  /** Holds the local administrator's one-time code. */
+  readonly codeFile: string
   readonly processes: { readonly gateway: number }
 }
 
