@@ -45,6 +45,13 @@ export const run: Run = async (context, _args, options) => {
     ]
     context.output.raw(`${lines.join('\n')}\n`)
   }
+  // As servers do: read the configuration again. What is wrong is told, and the present one stays.
+  process.on('SIGHUP', () => {
+    started.gateway.reload().then(
+      problems => context.warn(problems.length === 0 ? 'configuration read again' : problems.join('\n')),
+      error => context.warn(`the configuration could not be read: ${error}`),
+    )
+  })
   await new Promise<void>(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })

@@ -6,6 +6,7 @@ import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/
 import type { Connection } from '../connections/connection.ts'
 import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents } from '../documents/documents.ts'
+import { formatProblem } from '../documents/problem.ts'
 import { secretSource } from '../documents/secret-reference.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { toIdentityProvider } from '../documents/to-identity-provider.ts'
@@ -64,6 +65,8 @@ export interface RunningGateway {
   readonly registry: AgentRegistry
   readonly codes: OneTimeCodes
   policies(): CompiledPolicies
+  /** Reads the documents again; resolves with what is wrong with them, and then the present ones stay. */
+  reload(): Promise<readonly string[]>
   /** Not ready, no new requests, those in flight end (long-running ones are cut after `grace` ms), log and store closed. */
   close(grace?: number): Promise<void>
 }
@@ -116,12 +119,13 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     let policies = compilePolicies(documents.current().ofKind('Policy'))
 
     const side = createKubernetesSide({ registry, directory, limits })
+    let providers = await providersOf(documents.current(), options)
     const identity = await openIdentity({
       store,
       now,
       hooks: sessionEntries(log, () => policies.digest),
       onError: error => logger.error({ error }, 'sessions, sign-ins or revocations could not be followed'),
-      providers: await providersOf(documents.current(), options),
+      providers,
       trust: name => directory.byName(name)?.serviceAccounts,
       reviewToken: side.reviewToken,
       clusterKeys: side.clusterKeys,
@@ -208,6 +212,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         index,
         logger,
         policies: () => policies,
+        providers: () => providers,
         url: () => urlOf(options, listener),
         draining: () => draining,
       }),
@@ -237,7 +242,10 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       policies = compilePolicies(set.ofKind('Policy'))
       listening.renew(certificate())
       providersOf(set, options).then(
-        providers => authenticator.setProviders(providers),
+        next => {
+          authenticator.setProviders(next)
+          providers = next
+        },
         error => logger.error({ error }, 'identity providers could not be replaced; the old ones stay'),
       )
     })
@@ -260,6 +268,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       registry,
       codes,
       policies: () => policies,
+      reload: async () => (await documents.reload()).map(formatProblem),
       async close(grace = 5_000) {
         draining = true
         const closed = listening.drain()

@@ -2,6 +2,7 @@ import type { ApiServices, Client } from '../../api/services.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
 import type { Documents } from '../../documents/documents.ts'
+import type { IdentityProviderSettings } from '../../documents/to-identity-provider.ts'
 import type { Identity } from '../../identity/open-identity.ts'
 import { revoke, signOut } from '../../identity/revocation/revoke.ts'
 import type { CertificateAuthority } from '../../pki/authority.ts'
@@ -36,6 +37,7 @@ export interface ApiParts {
   readonly logger: Logger
   now(): number
   policies(): CompiledPolicies
+  providers(): readonly IdentityProviderSettings[]
   url(): string
   draining(): boolean
 }
@@ -75,23 +77,20 @@ export function apiServices(parts: ApiParts): ApiServices {
     signIn: {
       codes: true,
       providers: async () =>
-        parts.documents
-          .current()
-          .ofKind('IdentityProvider')
-          .flatMap(({ metadata, spec }) =>
-            spec.oidc.login === undefined
-              ? []
-              : [
-                  {
-                    name: metadata.name,
-                    ...(spec.displayName === undefined ? {} : { displayName: spec.displayName }),
-                    issuer: spec.oidc.issuer,
-                    clientId: spec.oidc.login.clientId,
-                    scopes: spec.oidc.login.scopes ?? ['openid', 'profile', 'email', 'groups'],
-                    ...(spec.oidc.ca?.startsWith('-----BEGIN') ? { certificateAuthority: spec.oidc.ca } : {}),
-                  },
-                ],
-          ),
+        parts.providers().flatMap(({ name, displayName, issuer, ca, login }) =>
+          login === undefined
+            ? []
+            : [
+                {
+                  name,
+                  ...(displayName === undefined ? {} : { displayName }),
+                  issuer,
+                  clientId: login.clientId,
+                  scopes: login.scopes,
+                  ...(ca === undefined ? {} : { certificateAuthority: ca }),
+                },
+              ],
+        ),
       byCode: (code, client) => identity.codes.redeem(code, client.address),
       byIdToken: (idToken, provider) => authenticator.signInWithIdToken(provider, idToken),
       signOut: principal => signOut(identity, principal),
