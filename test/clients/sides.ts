@@ -1,0 +1,126 @@
+import { strict as assert } from 'node:assert'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Cluster, type ClusterOptions, startCluster } from '../../testbed/start-cluster.ts'
+import { type Ran, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
+
+/** One way to the same API server. */
+export interface Side {
+  readonly name: 'direct' | 'gateway'
+  readonly kubeconfig: string
+  /** Made by `openSides`; the table of normalised fields knows both names. */
+  readonly namespace: string
+}
+
+export interface Sides {
+  readonly cluster: Cluster
+  readonly up: Up
+  readonly direct: Side
+  readonly gateway: Side
+  kubectl(side: Side, args: readonly string[], stdin?: string): Promise<Ran>
+  /**
+   * Call once, when everything has been done: asks the gateway for its trail, compares it with the cluster's own
+   * audit log, stops the gateway and verifies its log. Resolves with the counts.
+   */
+  finish(): Promise<Finished>
+  /** Ends what still runs; can follow `finish` or a failure. */
+  close(): Promise<void>
+}
+
+export interface Finished {
+  /** Requests that the agent sent for somebody, by distinct Audit-ID in the cluster's audit log: `verb URI` each. */
+  readonly upstream: readonly string[]
+  /** Calls in our trail that are Kubernetes requests. */
+  readonly recorded: number
+  /** Those without an entry of ours. */
+  readonly missing: readonly string[]
+  /** What `sallyport verify` printed. */
+  readonly report: string
+}
+
+/** A cluster, the product in front of it, and an empty namespace for each way. */
+export async function openSides(options: ClusterOptions = {}): Promise<Sides> {
+  const home = mkdtempSync(join(tmpdir(), 'sallyport-sides-'))
+  const cluster = await startCluster(options)
+  let up: Up | undefined
+  let stopped: Promise<number | null> | undefined
+  const stop = (): Promise<number | null> => {
+    stopped ??= up?.stop() ?? Promise.resolve(0)
+    return stopped
+  }
+  const close = async (): Promise<void> => {
+    await stop()
+    await cluster.stop()
+    rmSync(home, { recursive: true, force: true })
+  }
+  try {
+    const running = await startUp({ kubeconfig: cluster.kubeconfig, dataDir: join(home, 'data') })
+    up = running
+    const direct: Side = { name: 'direct', kubeconfig: cluster.kubeconfig, namespace: 'tour-direct' }
+    const gateway: Side = { name: 'gateway', kubeconfig: running.kubeconfig, namespace: 'tour-gateway' }
+    const kubectl = (side: Side, args: readonly string[], stdin?: string): Promise<Ran> =>
+      runProgram(cluster.kubectl, ['--kubeconfig', side.kubeconfig, '--namespace', side.namespace, ...args], {
+        env: { HOME: home, KUBECONFIG: '' },
+        ...(stdin === undefined ? {} : { stdin }),
+      })
+    for (const side of [direct, gateway]) {
+      const made = await kubectl(side, ['create', 'namespace', side.namespace])
+      assert.equal(made.code, 0, `${side.name}: ${made.stderr}`)
+    }
+    return {
+      cluster,
+      up: running,
+      direct,
+      gateway,
+      kubectl,
+      finish: () => finish(cluster, running, stop),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function finish(cluster: Cluster, up: Up, stop: () => Promise<number | null>): Promise<Finished> {
+  const sent = new Map(readUpstream(cluster.auditLog).map(event => [event.auditID, event]))
+  const ours = await readTrail(up)
+  const missing = [...sent.values()].filter(event => !ours.has(event.auditID))
+  const shown = (event: UpstreamEvent): string => `${event.verb} ${event.requestURI}`
+  assert.equal(await stop(), 0, `up ended with an error:\n${up.stderr().slice(-4000)}`)
+  const log = join(up.dataDir, 'log')
+  const verified = await sallyport(['verify', log, '--vkey', join(log, 'log.vkey')])
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr)
+  return {
+    upstream: [...sent.values()].map(shown),
+    recorded: ours.size,
+    missing: missing.map(shown),
+    report: verified.stdout,
+  }
+}
+
+interface UpstreamEvent {
+  readonly auditID: string
+  readonly verb: string
+  readonly requestURI: string
+  readonly impersonatedUser?: { readonly username: string }
+}
+
+/** Requests under an impersonated user: only the agent sends such. */
+function readUpstream(file: string): UpstreamEvent[] {
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
+  const events = lines.map(line => JSON.parse(line) as UpstreamEvent)
+  return events.filter(event => event.impersonatedUser !== undefined)
+}
+
+/** Ids of all Kubernetes requests in the trail, read through the API with the sign-in of the kubeconfig. */
+async function readTrail(up: Up): Promise<Set<string>> {
+  const args = ['audit', 'search', '--kind', 'k8s.request', '--limit', '0', '-o', 'json']
+  const found = await sallyport([...args, '--gateway', up.url, '--ca-file', up.caFile], {
+    env: { SALLYPORT_STATE_DIR: join(up.dataDir, 'client') },
+  })
+  assert.equal(found.code, 0, found.stderr)
+  const { items } = JSON.parse(found.stdout) as { items: { call: string }[] }
+  return new Set(items.map(item => item.call))
+}
