@@ -9,7 +9,7 @@ import { openGateway, type RunningGateway } from '../gateway/compose.ts'
 import { putLocalUser } from '../identity/local/users.ts'
 import { readPreset } from '../policy/presets/read-preset.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
-import { chooseCluster, connectionNameOf } from './choose-cluster.ts'
+import { type ClusterChoice, chooseCluster, connectionNameOf } from './choose-cluster.ts'
 import { writeOwnConfiguration } from './configuration.ts'
 import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
 import { writeKubeconfig } from './kubeconfig-file.ts'
@@ -71,16 +71,20 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
   const dataDir = resolve(options.dataDir ?? defaultDataDir(process.env))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const logger = createLogger(options.logLevel ?? 'warn')
-  const choice = chooseCluster({ kubeconfig: options.kubeconfig, context: options.context, env: process.env })
+  // A configuration of one's own names its clusters itself; nothing is taken from the environment then.
+  const named = options.configDir === undefined || options.kubeconfig !== undefined
+  const choice = named
+    ? chooseCluster({ kubeconfig: options.kubeconfig, context: options.context, env: process.env })
+    : undefined
   const demoKubeconfig = join(dataDir, 'demo-cluster', 'kubeconfig')
   const cluster =
-    choice.kind === 'demo'
-      ? { connection: 'demo', kubeconfig: demoKubeconfig }
-      : {
+    choice?.kind === 'kubeconfig'
+      ? {
           connection: connectionNameOf(choice.context),
           kubeconfig: resolve(choice.file),
           context: choice.context,
         }
+      : { connection: 'demo', kubeconfig: demoKubeconfig }
   const configDir = options.configDir ?? writeOwnConfiguration(dataDir, cluster, readPreset('local'))
 
   const agent = createAgent({ name: 'embedded', connections: [] })
@@ -133,19 +137,19 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
       dataDir,
       configDir,
       connection: name,
-      cluster: choice.kind === 'demo' ? 'demo' : `${cluster.kubeconfig} (${choice.context})`,
+      cluster: clusterOf(choice, configDir),
       codeFile,
       stateDir,
       processes: { gateway: process.pid },
     }
     const ready = (async () => {
-      if (choice.kind === 'demo')
+      if (choice?.kind === 'demo')
         demo = await startDemoCluster(dataDir, line => talk(`demo cluster: ${line}`))
       await connectAgent(agent, gateway, logger)
       if (options.bindAdmins !== false && options.configDir === undefined) await bind(cluster, talk)
     })()
     // With a cluster at hand it takes milliseconds; the demo cluster comes up in the background.
-    if (choice.kind === 'kubeconfig') await ready
+    if (choice?.kind !== 'demo') await ready
     else ready.catch(error => talk(`demo cluster: ${error instanceof Error ? error.message : error}`))
     return {
       gateway,
@@ -163,6 +167,12 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     await gateway.close()
     throw error
   }
+}
+
+/** For the person who started it. */
+function clusterOf(choice: ClusterChoice | undefined, configDir: string): string {
+  if (choice === undefined) return `the connections in ${configDir}`
+  return choice.kind === 'demo' ? 'demo' : `${resolve(choice.file)} (${choice.context})`
 }
 
 /** The default port, or a free one when somebody else has it; what was asked for is never replaced. */
