@@ -18,6 +18,11 @@ export const normalised: readonly { readonly what: string; readonly pattern: Reg
       pattern: /(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g,
       by: 'TIME',
     },
+    {
+      what: 'times of temporary files (kubectl diff)',
+      pattern: /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}/g,
+      by: 'TIME',
+    },
     { what: 'ages', pattern: /(?<=\s|^)(?:\d+[hms]){1,3}(?=\s|$|\))/gm, by: 'AGE' },
     { what: 'spaces that pad a column of ages', pattern: / {2,}/g, by: '  ' },
     {

@@ -1,53 +1,49 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
+import { reportOf } from '../clients/report.ts'
+import { openSides, type Side, type Sides } from '../clients/sides.ts'
 import { normalise } from './normalise.ts'
-import { type Ran, runProgram, startUp, type Up } from './rig.ts'
+import type { Ran } from './rig.ts'
 import { type Step, tour } from './tour.ts'
 
-let cluster: Cluster
-let up: Up
+let sides: Sides
 
 before(
   async () => {
-    cluster = await startCluster()
-    up = await startUp({ kubeconfig: cluster.kubeconfig })
+    sides = await openSides()
   },
   { timeout: 600_000 },
 )
-after(async () => {
-  await up?.stop()
-  await cluster?.stop()
-})
+after(() => sides?.close())
 
-function kubectl(kubeconfig: string, namespace: string, step: Pick<Step, 'args' | 'stdin'>): Promise<Ran> {
-  const args = ['--kubeconfig', kubeconfig, '--namespace', namespace, ...step.args]
-  const env = { HOME: cluster.dir, KUBECONFIG: '' }
-  return runProgram(cluster.kubectl, args, step.stdin === undefined ? { env } : { env, stdin: step.stdin })
+function run(side: Side, step: Step): Promise<Ran> {
+  const own = (text: string): string => text.replaceAll('NAMESPACE', side.namespace)
+  return sides.kubectl(side, step.args.map(own), step.stdin === undefined ? undefined : own(step.stdin))
 }
 
 test('unchanged kubectl gives the same results directly and through the gateway', {
   timeout: 400_000,
 }, async t => {
-  const sides = [
-    { kubeconfig: cluster.kubeconfig, namespace: 'tour-direct' },
-    { kubeconfig: up.kubeconfig, namespace: 'tour-gateway' },
-  ] as const
-  for (const side of sides) {
-    const made = await kubectl(side.kubeconfig, 'default', { args: ['create', 'namespace', side.namespace] })
-    assert.equal(made.code, 0, made.stderr)
-  }
   for (const step of tour) {
     await t.test(step.name, async () => {
-      const [direct, through] = [
-        await kubectl(sides[0].kubeconfig, sides[0].namespace, step),
-        await kubectl(sides[1].kubeconfig, sides[1].namespace, step),
-      ]
+      const direct = await run(sides.direct, step)
+      const through = await run(sides.gateway, step)
       assert.equal(direct.code, step.code ?? 0, `directly: ${direct.stderr}`)
-      assert.match(direct.stdout, step.expect)
+      const expected = new RegExp(
+        step.expect.source.replaceAll('NAMESPACE', 'tour-direct'),
+        step.expect.flags,
+      )
+      assert.match(direct.stdout, expected)
       assert.equal(through.code, direct.code, `through the gateway: ${through.stderr}`)
       assert.equal(normalise(through.stdout), normalise(direct.stdout))
       assert.equal(normalise(through.stderr), normalise(direct.stderr))
     })
   }
+})
+
+test('each upstream request of the tour has an entry, and the log verifies', { timeout: 60_000 }, async t => {
+  const finished = await sides.finish()
+  for (const line of reportOf(finished)) t.diagnostic(line)
+  assert.deepEqual(finished.missing, [])
+  assert.ok(finished.upstream.length > 100, `${finished.upstream.length} requests came through`)
 })

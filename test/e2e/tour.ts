@@ -1,4 +1,7 @@
-/** One step of the tour of unchanged kubectl: what is typed, and what it reads on standard input. */
+/**
+ * One step of the tour of unchanged kubectl: what is typed, and what it reads on standard input. The word NAMESPACE
+ * stands for the namespace of the run, also where a name must be the run's own in the whole cluster.
+ */
 export interface Step {
   readonly name: string
   readonly args: readonly string[]
@@ -51,11 +54,11 @@ spec:
 const crd = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata:
-  name: widgets.tour.example.com
+  name: widgets.NAMESPACE.example.com
 spec:
-  group: tour.example.com
+  group: NAMESPACE.example.com
   scope: Namespaced
-  names: {plural: widgets, singular: widget, kind: Widget, listKind: WidgetList, shortNames: [wg]}
+  names: {plural: widgets, singular: widget, kind: Widget, listKind: WidgetList, shortNames: [wg-NAMESPACE]}
   versions:
   - name: v1
     served: true
@@ -67,7 +70,7 @@ spec:
           spec: {type: object, properties: {size: {type: integer}}}
 `
 
-const widget = `apiVersion: tour.example.com/v1
+const widget = `apiVersion: NAMESPACE.example.com/v1
 kind: Widget
 metadata:
   name: gear
@@ -183,23 +186,46 @@ export const tour: readonly Step[] = [
   { name: 'logs', args: ['logs', 'talker'], expect: /line 1\nline 2\nline 3/ },
   { name: 'logs -f', args: ['logs', '-f', 'talker', '--tail=2'], expect: /line 2\nline 3/ },
   {
-    name: 'crd',
+    name: 'crd and custom resource in one go',
     args: ['apply', '-f', '-'],
-    stdin: crd,
-    expect: /customresourcedefinition\S* (created|unchanged)/,
+    stdin: `${crd}---\n${widget}`,
+    expect: /customresourcedefinition\S* created/,
+    // kubectl looks all kinds up before it creates the first object; the same command works the second time.
+    code: 1,
   },
   {
     name: 'wait for crd',
-    args: ['wait', 'crd/widgets.tour.example.com', '--for=condition=Established', '--timeout=60s'],
+    args: ['wait', 'crd/widgets.NAMESPACE.example.com', '--for=condition=Established', '--timeout=60s'],
     expect: /condition met/,
   },
   {
-    name: 'custom resource',
+    name: 'the same again',
     args: ['apply', '-f', '-'],
-    stdin: widget,
-    expect: /widget.tour.example.com\/gear created/,
+    stdin: `${crd}---\n${widget}`,
+    expect: /widget.NAMESPACE.example.com\/gear created/,
   },
-  { name: 'get custom resource', args: ['get', 'wg', 'gear', '-o', 'jsonpath={.spec.size}'], expect: /^7$/ },
+  {
+    name: 'get custom resource',
+    args: ['get', 'wg-NAMESPACE', 'gear', '-o', 'jsonpath={.spec.size}'],
+    expect: /^7$/,
+  },
+  {
+    name: 'invalid custom resource',
+    args: ['patch', 'wg-NAMESPACE', 'gear', '--type=merge', '-p', '{"spec":{"size":"big"}}'],
+    expect: /^$/,
+    code: 1,
+  },
+  { name: 'explain custom resource', args: ['explain', 'widgets.spec'], expect: /size\s+<integer>/ },
+  {
+    name: 'auth can-i --list',
+    args: ['auth', 'can-i', '--list'],
+    expect: /selfsubjectaccessreviews\.authorization\.k8s\.io/,
+  },
+  {
+    name: 'auth can-i for another',
+    args: ['auth', 'can-i', 'get', 'pods', '--subresource=log'],
+    expect: /yes/,
+  },
   { name: 'auth can-i', args: ['auth', 'can-i', 'delete', 'namespaces'], expect: /yes/ },
   {
     name: 'create job',
@@ -218,11 +244,65 @@ export const tour: readonly Step[] = [
     ],
     expect: /ScalingReplicaSet/,
   },
+  {
+    name: 'get --watch-only',
+    args: ['get', 'configmaps', '--watch-only', '--request-timeout=2s', '-o', 'name'],
+    expect: /^$/,
+  },
+  { name: 'get -o wide', args: ['get', 'deployment', 'web', '-o', 'wide'], expect: /web\s+2\/2/ },
+  { name: 'get all', args: ['get', 'deployments,configmaps', '-o', 'name'], expect: /web\n/ },
+  { name: 'get across namespaces', args: ['get', 'nodes', '-o', 'name'], expect: /node-a/ },
+  { name: 'get in pages', args: ['get', 'configmaps', '--chunk-size=1', '-o', 'name'], expect: /palette/ },
+  {
+    name: 'get --raw of a list',
+    args: ['get', '--raw', '/api/v1/nodes?limit=1'],
+    expect: /"kind":"NodeList"/,
+  },
+  { name: 'deprecated API', args: ['get', 'componentstatus', 'etcd-0', '-o', 'name'], expect: /etcd-0/ },
+  {
+    name: 'warning of an unknown field',
+    args: ['apply', '--validate=warn', '-f', '-'],
+    stdin: `${configMap('blue')}colour: none\n`,
+    expect: /palette configured/,
+  },
+  {
+    name: 'unknown field',
+    args: ['apply', '--validate=strict', '-f', '-'],
+    stdin: `${configMap('blue')}colour: none\n`,
+    expect: /^$/,
+    code: 1,
+  },
+  {
+    name: 'conflict of server-side apply',
+    args: ['apply', '--server-side', '--field-manager=other', '-f', '-'],
+    stdin: configMap('pink'),
+    expect: /^$/,
+    code: 1,
+  },
+  { name: 'annotate', args: ['annotate', 'configmap', 'palette', 'note=one'], expect: /annotated/ },
+  {
+    name: 'replace',
+    args: ['replace', '-f', '-'],
+    stdin: configMap('white'),
+    expect: /palette replaced/,
+  },
+  { name: 'describe deployment', args: ['describe', 'deployment', 'web'], expect: /Replicas:\s+2 desired/ },
+  { name: 'rollout history', args: ['rollout', 'history', 'deployment/web'], expect: /^1\s/m },
+  { name: 'rollout restart', args: ['rollout', 'restart', 'deployment/web'], expect: /restarted/ },
+  {
+    name: 'create --dry-run=server',
+    args: ['create', 'configmap', 'never', '--from-literal=a=b', '--dry-run=server', '-o', 'yaml'],
+    expect: /a: b/,
+  },
+  { name: 'create token', args: ['create', 'token', 'no-such'], expect: /^$/, code: 1 },
+  { name: 'unknown resource', args: ['get', 'gadgets'], expect: /^$/, code: 1 },
+  { name: 'unknown path', args: ['get', '--raw', '/api/v1/gadgets'], expect: /^$/, code: 1 },
+  { name: 'bad selector', args: ['get', 'pods', '-l', 'a=b=c'], expect: /^$/, code: 1 },
   { name: 'not found', args: ['get', 'configmap', 'no-such'], expect: /^$/, code: 1 },
   { name: 'invalid', args: ['create', 'configmap', 'Bad_Name'], expect: /^$/, code: 1 },
   { name: 'delete', args: ['delete', 'configmap', 'palette'], expect: /"palette" deleted/ },
   { name: 'delete collection', args: ['delete', 'secrets', '--all'], expect: /"key" deleted/ },
-  { name: 'delete custom resource', args: ['delete', 'wg', 'gear'], expect: /"gear" deleted/ },
+  { name: 'delete custom resource', args: ['delete', 'wg-NAMESPACE', 'gear'], expect: /"gear" deleted/ },
   {
     name: 'delete deployment',
     args: ['delete', 'deployment', 'web', '--wait=false'],
