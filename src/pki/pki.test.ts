@@ -220,7 +220,7 @@ test('one flipped bit anywhere in a certificate request is refused', () => {
       copy[at]! ^= 1 << bit
       assert.throws(
         () => readSigningRequest(encodePem('CERTIFICATE REQUEST', copy)),
-        undefined,
+        Error,
         `bit ${bit} of byte ${at}`,
       )
     }
