@@ -12,6 +12,8 @@ export class Answer implements AnswerHandler {
   status = 0
   headers: readonly string[] = []
   ended = false
+  /** Set by `stop`. */
+  stopping = false
   #error: Error | undefined
   #chunks: Uint8Array[] = []
   #bytes = 0
@@ -90,6 +92,12 @@ export class Answer implements AnswerHandler {
   /** Throws what ended the answer early, if anything did. */
   check(): void {
     if (this.#error !== undefined) throw this.#error
+  }
+
+  /** Asks whoever takes to end the answer well, where the stream has a border. */
+  stop(): void {
+    this.stopping = true
+    this.#wake()
   }
 
   /** Ends both sides of the queue: the upstream call is aborted, and whoever waits here gets `error`. */

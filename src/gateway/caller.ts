@@ -58,6 +58,7 @@ export class HttpCaller implements Caller {
   /** The request announced a body that has not been read whole. */
   #unread: boolean
   #upgrade: boolean
+  #last = false
   #http2: boolean
   #request: Request
   #response: Response
@@ -106,6 +107,11 @@ export class HttpCaller implements Caller {
     else this.#listener = listener
   }
 
+  /** No request shall follow on this connection. HTTP/2 says so for the whole connection. */
+  lastOnConnection(): void {
+    this.#last = true
+  }
+
   readBody(limit: number, timeout: number): Promise<Buffer | null> {
     const request = this.#request
     if (!this.#unread) return Promise.resolve(null)
@@ -145,7 +151,7 @@ export class HttpCaller implements Caller {
 
   answer(status: number, headers: readonly string[], body: readonly Uint8Array[]): void {
     if (this.gone) return
-    this.begin(status, headers)
+    this.#head(status, headers)
     const last = body.length - 1
     for (let i = 0; i < last; i++) this.#send(body[i]!)
     if (last >= 0) this.#finish(body[last]!)
@@ -154,9 +160,15 @@ export class HttpCaller implements Caller {
 
   begin(status: number, headers: readonly string[]): void {
     if (this.gone) return
+    this.#head(status, headers)
+    // The first event of a watch may be hours away, and its caller waits for the head.
+    if (!this.#http2) (this.#response as ServerResponse).flushHeaders()
+  }
+
+  #head(status: number, headers: readonly string[]): void {
     if (!this.#http2) {
       // What follows an unread body or a declined upgrade on this connection cannot be told from it.
-      const last = this.#unread || this.#upgrade
+      const last = this.#unread || this.#upgrade || this.#last
       const fields = last ? [...headers, 'connection', 'close'] : (headers as string[])
       ;(this.#response as ServerResponse).writeHead(status, fields)
     } else (this.#response as Http2ServerResponse).writeHead(status, asHttp2Headers(headers))

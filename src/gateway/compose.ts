@@ -28,7 +28,7 @@ import { createDirectory, type Directory } from './directory.ts'
 import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
-import { type Listener, listen } from './listener.ts'
+import { type Arrival, type Listener, listen } from './listener.ts'
 import { handle } from './pipeline.ts'
 import { apiServices } from './services/api.ts'
 import { sessionEntries } from './services/session-entries.ts'
@@ -134,6 +134,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const { authenticator, sessions, codes } = identity
 
     let draining = false
+    const drained = new Set<() => void>()
     const index = openAuditIndex(log)
     closers.push(() => index.close())
     const metrics = createMetrics({
@@ -167,6 +168,11 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       policies: () => policies,
       agentFor: connection => registry.agentFor(connection),
       draining: () => draining,
+      onDrain(listener) {
+        if (draining) listener()
+        else drained.add(listener)
+        return () => void drained.delete(listener)
+      },
       observe: {
         finished(x) {
           metrics.finished(x)
@@ -221,7 +227,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     closers.push(() => api.close())
     await api.ready
 
-    const inFlight = new Set<Promise<void>>()
+    const inFlight = new Map<Promise<void>, Arrival['caller']>()
     listener = await listen({
       host: options.listen.host,
       port: options.listen.port,
@@ -230,7 +236,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       connectionOfHost: gateway.connectionOfHost,
       onExchange(arrival) {
         const done = handle(gateway, { ...arrival, progress: {} }).finally(() => inFlight.delete(done))
-        inFlight.add(done)
+        inFlight.set(done, arrival.caller)
+        if (draining) arrival.caller.lastOnConnection()
       },
       onOwnRequest: (request, response) => api.handle(request, response),
       now,
@@ -272,11 +279,19 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       async close(grace = 5_000) {
         draining = true
         const closed = listening.drain()
+        for (const caller of inFlight.values()) caller.lastOnConnection()
+        for (const listener of drained) listener()
         const timer = setTimeout(() => listening.destroy(), grace)
-        await Promise.race([closed, Promise.allSettled([...inFlight]).then(() => listening.destroy())])
+        const idle = (async () => {
+          while (inFlight.size > 0) await Promise.allSettled(inFlight.keys())
+          // Tunnels of agents are sockets of the listener; nothing needs them any more.
+          gate.close()
+        })()
+        const sweep = setInterval(() => listening.closeIdle(), 20)
         await closed
         clearTimeout(timer)
-        await Promise.allSettled([...inFlight])
+        clearInterval(sweep)
+        await Promise.race([idle, new Promise(resolve => setTimeout(resolve, grace).unref())])
         await closeAll(closers)
       },
     }

@@ -32,6 +32,8 @@ export interface Gateway {
   agentFor(connection: Connection): AgentLink | undefined
   /** True while this process shuts down. */
   draining(): boolean
+  /** Runs `listener` when this process begins to shut down, at once if it has; returns how to stop listening. */
+  onDrain(listener: () => void): () => void
   readonly observe: Observer
 }
 

@@ -44,6 +44,8 @@ export interface Listener {
   renew(tls: SecureContextOptions): void
   /** Stops accepting; sockets without a request in flight are closed. Resolves when none is left. */
   drain(): Promise<void>
+  /** Closes sockets without a request in flight. */
+  closeIdle(): void
   /** Ends what is left at once. */
   destroy(): void
 }
@@ -154,6 +156,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       server.closeIdleConnections()
       for (const session of sessions) session.close()
       return closed
+    },
+    closeIdle() {
+      // An answer that has ended may still be on its way out.
+      if ([...sockets].every(socket => socket.writableLength === 0)) server.closeIdleConnections()
     },
     destroy() {
       for (const session of sessions) session.destroy()

@@ -39,17 +39,21 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
     caller.begin(answer.status, headers)
     let frame = 1
     let bytesOut = 0
+    let betweenEvents = true
     for (;;) {
       const chunks = answer.take()
       if (chunks.length > 0) {
         if (x.connection.capture === 'full') await gateway.log.append(frameOf(x, frame++, chunks))
         bytesOut += total(chunks)
         await caller.write(chunks)
-      } else if (answer.ended) break
+        betweenEvents = chunks.at(-1)!.at(-1) === NEWLINE
+      } else if (answer.ended || (answer.stopping && betweenEvents)) break
       else await answer.progress()
       answer.check()
     }
-    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut }))
+    const ended = answer.ended ? 'complete' : 'cut'
+    if (!answer.ended) answer.cancel(cutBy('the gateway is shutting down'))
+    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended, bytesOut }))
     x.progress.outcomeWritten = true
     caller.end()
     finish(gateway, x, answer.status)
@@ -57,6 +61,9 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
     stopWatching()
   }
 }
+
+/** Events of a watch in JSON are lines. */
+const NEWLINE = 10
 
 /** Ends an open-ended answer with its session, or when its credential stops being valid. */
 function watchOver(gateway: Gateway, x: Answered): () => void {
@@ -67,8 +74,12 @@ function watchOver(gateway: Gateway, x: Answered): () => void {
     x.recheck().catch(error => x.answer.cancel(error instanceof Error ? error : cutBy('credential')))
   }, gateway.limits.recheck)
   timer.unref()
+  // A watch may end at any time, and its client takes it up again, here or at another replica. The end of a log
+  // means something: that one is left to the grace period.
+  const undrain = x.action.verb === 'watch' ? gateway.onDrain(() => x.answer.stop()) : () => {}
   return () => {
     forget()
+    undrain()
     clearInterval(timer)
   }
 }
