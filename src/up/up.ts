@@ -288,5 +288,7 @@ function defaultDataDir(env: NodeJS.ProcessEnv): string {
   if (process.platform === 'win32')
     return join(env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'sallyport')
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'sallyport')
-  return join(env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'sallyport')
+  // The XDG specification: what is not an absolute path is to be ignored.
+  const xdg = env.XDG_DATA_HOME?.startsWith('/') ? env.XDG_DATA_HOME : join(homedir(), '.local', 'share')
+  return join(xdg, 'sallyport')
 }
