@@ -89,6 +89,22 @@ function cluster(name: string, kind: string, subresources: readonly Sub[] = []):
   return { name, kind, scope: 'Cluster', subresources }
 }
 
+/** Subresources that are objects of their own. */
+function kindOf(subresource: string): object | undefined {
+  switch (subresource) {
+    case 'token':
+      return { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
+    case 'scale':
+      return { group: 'autoscaling', version: 'v1', kind: 'Scale' }
+    case 'eviction':
+      return { group: 'policy', version: 'v1', kind: 'Eviction' }
+    case 'binding':
+      return { group: '', version: 'v1', kind: 'Binding' }
+    default:
+      return undefined
+  }
+}
+
 function document(core: boolean): object {
   const items = new Map<string, object[]>()
   for (const [groupVersion, resources] of Object.entries(groups)) {
@@ -107,7 +123,7 @@ function document(core: boolean): object {
         verbs: ALL,
         subresources: subresources.map(([subresource, ...verbs]) => ({
           subresource,
-          responseKind: { group: '', version: '', kind },
+          responseKind: kindOf(subresource) ?? { group: '', version: '', kind },
           verbs,
         })),
       })),

@@ -10,7 +10,6 @@ import { API_VERSION } from '../../src/brand.ts'
 import { type GatewayOptions, openGateway, type RunningGateway } from '../../src/gateway/compose.ts'
 import type { FinishedExchange } from '../../src/gateway/gateway.ts'
 import { putLocalUser } from '../../src/identity/local/users.ts'
-import { readPreset } from '../../src/policy/presets/read-preset.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
@@ -118,7 +117,9 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   mkdirSync(configDir)
   writeFileSync(
     join(configDir, 'all.yaml'),
-    [connection, admins, devs].map(document => stringify(document)).join('---\n'),
+    [connection, admins, devs]
+      .map(document => stringify(document, { aliasDuplicateObjects: false }))
+      .join('---\n'),
   )
   const agent = createAgent({
     name: 'embedded',
@@ -150,6 +151,9 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.now === undefined ? {} : { now: options.now }),
+  }).catch(async error => {
+    await upstream.stop()
+    throw error
   })
   const entries: NewEntry[] = []
   gateway.log.onDurable(batch => {
