@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, type ClusterOptions, startCluster } from '../../testbed/start-cluster.ts'
+import { type ClusterEvent, clusterEvents } from '../e2e/cluster-audit.ts'
 import { type Ran, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
 
 /** One way to the same API server. */
@@ -84,10 +85,12 @@ export async function openSides(options: ClusterOptions = {}): Promise<Sides> {
 }
 
 async function finish(cluster: Cluster, up: Up, stop: () => Promise<number | null>): Promise<Finished> {
-  const sent = new Map(readUpstream(cluster.auditLog).map(event => [event.auditID, event]))
+  // Under an impersonated user: only the agent sends such.
+  const forSomebody = clusterEvents(cluster).filter(event => event.impersonatedUser !== undefined)
+  const sent = new Map(forSomebody.map(event => [event.auditID, event]))
   const ours = await readTrail(up)
   const missing = [...sent.values()].filter(event => !ours.has(event.auditID))
-  const shown = (event: UpstreamEvent): string => `${event.verb} ${event.requestURI}`
+  const shown = (event: ClusterEvent): string => `${event.verb} ${event.requestURI}`
   assert.equal(await stop(), 0, `up ended with an error:\n${up.stderr().slice(-4000)}`)
   const log = join(up.dataDir, 'log')
   const verified = await sallyport(['verify', log, '--vkey', join(log, 'log.vkey')])
@@ -98,20 +101,6 @@ async function finish(cluster: Cluster, up: Up, stop: () => Promise<number | nul
     missing: missing.map(shown),
     report: verified.stdout,
   }
-}
-
-interface UpstreamEvent {
-  readonly auditID: string
-  readonly verb: string
-  readonly requestURI: string
-  readonly impersonatedUser?: { readonly username: string }
-}
-
-/** Requests under an impersonated user: only the agent sends such. */
-function readUpstream(file: string): UpstreamEvent[] {
-  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
-  const events = lines.map(line => JSON.parse(line) as UpstreamEvent)
-  return events.filter(event => event.impersonatedUser !== undefined)
 }
 
 /** Ids of all Kubernetes requests in the trail, read through the API with the sign-in of the kubeconfig. */

@@ -36,8 +36,15 @@ export async function call(gateway: Gateway, path: string, options: CallOptions 
   try {
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
     const body = await text(response)
-    const parsed = response.headers['content-type']?.includes('json') ? JSON.parse(body) : undefined
-    return { status: response.statusCode!, headers: response.headers, body, json: parsed }
+    return {
+      status: response.statusCode!,
+      headers: response.headers,
+      body,
+      // When asked for: a watch is JSON by its type, and many values.
+      get json() {
+        return response.headers['content-type']?.includes('json') ? JSON.parse(body) : undefined
+      },
+    }
   } finally {
     clearTimeout(timer)
   }

@@ -8,6 +8,12 @@ export const normalised: readonly { readonly what: string; readonly pattern: Reg
     { what: 'uid', pattern: /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, by: 'UID' },
     { what: 'resourceVersion', pattern: /("?resourceVersion"?:\s*)"?\d+"?/g, by: '$1RV' },
     { what: 'generation of a list or watch', pattern: /(resourceVersion=)\d+/g, by: '$1RV' },
+    { what: 'generation in an Expired', pattern: /(too old resource version: \d+ )\(\d+\)/g, by: '$1(RV)' },
+    {
+      what: 'continue token, which holds a resourceVersion',
+      pattern: /("continue":")[\w-]+/g,
+      by: '$1TOKEN',
+    },
     {
       what: 'times (RFC 3339)',
       pattern: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g,
@@ -23,7 +29,7 @@ export const normalised: readonly { readonly what: string; readonly pattern: Reg
       pattern: /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}/g,
       by: 'TIME',
     },
-    { what: 'ages', pattern: /(?<=\s|^)(?:\d+[hms]){1,3}(?=\s|$|\))/gm, by: 'AGE' },
+    { what: 'ages', pattern: /(?<=[\s"]|^)(?:\d+[hms]){1,3}(?=[\s")]|$)/gm, by: 'AGE' },
     { what: 'spaces that pad a column of ages', pattern: / {2,}/g, by: '  ' },
     {
       what: 'hash of a pod template',
