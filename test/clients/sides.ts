@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, type ClusterOptions, startCluster } from '../../testbed/start-cluster.ts'
 import { type ClusterEvent, clusterEvents } from '../e2e/cluster-audit.ts'
 import { type Ran, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
@@ -88,7 +89,7 @@ async function finish(cluster: Cluster, up: Up, stop: () => Promise<number | nul
   // Under an impersonated user: only the agent sends such.
   const forSomebody = clusterEvents(cluster).filter(event => event.impersonatedUser !== undefined)
   const sent = new Map(forSomebody.map(event => [event.auditID, event]))
-  const ours = await readTrail(up)
+  const ours = new Set((await readFinishedTrail(up)).map(item => item.call))
   const missing = [...sent.values()].filter(event => !ours.has(event.auditID))
   const shown = (event: ClusterEvent): string => `${event.verb} ${event.requestURI}`
   assert.equal(await stop(), 0, `up ended with an error:\n${up.stderr().slice(-4000)}`)
@@ -103,13 +104,31 @@ async function finish(cluster: Cluster, up: Up, stop: () => Promise<number | nul
   }
 }
 
-/** Ids of all Kubernetes requests in the trail, read through the API with the sign-in of the kubeconfig. */
-async function readTrail(up: Up): Promise<Set<string>> {
+interface TrailItem {
+  readonly call: string
+  /** Whether its outcome is in the log. */
+  readonly complete: boolean
+  readonly sentence: string
+}
+
+/** All Kubernetes requests in the trail, read through the API with the sign-in of the kubeconfig. */
+async function readTrail(up: Up): Promise<readonly TrailItem[]> {
   const args = ['audit', 'search', '--kind', 'k8s.request', '--limit', '0', '-o', 'json']
   const found = await sallyport([...args, '--gateway', up.url, '--ca-file', up.caFile], {
     env: { SALLYPORT_STATE_DIR: join(up.dataDir, 'client') },
   })
   assert.equal(found.code, 0, found.stderr)
-  const { items } = JSON.parse(found.stdout) as { items: { call: string }[] }
-  return new Set(items.map(item => item.call))
+  return (JSON.parse(found.stdout) as { items: TrailItem[] }).items
+}
+
+/** A moment after its clients have gone the gateway has ended and recorded all that it did for them. */
+async function readFinishedTrail(up: Up): Promise<readonly TrailItem[]> {
+  for (let left = 20; ; left--) {
+    const items = await readTrail(up)
+    const running = items.filter(item => !item.complete)
+    if (running.length === 0) return items
+    const sentences = running.map(item => item.sentence).join('\n')
+    assert.ok(left > 0, `nobody waits for these any more, and they still run:\n${sentences}`)
+    await sleep(200)
+  }
 }
