@@ -1,4 +1,5 @@
 import type { Head, NewEntry } from '../audit/entry.ts'
+import { principalFacts } from '../audit/principal-facts.ts'
 import type { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
@@ -87,17 +88,6 @@ function who(x: Recorded): Head {
     ...(x.principal === undefined ? {} : { principal: principalFacts(x.principal) }),
     client: x.client,
     request: { method: x.method, uri: x.uri },
-  }
-}
-
-function principalFacts(p: Principal): NonNullable<Head['principal']> {
-  return {
-    issuer: p.issuer,
-    subject: p.subject,
-    username: p.username,
-    groups: p.groups,
-    kind: p.kind,
-    method: p.authentication.method,
   }
 }
 

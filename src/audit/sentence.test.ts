@@ -75,6 +75,13 @@ const cases: [string, string][] = [
     row({ action: { verb: 'watch', resource: 'pods' }, result: { ...fine, ended: 'aborted-by-caller' } }),
     'alice · watch pods · aborted by caller',
   ],
+  [
+    row({
+      connection: 'c',
+      action: { verb: 'get', resource: 'namespaces', namespace: 'shop', name: 'shop' },
+    }),
+    'alice · get namespace shop · c · allowed',
+  ],
   [row({}, { kind: 'auth.login' }), 'alice · signed in'],
   [
     row(

@@ -98,9 +98,10 @@ function commandOf(command: unknown): string {
 }
 
 function where(head: Head): string {
-  const namespace = head.action?.namespace
+  const { namespace, resource } = head.action ?? {}
   const connection = head.connection ?? ''
-  if (typeof namespace !== 'string' || namespace === '') return connection
+  // Kubernetes says of a namespace that it is in itself.
+  if (typeof namespace !== 'string' || namespace === '' || resource === 'namespaces') return connection
   return connection === '' ? namespace : `${namespace}/${connection}`
 }
 

@@ -4,6 +4,7 @@ import type { ApiClient } from './client/client.ts'
 import { flag, type Run } from './frame/context.ts'
 import { exitCodes, Failure, usage } from './frame/failure.ts'
 import { factLines } from './output/facts.ts'
+import { indentJson } from './output/indent-json.ts'
 import { shortTime } from './output/time.ts'
 
 export const run: Run = async (context, [id], options) => {
@@ -79,6 +80,7 @@ function bodyText(body: AuditDetailDocument['bodies'][number]): string {
   const title = `${body.side === 'request' ? 'Request' : 'Answer'} body, ${body.mediaType || 'no media type'}, ${body.bytes} bytes`
   if (body.sealed) return `${title}: sealed`
   if (body.text === undefined) return `${title}: not text, or deleted`
-  const lines = body.text.split('\n').map(line => `  ${printable(line)}`)
+  const text = /[/+]json\b/.test(body.mediaType) ? indentJson(body.text) : body.text.trimEnd()
+  const lines = text.split('\n').map(line => `  ${printable(line)}`)
   return `${title}${body.truncated === true ? ' (its beginning)' : ''}\n${lines.join('\n')}`
 }

@@ -99,6 +99,16 @@ test('a session that is about to end, or may have ended for want of use, is repl
   assert.equal(opened(), 3)
 })
 
+test('a session that was ended elsewhere is replaced when the process that was refused asks again', async () => {
+  const first = await credential(execInfo())
+  const session = api.fake.sessions[0]!
+  await api.fake.services.sessions.end(session.id, session.principal, 'by an operator')
+  const second = await credential(execInfo())
+  assert.equal(second.code, 0, second.stderr)
+  assert.notEqual(second.stdout, first.stdout)
+  assert.equal(opened(), 2)
+})
+
 test('after logout or another sign-in the old session is not given out', async () => {
   await credential(execInfo())
   const gateway = ['--gateway', api.url, '--ca-file', api.caFile]

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { OpenedSession } from '../api/schema/sessions.ts'
+import type { OpenedSession, SessionEnvelope } from '../api/schema/sessions.ts'
 import { createClient } from './client/client.ts'
 import { type ChosenGateway, chooseGateway } from './config/gateway.ts'
 import { acquireLock } from './config/lock.ts'
@@ -23,8 +23,8 @@ const PATIENCE = 5_000
 const SIGN_IN_PATIENCE = 300_000
 /** The credential is said to end this much earlier, so that nobody starts a request with one that ends on the way. */
 const MARGIN = 60_000
-/** `usedAt` is written at most this often. */
-const TOUCH = 30_000
+/** Processes remembered per session. */
+const REMEMBERED = 32
 
 /** Parsed without the command table, to start fast. */
 export function parseCredentialOptions(argv: readonly string[]): Options {
@@ -116,12 +116,17 @@ async function obtain(
   const token = (): string | undefined =>
     context.env.SALLYPORT_TOKEN || readSignIn(context.paths, gateway.server, Date.now())?.token
   const cached = usable(file, token())
-  if (cached !== undefined) return cached
+  // client-go keeps a credential until it ends, and asks again only when the server refused it: so the same process
+  // asking twice is a reason to look whether the session was ended.
+  const doubted = cached?.givenTo.includes(process.ppid) === true
+  if (cached !== undefined && (!doubted || (await isLive(gateway, token()!, cached.id))))
+    return give(file, cached)
+  const ended = cached?.id
   const lock = await acquireLock(`${file}.lock`, interactive ? SIGN_IN_PATIENCE : PATIENCE)
   if (lock === undefined) throw late(gateway)
   try {
     const meanwhile = usable(file, token())
-    if (meanwhile !== undefined) return meanwhile
+    if (meanwhile !== undefined && meanwhile.id !== ended) return give(file, meanwhile)
     let signedIn = token() ?? (await signInHere(context, gateway, interactive, codeFile))
     let opened: OpenedSession
     try {
@@ -134,16 +139,15 @@ async function obtain(
       signedIn = await signInHere(context, gateway, interactive, codeFile)
       opened = await open(gateway, connection, signedIn)
     }
-    const session: StoredSession = {
+    return give(file, {
       token: opened.token,
       id: opened.session.id,
       expiresAt: Date.parse(opened.session.expiresAt),
       idle: opened.idleSeconds * 1000,
       usedAt: Date.now(),
       openedBy: digestOf(signedIn),
-    }
-    writeSession(file, session)
-    return session
+      givenTo: [],
+    })
   } finally {
     lock.release()
   }
@@ -162,8 +166,26 @@ function usable(file: string, signedIn: string | undefined): StoredSession | und
   if (session === undefined || session.openedBy !== digestOf(signedIn)) return undefined
   const now = Date.now()
   if (Date.parse(expiryFor(session)) <= now || now - session.usedAt > session.idle / 2) return undefined
-  if (now - session.usedAt > TOUCH) writeSession(file, { ...session, usedAt: now })
   return session
+}
+
+/** Notes who gets it, and that it is in use. */
+function give(file: string, session: StoredSession): StoredSession {
+  const others = session.givenTo.filter(pid => pid !== process.ppid)
+  const given = { ...session, usedAt: Date.now(), givenTo: [...others, process.ppid].slice(-REMEMBERED) }
+  writeSession(file, given)
+  return session
+}
+
+async function isLive(gateway: ChosenGateway, token: string, id: string): Promise<boolean> {
+  try {
+    const client = createClient(gateway, token, productVersion())
+    const { session } = await client.get<SessionEnvelope>(`/v1/sessions/${encodeURIComponent(id)}`)
+    return session.state === 'live'
+  } catch (error) {
+    if (error instanceof Failure) return false
+    throw error
+  }
 }
 
 /** RFC 3339, before the real end: a minute, or a tenth of what is left of a short one. */

@@ -11,14 +11,20 @@ export const run: Run = async context => {
     return exitCodes.done
   }
   const client = await context.client()
+  let failure: Failure | undefined
   try {
     const { sessionsEnded } = await client.post<SignOut>('/v1/signout')
     context.say(`signed out of ${gateway.server}; sessions ended: ${sessionsEnded}`)
   } catch (error) {
+    if (!(error instanceof Failure)) throw error
     // A token that the gateway no longer takes is as good as signed out.
-    if (!(error instanceof Failure) || error.facts.exitCode !== exitCodes.signInFirst) throw error
-    context.say(`the sign-in at ${gateway.server} had ended before`)
+    if (error.facts.exitCode === exitCodes.signInFirst)
+      context.say(`the sign-in at ${gateway.server} had ended before`)
+    else failure = error
   }
+  // Whatever the gateway says, this machine keeps no token.
   forgetSignIn(context.paths, gateway.server)
-  return exitCodes.done
+  if (failure === undefined) return exitCodes.done
+  context.warn('the tokens on this machine are forgotten; the gateway may keep the sign-in until it expires')
+  throw failure
 }

@@ -1,4 +1,5 @@
 import type { Explained } from '../api/schema/documents.ts'
+import { printable } from '../audit/sentence.ts'
 import { type Options, type Run, text } from './frame/context.ts'
 import { exitCodes, usage } from './frame/failure.ts'
 import { factLines } from './output/facts.ts'
@@ -11,21 +12,19 @@ export const run: Run = async (context, words, options) => {
     words.length === 1
       ? await client.get<Explained>(`/v1/decisions/${encodeURIComponent(first)}`)
       : await client.post<Explained>('/v1/policy/explain', { body: actionOf(first, second!, words, options) })
-  await context.output.one(
-    answer,
-    factLines([
-      ['What', answer.sentence],
-      ['Decision', answer.effect],
-      ['By', answer.rules.join(', ') || 'no rule: what nothing allows is denied'],
-      ['Because', answer.reason],
-      ['Policy', answer.policyDigest ?? undefined],
-      ...answer.considered.map((c): [string, string] => [
-        c.rule,
-        `${c.matched ? 'matches' : 'does not match'} (${c.effect}): ${c.why}`,
-      ]),
-    ]),
-    `decision/${answer.effect}`,
+  const facts = factLines([
+    ['What', answer.sentence],
+    ['Decision', answer.effect],
+    ['By', answer.rules.join(', ') || 'no rule: what nothing allows is denied'],
+    ['Because', answer.reason],
+    ['Policy', answer.policyDigest ?? undefined],
+  ])
+  const looked = answer.considered.map(
+    c =>
+      `  ${c.matched ? 'covers' : '-'.padEnd(6)}  ${c.effect.padEnd(5)}  ${printable(`${c.rule}: ${c.why}`)}`,
   )
+  const rules = looked.length === 0 ? [] : ['', 'Rules looked at:', ...looked]
+  await context.output.one(answer, [facts, ...rules].join('\n'), `decision/${answer.effect}`)
   return exitCodes.done
 }
 

@@ -165,7 +165,7 @@ export const catalogue = {
     status: 404,
     reason: 'NotFound',
     summary: 'there is no such thing on this gateway',
-    next: 'check the name; lists are in: sallyport get, sallyport session list, sallyport audit search',
+    next: 'look for its name in a list, for instance: sallyport get connections',
   },
   conflict: {
     status: 409,

@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { NewEntry } from '../../audit/entry.ts'
-import { API_VERSION } from '../../brand.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
 import type { AdminAction, Decision } from '../../policy/decision.ts'
@@ -13,6 +12,7 @@ import type {
   SessionRecord,
   SourceProblem,
 } from '../services.ts'
+import { alice, bob } from './fixtures.ts'
 
 /** What a test can look at and change. */
 export interface Fake {
@@ -39,51 +39,6 @@ export interface Fake {
   url: string
   certificateAuthority: string
   push(row: AuditRow): void
-}
-
-export const alice = person('alice')
-export const bob = person('bob')
-
-export function person(name: string): Principal {
-  return {
-    issuer: 'https://issuer.test',
-    subject: `id-of-${name}`,
-    kind: 'person',
-    username: `corp:${name}`,
-    groups: ['corp:engineers'],
-    authentication: {
-      method: 'oidc',
-      provider: 'corp',
-      validUntil: Date.now() + 3_600_000,
-      credentialDigest: 'digest-that-must-not-leave',
-    },
-  }
-}
-
-export function rowOf(call: string, name: string, more: Partial<AuditRow> = {}): AuditRow {
-  return {
-    call,
-    kind: 'k8s.request',
-    time: Date.UTC(2026, 0, 2, 3, 4, 5),
-    session: null,
-    effect: 'allow',
-    complete: true,
-    head: {
-      principal: {
-        issuer: alice.issuer,
-        subject: alice.subject,
-        username: alice.username,
-        groups: alice.groups,
-        kind: 'person',
-        method: 'oidc',
-      },
-      connection: 'prod',
-      action: { verb: 'delete', resource: 'pods', namespace: 'shop', name },
-      decision: { effect: 'allow', rules: ['base/all'], reason: 'allowed' },
-      result: { code: 200, bytesIn: 0, bytesOut: 10, milliseconds: 3, ended: 'complete' },
-    },
-    ...more,
-  }
 }
 
 /** A whole product in memory, for tests of the API and of its client. */
@@ -437,8 +392,4 @@ function certificate() {
     expiresAt: 1,
     tunnel: 'gateway.test:443',
   }
-}
-
-export function policyDocument(name: string, more: object = {}): object {
-  return { apiVersion: API_VERSION, kind: 'Policy', metadata: { name }, spec: { rules: [], ...more } }
 }

@@ -61,6 +61,8 @@ export interface StoredSession {
   readonly usedAt: number
   /** Digest of the sign-in that opened it: another sign-in opens its own. */
   readonly openedBy: string
+  /** Processes that were given it last: whoever asks twice may have been refused with it. */
+  readonly givenTo: readonly number[]
 }
 
 export function sessionFile(paths: Paths, server: string, connection: string): string {
@@ -75,7 +77,8 @@ export function readSession(file: string): StoredSession | undefined {
   if (typeof token !== 'string' || typeof id !== 'string' || typeof openedBy !== 'string') return undefined
   if (typeof expiresAt !== 'number' || typeof idle !== 'number' || typeof usedAt !== 'number')
     return undefined
-  return { token, id, expiresAt, idle, usedAt, openedBy }
+  const givenTo = Array.isArray(value.givenTo) ? value.givenTo.filter(pid => typeof pid === 'number') : []
+  return { token, id, expiresAt, idle, usedAt, openedBy, givenTo }
 }
 
 export function writeSession(file: string, session: StoredSession): void {
