@@ -36,6 +36,8 @@ export interface Progress {
   /** Set once an intent was handed to the log: whatever happens then needs an outcome. */
   intent?: Promise<EntryReceipt>
   outcomeWritten?: boolean
+  /** Bytes of the answer's body that were handed to the caller, of an answer that leaves in frames. */
+  bytesOut?: number
   upstream?: { readonly mode: string; readonly user: string; readonly groups: readonly string[] }
   agent?: string
   /** Frees what the exchange holds in registries; called exactly once, at the end. */

@@ -1,7 +1,7 @@
 import type { CapturedBody, Head, NewEntry } from '../audit/entry.ts'
+import { principalFacts } from '../audit/principal-facts.ts'
 import { catalogue } from '../errors/catalogue.ts'
 import { Refusal } from '../errors/refusal.ts'
-import type { Principal } from '../identity/principal.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import { CallerLeft } from './caller.ts'
 import type { Answered, Decided, Progress, Received } from './exchange.ts'
@@ -136,17 +136,6 @@ function headOf(x: Received, progress: Progress): Head {
     ...(decision === undefined
       ? {}
       : { decision: { effect: decision.effect, rules: decision.rules, reason: decision.reason } }),
-  }
-}
-
-function principalFacts(p: Principal): NonNullable<Head['principal']> {
-  return {
-    issuer: p.issuer,
-    subject: p.subject,
-    username: p.username,
-    groups: p.groups,
-    kind: p.kind,
-    method: p.authentication.method,
   }
 }
 

@@ -95,7 +95,7 @@ export function apiServices(parts: ApiParts): ApiServices {
       byIdToken: (idToken, provider) => authenticator.signInWithIdToken(provider, idToken),
       signOut: principal => signOut(identity, principal),
     },
-    sessions: sessionServices({ sessions, directory: parts.directory }),
+    sessions: sessionServices({ sessions, directory: parts.directory, now }),
     connections: connectionServices(parts),
     revocations: {
       async list({ limit, after }) {

@@ -1,5 +1,6 @@
 import type { DocumentServices } from '../../api/services.ts'
 import type { AuditLog } from '../../audit/entry.ts'
+import { principalFacts } from '../../audit/principal-facts.ts'
 import type { Documents } from '../../documents/documents.ts'
 import { documentKinds } from '../../documents/kinds.ts'
 import { parseDocuments } from '../../documents/parse.ts'
@@ -28,14 +29,7 @@ export function documentServices(documents: Documents, log: AuditLog): DocumentS
           effect: null,
           policyDigest: documents.current().digest,
           head: {
-            principal: {
-              issuer: by.issuer,
-              subject: by.subject,
-              username: by.username,
-              groups: by.groups,
-              kind: by.kind,
-              method: by.authentication.method,
-            },
+            principal: principalFacts(by),
             facts: {
               kind: change.kind,
               name: change.name,

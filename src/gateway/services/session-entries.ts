@@ -1,4 +1,5 @@
 import type { AuditLog, NewEntry } from '../../audit/entry.ts'
+import { principalFacts } from '../../audit/principal-facts.ts'
 import type { Session } from '../../connections/session.ts'
 import type { SessionHooks } from '../../connections/sessions.ts'
 import { newCallId } from '../call-id.ts'
@@ -6,7 +7,6 @@ import { newCallId } from '../call-id.ts'
 /** A session is used only after its `session.open` entry is durable; its end is an entry too. */
 export function sessionEntries(log: AuditLog, policyDigest: () => string): SessionHooks {
   const entry = (session: Session, kind: 'session.open' | 'session.close', facts: object): NewEntry => {
-    const { principal } = session
     return {
       call: newCallId(Date.now()),
       kind,
@@ -15,14 +15,7 @@ export function sessionEntries(log: AuditLog, policyDigest: () => string): Sessi
       effect: null,
       policyDigest: policyDigest(),
       head: {
-        principal: {
-          issuer: principal.issuer,
-          subject: principal.subject,
-          username: principal.username,
-          groups: principal.groups,
-          kind: principal.kind,
-          method: principal.authentication.method,
-        },
+        principal: principalFacts(session.principal),
         connection: session.connection,
         facts: { opened: session.opened, openedAt: session.openedAt, expiresAt: session.expiresAt, ...facts },
       },

@@ -6,14 +6,15 @@ import { unknownConnection } from './unknown-connection.ts'
 export interface SessionServicesParts {
   readonly sessions: Sessions
   readonly directory: Directory
+  now(): number
 }
 
 /** Live sessions first, in order of opening, then those that have ended, in order of id. */
-export function sessionServices({ sessions, directory }: SessionServicesParts): SessionServices {
+export function sessionServices({ sessions, directory, now }: SessionServicesParts): SessionServices {
   return {
     async list(filter) {
       const { limit, after } = filter
-      const live = sessions.list().map(ofView)
+      const live = sessions.list().map(view => ofView(view, now()))
       const at = after === undefined ? -1 : live.findIndex(s => s.id === after)
       const inLive = after === undefined || at >= 0
       const items = inLive
@@ -37,7 +38,7 @@ export function sessionServices({ sessions, directory }: SessionServicesParts): 
     },
     async get(id) {
       const view = sessions.get(id)
-      if (view !== undefined) return ofView(view)
+      if (view !== undefined) return ofView(view, now())
       const past = await sessions.past(id)
       return past === undefined ? undefined : ofPast(past)
     },
@@ -51,8 +52,10 @@ export function sessionServices({ sessions, directory }: SessionServicesParts): 
   }
 }
 
-function ofView(view: SessionView): SessionRecord {
-  return { ...view.session, state: 'live', lastUsedAt: view.lastUsedAt }
+/** Until the sweeper comes by, a session that is over is still among the live ones, and good for nothing. */
+function ofView(view: SessionView, now: number): SessionRecord {
+  const state = now < view.session.expiresAt ? 'live' : 'expired'
+  return { ...view.session, state, lastUsedAt: view.lastUsedAt }
 }
 
 function ofPast(past: PastSession): SessionRecord {

@@ -45,6 +45,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
       if (chunks.length > 0) {
         if (x.connection.capture === 'full') await gateway.log.append(frameOf(x, frame++, chunks))
         bytesOut += total(chunks)
+        x.progress.bytesOut = bytesOut
         await caller.write(chunks)
         betweenEvents = chunks.at(-1)!.at(-1) === NEWLINE
       } else if (answer.ended || (answer.stopping && betweenEvents)) break

@@ -43,8 +43,9 @@ async function record(
   const outcome = gateway.log.append(
     outcomeOf(gateway, x, progress, {
       ended,
-      bytesOut: 0,
-      code: refusal.status,
+      bytesOut: progress.bytesOut ?? 0,
+      // Who left, or has seen the head of the answer already, was not told of the refusal.
+      ...(ended === 'aborted-by-caller' || x.caller.headSent ? {} : { code: refusal.status }),
       ...(ended === 'aborted-by-caller' ? {} : { error: errorFacts(refusal) }),
     }),
   )

@@ -1,0 +1,8 @@
+import type { Principal } from '../identity/principal.ts'
+import type { Head } from './entry.ts'
+
+/** Who acted, as the heads of entries say it. */
+export function principalFacts(principal: Principal): NonNullable<Head['principal']> {
+  const { issuer, subject, username, groups, kind, authentication } = principal
+  return { issuer, subject, username, groups, kind, method: authentication.method }
+}
