@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { OpenedSession, SessionEnvelope } from '../api/schema/sessions.ts'
-import { createClient } from './client/client.ts'
+import type { ApiClient } from './client/client.ts'
 import { type ChosenGateway, chooseGateway } from './config/gateway.ts'
 import { acquireLock } from './config/lock.ts'
 import { readIfThere } from './config/private-file.ts'
@@ -153,10 +153,15 @@ async function obtain(
   }
 }
 
-function open(gateway: ChosenGateway, connection: string, token: string): Promise<OpenedSession> {
-  return createClient(gateway, token, productVersion()).post<OpenedSession>('/v1/sessions', {
-    body: { connection },
-  })
+async function open(gateway: ChosenGateway, connection: string, token: string): Promise<OpenedSession> {
+  const client = await clientOf(gateway, token)
+  return client.post<OpenedSession>('/v1/sessions', { body: { connection } })
+}
+
+/** Loaded only when the gateway has to be asked: most calls are answered from the file. */
+async function clientOf(gateway: ChosenGateway, token: string | undefined): Promise<ApiClient> {
+  const { createClient } = await import('./client/client.ts')
+  return createClient(gateway, token, productVersion())
 }
 
 /** The session in the file, while it will last and cannot have ended for want of use. */
@@ -179,7 +184,7 @@ function give(file: string, session: StoredSession): StoredSession {
 
 async function isLive(gateway: ChosenGateway, token: string, id: string): Promise<boolean> {
   try {
-    const client = createClient(gateway, token, productVersion())
+    const client = await clientOf(gateway, token)
     const { session } = await client.get<SessionEnvelope>(`/v1/sessions/${encodeURIComponent(id)}`)
     return session.state === 'live'
   } catch (error) {
@@ -203,7 +208,7 @@ async function signInHere(
   const { signIn, signInFirst } = await import('./signin/sign-in.ts')
   const code = codeFile === undefined ? undefined : readIfThere(codeFile)?.trim()
   if (code === undefined && !interactive) throw signInFirst(gateway)
-  const client = createClient(gateway, undefined, productVersion())
+  const client = await clientOf(gateway, undefined)
   const here: Context = { ...context, gateway: async () => gateway, client: async () => client }
   const wishes = { interactive, remember: false, ...(code === undefined ? {} : { code }) }
   return (await signIn(here, wishes)).token
