@@ -29,6 +29,8 @@ export interface Upstream {
   readonly sockets: ReadonlySet<TLSSocket>
   /** What a request is answered with; by default an object, or the stream of a watch that stays open. */
   answer: (request: UpstreamRequest) => void
+  /** Discovery by the gateway itself waits for this. */
+  discoveryHeld: Promise<void>
   stop(): Promise<void>
 }
 
@@ -66,8 +68,9 @@ export async function startUpstream(): Promise<Upstream> {
   function receive(request: UpstreamRequest): void {
     const own = headersOf(request, 'impersonate-user').length === 0
     const document = discoveryOf(request.target)
-    if (own && document !== undefined) answerWith(request, 200, document)
-    else {
+    if (own && document !== undefined) {
+      void upstream.discoveryHeld.then(() => answerWith(request, 200, document))
+    } else {
       upstream.requests.push(request)
       if (document !== undefined) answerWith(request, 200, document)
       else upstream.answer(request)
@@ -80,6 +83,7 @@ export async function startUpstream(): Promise<Upstream> {
     unreadable: [],
     sockets,
     answer: answerAsCluster,
+    discoveryHeld: Promise.resolve(),
     async stop() {
       for (const socket of sockets) socket.destroy()
       await new Promise<void>(resolve => server.close(() => resolve()))
