@@ -236,12 +236,19 @@ function announcesBody(rawHeaders: readonly string[]): boolean {
   return false
 }
 
+/**
+ * `:authority` is the Host of HTTP/2. A Host beside it is dropped when it says the same (RFC 9113 section 8.3.1) and
+ * kept when it does not, so that the parser sees two and refuses.
+ */
 function withoutPseudoHeaders(rawHeaders: readonly string[]): string[] {
   const kept: string[] = []
+  const at = rawHeaders.indexOf(':authority')
+  const authority = at >= 0 && at % 2 === 0 ? rawHeaders[at + 1]! : undefined
+  if (authority !== undefined) kept.push('host', authority)
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
-    if (name === ':authority') kept.push('host', rawHeaders[i + 1]!)
-    else if (name.charCodeAt(0) !== 58) kept.push(name, rawHeaders[i + 1]!)
+    if (name === 'host' && rawHeaders[i + 1] === authority) continue
+    if (name.charCodeAt(0) !== 58) kept.push(name, rawHeaders[i + 1]!)
   }
   return kept
 }

@@ -27,6 +27,8 @@ export interface ListenerOptions {
     response: ServerResponse | Http2ServerResponse,
   ): void
   now(): number
+  /** Milliseconds, for tests: until the header fields of a request are there, and that a connection may idle. */
+  readonly times?: { readonly headers?: number; readonly idle?: number }
 }
 
 export interface Arrival {
@@ -63,6 +65,7 @@ const SOCKETS = 10_000
  * TCP_NODELAY.
  */
 export async function listen(options: ListenerOptions): Promise<Listener> {
+  const times = { headers: HEADERS_TIME, idle: IDLE_TIME, ...options.times }
   const server: Server = createHttpsServer({
     ...options.tls,
     ALPNProtocols: [...(options.agents ? [options.agents.protocol] : []), 'h2', 'http/1.1'],
@@ -70,10 +73,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     noDelay: true,
     keepAlive: true,
     maxHeaderSize: HEADER_BYTES,
-    headersTimeout: HEADERS_TIME,
+    headersTimeout: times.headers,
     requestTimeout: REQUEST_TIME,
-    keepAliveTimeout: IDLE_TIME,
-    connectionsCheckingInterval: 5_000,
+    keepAliveTimeout: times.idle,
+    connectionsCheckingInterval: Math.min(5_000, times.headers),
+    // From the first byte of TLS on: a handshake that never ends holds a socket too.
+    handshakeTimeout: times.headers,
     requireHostHeader: true,
     // An upgrade is a request like any other until a stage decides otherwise; nothing may slip past the pipeline.
     shouldUpgradeCallback: () => false,
@@ -89,11 +94,20 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     maxSessionMemory: 20,
     settings: { maxConcurrentStreams: 250, maxHeaderListSize: HEADER_BYTES, enableConnectProtocol: false },
   })
+  /** HTTP/2 sessions that have had a request. */
+  const spoke = new WeakSet<object>()
   const sessions = new Set<{ close(): void; destroy(): void }>()
   http2.on('session', session => {
     sessions.add(session)
     session.on('close', () => sessions.delete(session))
     session.on('error', () => {})
+    // Node's HTTP/2 has no time limits of its own. One that is silent (never spoke, stopped amid its headers, has
+    // nothing to ask) gets GOAWAY; streams in flight end first, and clients then open another connection.
+    session.setTimeout(times.idle, () => {
+      session.close()
+      if (!spoke.has(session)) session.destroy()
+    })
+    session.on('stream', () => spoke.add(session))
   })
   http2.on('sessionError', () => {})
 
