@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -133,10 +134,19 @@ interface ConfigMap {
   readonly metadata: { readonly name: string }
 }
 
+/** A client that speaks HTTP/2: `kubectl get -w`. */
+function followWithKubectl(): { readonly first: Promise<unknown>; readonly code: Promise<unknown> } {
+  const args = ['--kubeconfig', up.kubeconfig, 'get', 'configmaps', '-w', '-o', 'name']
+  const env = { ...process.env, HOME: cluster.dir, SALLYPORT_TOKEN: admin }
+  const child = spawn(cluster.kubectl, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  return { first: once(child.stdout, 'data'), code: once(child, 'exit').then(([code]) => code) }
+}
+
 test('SIGTERM: what is under way ends well, watches too, exit code 0', { timeout: 120_000 }, async t => {
   const watches = await openWatches(3)
   const load = startLoad('drained', 4)
-  await Promise.all(watches.map(watch => watch.line(/"drained-\d-20"/)))
+  const following = followWithKubectl()
+  await Promise.all([...watches.map(watch => watch.line(/"drained-\d-20"/)), following.first])
   const began = Date.now()
   const code = await up.stop()
   t.diagnostic(`stopped after ${Date.now() - began} ms`)
@@ -150,6 +160,7 @@ test('SIGTERM: what is under way ends well, watches too, exit code 0', { timeout
     assert.equal((await watch.ended).clean, true, 'the watch was cut off')
     for (const line of watch.lines) JSON.parse(line)
   }
+  assert.equal(await following.code, 0, 'kubectl takes it for the normal end of a watch')
   assert.ok(Date.now() - began < 4_000, 'nothing here needs the whole grace period')
   await assertVerifies()
 
