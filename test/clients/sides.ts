@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, type ClusterOptions, startCluster } from '../../testbed/start-cluster.ts'
 import { type ClusterEvent, clusterEvents } from '../e2e/cluster-audit.ts'
 import { type Ran, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
+import { startBehindAgent } from './remote-agent.ts'
 
 /** One way to the same API server. */
 export interface Side {
@@ -42,23 +43,29 @@ export interface Finished {
 }
 
 /** A cluster, the product in front of it, and an empty namespace for each way. */
-export async function openSides(options: ClusterOptions = {}): Promise<Sides> {
+export async function openSides(
+  options: ClusterOptions = {},
+  agent: 'embedded' | 'remote' = 'embedded',
+): Promise<Sides> {
   const home = mkdtempSync(join(tmpdir(), 'sallyport-sides-'))
   const cluster = await startCluster(options)
   let up: Up | undefined
+  let stopAgent = async (): Promise<void> => {}
   let stopped: Promise<number | null> | undefined
   const stop = (): Promise<number | null> => {
     stopped ??= up?.stop() ?? Promise.resolve(0)
     return stopped
   }
   const close = async (): Promise<void> => {
+    await stopAgent()
     await stop()
     await cluster.stop()
     rmSync(home, { recursive: true, force: true })
   }
   try {
-    const running = await startUp({ kubeconfig: cluster.kubeconfig, dataDir: join(home, 'data') })
-    up = running
+    if (agent === 'remote') ({ up, stopAgent } = await startBehindAgent(cluster, home))
+    else up = await startUp({ kubeconfig: cluster.kubeconfig, dataDir: join(home, 'data') })
+    const running = up
     const direct: Side = { name: 'direct', kubeconfig: cluster.kubeconfig, namespace: 'tour-direct' }
     const gateway: Side = { name: 'gateway', kubeconfig: running.kubeconfig, namespace: 'tour-gateway' }
     const kubectl = (side: Side, args: readonly string[], stdin?: string): Promise<Ran> =>

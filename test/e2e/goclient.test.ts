@@ -1,42 +1,26 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { buildProgram } from '../../testbed/build-program.ts'
+import { assertSameTranscript } from '../clients/compare.ts'
+import { goProgram } from '../clients/programs.ts'
 import { reportOf } from '../clients/report.ts'
-import { openSides, type Side, type Sides } from '../clients/sides.ts'
-import { normalise } from './normalise.ts'
-import { type Ran, runProgram } from './rig.ts'
+import { openSides, type Sides } from '../clients/sides.ts'
 
 let sides: Sides
-let goclient: string
 
 before(
   async () => {
-    goclient = await buildProgram('goclient')
     sides = await openSides()
   },
   { timeout: 600_000 },
 )
 after(() => sides?.close())
 
-function run(side: Side): Promise<Ran> {
-  return runProgram(goclient, ['--kubeconfig', side.kubeconfig, '--namespace', side.namespace])
-}
-
 test('a typed client-go program with defaults sees the same directly and through the gateway', {
   timeout: 240_000,
 }, async t => {
-  const direct = await run(sides.direct)
-  assert.equal(direct.code, 0, direct.stderr)
-  const through = await run(sides.gateway)
-  assert.equal(through.code, 0, through.stderr)
-  const steps = direct.stdout
-    .trimEnd()
-    .split('\n')
-    .map(line => JSON.parse(line) as { step: string })
-  assert.equal(steps.length, 20)
-  assert.match(direct.stdout, /"PUT application\/vnd\.kubernetes\.protobuf"/)
-  assert.deepEqual(normalise(through.stdout).split('\n'), normalise(direct.stdout).split('\n'))
-  t.diagnostic(`${steps.length} steps equal: ${steps.map(each => each.step).join(', ')}`)
+  const transcript = await assertSameTranscript(t, sides, await goProgram())
+  assert.match(transcript, /"PUT application\/vnd\.kubernetes\.protobuf"/)
+  assert.equal(transcript.trimEnd().split('\n').length, 20)
 })
 
 test('each upstream request of it has an entry, and the log verifies', { timeout: 60_000 }, async t => {

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { assertSameTranscript } from '../clients/compare.ts'
+import { javascriptProgram } from '../clients/programs.ts'
 import { reportOf } from '../clients/report.ts'
-import { openSides, type Side, type Sides } from '../clients/sides.ts'
-import { normalise } from './normalise.ts'
-import { type Ran, runProgram } from './rig.ts'
+import { openSides, type Sides } from '../clients/sides.ts'
 
-const program = join(import.meta.dirname, '..', 'clients', 'javascript.ts')
 let sides: Sides
 
 before(
@@ -17,25 +15,13 @@ before(
 )
 after(() => sides?.close())
 
-function run(side: Side): Promise<Ran> {
-  return runProgram(process.execPath, [program, side.kubeconfig, side.namespace], { timeout: 60_000 })
-}
-
-test('a program with @kubernetes/client-node sees the same directly and through the gateway', {
-  timeout: 150_000,
-}, async t => {
-  const direct = await run(sides.direct)
-  assert.equal(direct.code, 0, direct.stderr)
-  const through = await run(sides.gateway)
-  assert.equal(through.code, 0, through.stderr)
-  assert.deepEqual(normalise(through.stdout).split('\n'), normalise(direct.stdout).split('\n'))
-  assert.equal(normalise(through.stderr), normalise(direct.stderr))
-  const steps = direct.stdout
-    .trimEnd()
-    .split('\n')
-    .map(line => JSON.parse(line) as { step: string })
-  t.diagnostic(`${steps.length} steps equal: ${steps.map(each => each.step).join(', ')}`)
-})
+test(
+  'a program with @kubernetes/client-node sees the same directly and through the gateway',
+  {
+    timeout: 240_000,
+  },
+  t => assertSameTranscript(t, sides, javascriptProgram()),
+)
 
 test('each upstream request of it has an entry, and the log verifies', { timeout: 60_000 }, async t => {
   const finished = await sides.finish()

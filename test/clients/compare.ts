@@ -1,0 +1,50 @@
+import { strict as assert } from 'node:assert'
+import type { TestContext } from 'node:test'
+import { normalise } from '../e2e/normalise.ts'
+import { type Ran, runProgram } from '../e2e/rig.ts'
+import { type Step, tour } from '../e2e/tour.ts'
+import type { Side, Sides } from './sides.ts'
+
+export interface Program {
+  readonly command: string
+  args(side: Side): readonly string[]
+}
+
+/**
+ * Runs a program that prints one JSON object `{step, …}` a line, directly and through the gateway. Fails when it
+ * fails, or when its output differs in anything that is not in the table of normalised fields. Resolves with what it
+ * printed directly.
+ */
+export async function assertSameTranscript(t: TestContext, sides: Sides, program: Program): Promise<string> {
+  const run = (side: Side): Promise<Ran> =>
+    runProgram(program.command, program.args(side), { timeout: 100_000 })
+  const direct = await run(sides.direct)
+  assert.equal(direct.code, 0, `directly: ${direct.stderr}`)
+  const through = await run(sides.gateway)
+  assert.equal(through.code, 0, `through the gateway: ${through.stderr}`)
+  assert.deepEqual(normalise(through.stdout).split('\n'), normalise(direct.stdout).split('\n'))
+  const lines = direct.stdout.trimEnd().split('\n')
+  const steps = lines.map(line => (JSON.parse(line) as { step: string }).step)
+  t.diagnostic(`${steps.length} steps equal: ${steps.join(', ')}`)
+  return direct.stdout
+}
+
+/** Goes the tour of kubectl, each step directly and through the gateway. */
+export async function assertSameTour(t: TestContext, sides: Sides): Promise<void> {
+  const run = (side: Side, step: Step): Promise<Ran> => {
+    const own = (text: string): string => text.replaceAll('NAMESPACE', side.namespace)
+    return sides.kubectl(side, step.args.map(own), step.stdin === undefined ? undefined : own(step.stdin))
+  }
+  for (const step of tour) {
+    await t.test(step.name, async () => {
+      const direct = await run(sides.direct, step)
+      const through = await run(sides.gateway, step)
+      assert.equal(direct.code, step.code ?? 0, `directly: ${direct.stderr}`)
+      const expected = step.expect.source.replaceAll('NAMESPACE', sides.direct.namespace)
+      assert.match(direct.stdout, new RegExp(expected, step.expect.flags))
+      assert.equal(through.code, direct.code, `through the gateway: ${through.stderr}`)
+      assert.equal(normalise(through.stdout), normalise(direct.stdout))
+      assert.equal(normalise(through.stderr), normalise(direct.stderr))
+    })
+  }
+}

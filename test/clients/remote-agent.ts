@@ -1,0 +1,96 @@
+import { strict as assert } from 'node:assert'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Cluster } from '../../testbed/start-cluster.ts'
+import { cli, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
+import { pluginToken } from './plugin-token.ts'
+
+const apiVersion = 'sallyport.dev/v1'
+const connection = {
+  apiVersion,
+  kind: 'Connection',
+  metadata: { name: 'far' },
+  spec: {
+    agents: ['site'],
+    groupMappings: [{ group: 'local:admins', upstream: ['sallyport:admins'] }],
+  },
+}
+const principals = { groups: ['local:admins'] }
+const everything = { principals, verbs: ['*'], apiGroups: ['*'], resources: ['*'], riskClasses: ['*'] }
+const policy = {
+  apiVersion,
+  kind: 'Policy',
+  metadata: { name: 'administrators' },
+  spec: {
+    rules: [
+      { name: 'resources', effect: 'allow', match: everything },
+      { name: 'paths', effect: 'allow', match: { principals, verbs: ['*'], nonResourceURLs: ['*'] } },
+      { name: 'sallyport', effect: 'allow', match: { principals, admin: { verbs: ['*'] } } },
+    ],
+  },
+}
+
+export interface BehindAgent {
+  readonly up: Up
+  /** SIGTERM, and waits. */
+  stopAgent(): Promise<void>
+}
+
+/** A gateway that holds no credential of the cluster, and an agent process of its own that does. */
+export async function startBehindAgent(cluster: Cluster, home: string): Promise<BehindAgent> {
+  const binding = ['create', 'clusterrolebinding', 'admins', '--clusterrole=cluster-admin']
+  const admins = ['--kubeconfig', cluster.kubeconfig, ...binding, '--group=sallyport:admins']
+  const bound = await runProgram(cluster.kubectl, admins)
+  assert.equal(bound.code, 0, bound.stderr)
+  const configDir = join(home, 'config')
+  mkdirSync(configDir)
+  writeFileSync(join(configDir, 'connection.yaml'), JSON.stringify(connection))
+  writeFileSync(join(configDir, 'policy.yaml'), JSON.stringify(policy))
+  const up = await startUp({ configDir, dataDir: join(home, 'data'), env: { KUBECONFIG: '', HOME: home } })
+  try {
+    const agent = await startAgent(up, cluster, home)
+    const stopAgent = async (): Promise<void> => {
+      if (agent.exitCode !== null || agent.signalCode !== null) return
+      const gone = once(agent, 'exit')
+      agent.kill('SIGTERM')
+      await gone
+    }
+    return { up, stopAgent }
+  } catch (error) {
+    await up.stop()
+    throw error
+  }
+}
+
+async function startAgent(up: Up, cluster: Cluster, home: string): Promise<ChildProcess> {
+  // The plugin of the kubeconfig signs in with the one-time code; the CLI goes on with that sign-in.
+  await pluginToken(up.kubeconfig)
+  const issued = await sallyport(['agent', 'token', 'site', '--gateway', up.url, '--ca-file', up.caFile], {
+    env: { SALLYPORT_STATE_DIR: join(up.dataDir, 'client') },
+  })
+  assert.equal(issued.code, 0, issued.stderr)
+  const file = join(home, 'agent.yaml')
+  const config = {
+    apiVersion,
+    kind: 'AgentConfig',
+    gateway: up.url,
+    dataDir: join(home, 'agent'),
+    connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.kubeconfig } } }],
+  }
+  writeFileSync(file, JSON.stringify(config))
+  const child = spawn(process.execPath, [cli, 'agent', 'run', '--config', file, '--token-file', '-'], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  child.stdin!.end(issued.stdout.trim())
+  let said = ''
+  await new Promise<void>((resolve, reject) => {
+    child.stderr!.on('data', chunk => {
+      said += chunk
+      if (said.includes(' connected')) resolve()
+    })
+    child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
+  })
+  return child
+}
