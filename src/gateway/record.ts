@@ -103,7 +103,8 @@ export function authenticationFailureOf(x: Received, error: Refusal): NewEntry {
     head: {
       client: clientOf(x),
       connection: x.connectionName,
-      request: { method: x.caller.method.slice(0, 16), uri: x.target.slice(0, 1024) },
+      // Without the query: strangers put their tokens there.
+      request: { method: x.caller.method.slice(0, 16), uri: x.target.split('?', 1)[0]!.slice(0, 1024) },
       error: errorFacts(error),
     },
   }
