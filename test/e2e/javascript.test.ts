@@ -15,13 +15,11 @@ before(
 )
 after(() => sides?.close())
 
-test(
-  'a program with @kubernetes/client-node sees the same directly and through the gateway',
-  {
-    timeout: 240_000,
-  },
-  t => assertSameTranscript(t, sides, javascriptProgram()),
-)
+test('a program with @kubernetes/client-node sees the same directly and through the gateway', {
+  timeout: 240_000,
+}, async t => {
+  await assertSameTranscript(t, sides, javascriptProgram())
+})
 
 test('each upstream request of it has an entry, and the log verifies', { timeout: 60_000 }, async t => {
   const finished = await sides.finish()
