@@ -159,7 +159,11 @@ describe('protobuf decoder', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(SECRET, POD),
-        fc.array(change, { minLength: 1, maxLength: 4 }),
+        // Mostly one or two damages: with more of them hardly anything decodes, and the property says little.
+        fc.oneof(
+          { weight: 3, arbitrary: fc.array(change, { minLength: 1, maxLength: 2 }) },
+          { weight: 1, arbitrary: fc.array(change, { minLength: 3, maxLength: 4 }) },
+        ),
         (start, changes) => {
           const bytes = [...start]
           for (const [at, value, how] of changes) {
