@@ -36,12 +36,10 @@ test('A4 no target makes the agent dial another host, whatever a URL parser woul
   const k = `/k/${CONNECTION}`
   await refusedUnsent(400, `GET ${k}//evil.example/api/v1/secrets HTTP/1.1`)
   await refusedUnsent(400, `GET ${k}/\\evil.example/api/v1/secrets HTTP/1.1`)
-  await refusedUnsent(400, `GET ${k}/@evil.example/ HTTP/1.1`.replace('/@', '//@'))
-  assert.ok((await sendRaw('GET //evil.example/k/dev/api/v1/pods HTTP/1.1')) >= 400)
+  await refusedUnsent(400, `GET ${k}//@evil.example/ HTTP/1.1`)
+  // Outside of a connection's prefix it is a path of our own API, which does not exist.
+  await refusedUnsent(404, 'GET //evil.example/k/dev/api/v1/pods HTTP/1.1')
   // On the connection's own host name there is no prefix to hold on to.
-  await refusedUnsent(400, 'GET //evil.example/api/v1/secrets HTTP/1.1', ['X-Ignored: 1'].slice(1)).catch(
-    async () => assert.equal(rig.upstream.requests.length, 0),
-  )
   const own = await exchangeRaw(
     rig,
     `GET //evil.example/api/v1/secrets HTTP/1.1\r\nHost: dev.example\r\nAuthorization: Bearer ${admin}\r\n\r\n`,
