@@ -12,7 +12,8 @@ export function statusOf(refusal: Refusal, callId: string): Buffer {
   const entry = catalogue[refusal.code]
   const by = refusal.check === undefined ? refusal.code : refusal.check
   const what = refusal.detail === undefined ? entry.summary : `${entry.summary}: ${refusal.detail}`
-  const tail = ` [${by}]; ${entry.next} (request ${callId})`
+  const next = entry.next.replace('<request id>', callId)
+  const tail = ` [${by}]; ${next} (request ${callId})`
   const room = Math.max(40, MESSAGE_LIMIT - tail.length - 'sallyport: '.length)
   const message = `sallyport: ${what.length > room ? `${what.slice(0, room - 1)}…` : what}${tail}`
   return Buffer.from(
