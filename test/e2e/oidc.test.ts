@@ -164,7 +164,7 @@ test('tokens for somebody else, too old, or not of the issuer are 401', async ()
 
 test('new keys of the issuer count at once, and withdrawn ones no more', async () => {
   assert.equal((await listPods(await provider.idToken('alice'))).status, 200)
-  const unseen = await provider.idToken('alice')
+  const unseen = await provider.idToken('alice', { nonce: 'unseen' })
   // Unknown keys make the gateway ask the issuer at most every 10 s, so there is one rotation here.
   await provider.rotateKeys({ forgetOld: true })
   assert.equal((await listPods(await provider.idToken('alice'))).status, 200)

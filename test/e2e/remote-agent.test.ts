@@ -226,12 +226,13 @@ test('without any agent under load: 503 at once, then work again when one comes 
   const longest = Math.max(...answers.map(each => each.took))
   t.diagnostic(`the longest answer took ${longest} ms`)
   assert.ok(longest < 4_000)
-  const message = await through('get', 'configmaps')
-  assert.match(message.stderr, /no agent of this connection is reachable/)
+  // kubectl comes back after Retry-After, up to ten times: a person may not even notice.
+  const patient = through('get', 'configmaps', '-o', 'name')
 
   // Its certificate is on its disk: no token is needed, and the gateway never stopped.
   one = await startAgent('one')
   assert.equal((await list()).status, 200, 'with the same session')
+  assert.equal((await patient).code, 0, (await patient).stderr)
 })
 
 test('nothing of the upstream credential is in the gateway', async () => {
