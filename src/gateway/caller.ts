@@ -28,8 +28,11 @@ export interface Caller {
   /** A complete answer. */
   answer(status: number, headers: readonly string[], body: readonly Uint8Array[]): void
   begin(status: number, headers: readonly string[]): void
-  /** Resolves when more may be written. Rejects when the caller has left. */
-  write(chunks: readonly Uint8Array[]): Promise<void>
+  /**
+   * Resolves when more may be written. Rejects when the caller has left, and with request-timeout when it has made no
+   * room for `patience` milliseconds; without it there is no limit.
+   */
+  write(chunks: readonly Uint8Array[], patience?: number): Promise<void>
   end(): void
   /** Ends the answer in a way that no client takes for complete. */
   cut(): void
@@ -174,13 +177,24 @@ export class HttpCaller implements Caller {
     } else (this.#response as Http2ServerResponse).writeHead(status, asHttp2Headers(headers))
   }
 
-  write(chunks: readonly Uint8Array[]): Promise<void> {
+  write(chunks: readonly Uint8Array[], patience = 0): Promise<void> {
     if (this.gone) return Promise.reject(new CallerLeft())
     let room = true
     for (const chunk of chunks) room = this.#send(chunk)
     if (room) return settled
     return new Promise((resolve, reject) => {
-      this.#drained = () => (this.gone ? reject(new CallerLeft()) : resolve())
+      const timer =
+        patience === 0
+          ? undefined
+          : setTimeout(() => {
+              this.#drained = undefined
+              reject(new Refusal('request-timeout', { check: 'slow-reader' }))
+            }, patience)
+      this.#drained = () => {
+        clearTimeout(timer)
+        if (this.gone) reject(new CallerLeft())
+        else resolve()
+      }
     })
   }
 

@@ -42,6 +42,8 @@ export interface Limits {
   readonly requestBody: number
   /** Milliseconds for a request body to arrive. */
   readonly requestBodyTime: number
+  /** Milliseconds without room for more of an answer that has an end; who reads a watch or a log may take its time. */
+  readonly readerTime: number
   /** Bytes of an answer that are held back and released whole after one commit. */
   readonly wholeAnswer: number
   /** Bytes per frame of a longer answer. */
@@ -57,6 +59,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   requestBody: 3 * 1024 * 1024,
   requestBodyTime: 60_000,
+  readerTime: 60_000,
   wholeAnswer: 256 * 1024,
   frame: 256 * 1024,
   requestsPerPrincipal: 500,

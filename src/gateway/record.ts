@@ -121,7 +121,12 @@ export function errorFacts(error: Refusal): NonNullable<Head['error']> {
 /** What an unexpected end means for the record. */
 export function endingOf(error: unknown, headSent: boolean): NonNullable<Head['result']>['ended'] {
   if (error instanceof CallerLeft) return 'aborted-by-caller'
-  if (error instanceof Refusal && error.code === 'session-ended' && headSent) return 'cut'
+  if (
+    headSent &&
+    error instanceof Refusal &&
+    (error.code === 'session-ended' || error.check === 'slow-reader')
+  )
+    return 'cut'
   if (error instanceof Refusal && catalogue[error.code].status < 500) return 'refused'
   return headSent ? 'aborted-by-upstream' : 'refused'
 }

@@ -12,12 +12,13 @@ import { ensureServerCertificate } from '../../src/pki/server-certificate.ts'
 import { CONNECTION, kube, openRig, type Rig, until } from './harness.ts'
 import { openSocket } from './raw.ts'
 import { assertRecordedAsSent } from './record.ts'
+import { answerAsCluster, beginStream, chunk } from './upstream.ts'
 
 const CONFIGMAPS = '/api/v1/namespaces/d/configmaps'
 let rig: Rig
 let token: string
 before(async () => {
-  rig = await openRig({ limits: { requestBodyTime: 300, requestsPerPrincipal: 20 } })
+  rig = await openRig({ limits: { requestBodyTime: 300, readerTime: 300, requestsPerPrincipal: 20 } })
   token = (await rig.session('dev')).token
 })
 beforeEach(() => {
@@ -182,6 +183,38 @@ test('D54 a body that does not come is given up', async () => {
   await until(() => received.startsWith('HTTP/1.1 408'), 'the answer 408')
   await until(() => socket.closed || socket.readableEnded, 'the connection is closed')
   socket.destroy()
+  await stillServes()
+})
+
+test('D54 who does not read an answer that has an end loses it, and a watch that nobody reads stays', async () => {
+  rig.upstream.answer = request => {
+    beginStream(request)
+    const more = (): void => {
+      do {
+        if (request.socket.destroyed) return
+      } while (chunk(request, Buffer.alloc(64 * 1024, 0x20)))
+    }
+    request.socket.on('drain', more)
+    more()
+  }
+  const ask = async (query: string) => {
+    const socket = await openSocket(rig)
+    const head = `GET /k/${CONNECTION}${CONFIGMAPS}${query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}`
+    socket.write(`${head}\r\n\r\n`)
+    socket.pause()
+    return socket
+  }
+  const watch = await ask('?watch=1')
+  const list = await ask('?limit=500')
+  const endings = () =>
+    rig.entries.filter(e => e.phase === 'outcome' && e.head.error?.check === 'slow-reader')
+  await until(() => endings().length === 1, 'the list is cut')
+  assert.equal(endings()[0]!.head.result?.ended, 'cut')
+  assert.equal(rig.agent.inFlight, 1)
+  watch.destroy()
+  list.destroy()
+  await until(() => rig.agent.inFlight === 0, 'no call is in flight upstream')
+  rig.upstream.answer = answerAsCluster
   await stillServes()
 })
 

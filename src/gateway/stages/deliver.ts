@@ -46,7 +46,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
         if (x.connection.capture === 'full') await gateway.log.append(frameOf(x, frame++, chunks))
         bytesOut += total(chunks)
         x.progress.bytesOut = bytesOut
-        await caller.write(chunks)
+        await caller.write(chunks, x.action.longRunning ? 0 : gateway.limits.readerTime)
         betweenEvents = chunks.at(-1)!.at(-1) === NEWLINE
       } else if (answer.ended || (answer.stopping && betweenEvents)) break
       else await answer.progress()
