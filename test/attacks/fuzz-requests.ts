@@ -93,9 +93,40 @@ const EVIL_HEADERS = [
 ] as const
 
 const INSERTS = [
-  '\r\n', '\n', '\r', '\0', '\t', ' ', '%2f', '%2F', '%5c', '%00', '%2e%2e', '..', '/', '//', ';', '\\', '?', '#',
-  '%', '%25', '&', '=', '\u00ff', '\u0080', ':', ',', '\r\n\r\n', '\r\n ', 'HTTP/1.1', '{', '}', '"', '0\r\n\r\n',
-] as const // biome-ignore format: a table of characters
+  '\r\n',
+  '\n',
+  '\r',
+  '\0',
+  '\t',
+  ' ',
+  '%2f',
+  '%2F',
+  '%5c',
+  '%00',
+  '%2e%2e',
+  '..',
+  '/',
+  '//',
+  ';',
+  '\\',
+  '?',
+  '#',
+  '%',
+  '%25',
+  '&',
+  '=',
+  '\u00ff',
+  '\u0080',
+  ':',
+  ',',
+  '\r\n\r\n',
+  '\r\n ',
+  'HTTP/1.1',
+  '{',
+  '}',
+  '"',
+  '0\r\n\r\n',
+] as const
 
 const METHODS = ['GET', 'GET', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'] as const
 const ODD_METHODS = ['get', 'TRACE', 'CONNECT', 'OPTIONS', 'PRI', 'WATCH', 'G\u0000T', 'GETT', ''] as const
