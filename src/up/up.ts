@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Agent, type AgentConnection, createAgent } from '../agent/agent.ts'
 import { readKubeconfig } from '../agent/credentials/kubeconfig.ts'
+import type { ConfigDocument } from '../documents/kinds.ts'
 import type { ConnectionDocument } from '../documents/schema/connection.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { openGateway, type RunningGateway } from '../gateway/compose.ts'
@@ -212,8 +213,20 @@ export function parseListen(text: string): { host: string; port: number } {
 /** Gives the embedded agent the connections that name it, with the credentials that their documents point to. */
 async function connectAgent(agent: Agent, gateway: RunningGateway, logger: Logger): Promise<void> {
   const connections: AgentConnection[] = []
-  for (const document of gateway.documents.current().ofKind('Connection')) {
-    if (!document.spec.agents.includes('embedded') || document.spec.kubernetes === undefined) continue
+  const records = gateway.documents.current().records.filter(r => r.document.kind === 'Connection')
+  // A kubeconfig can name a program to run. Which ones are read is decided by who may write files on this machine, not
+  // by who may write documents through the API.
+  const named = new Set(records.filter(r => r.source === 'file').map(r => kubeconfigOf(r.document)))
+  for (const { document } of records) {
+    if (document.kind !== 'Connection' || document.spec.kubernetes === undefined) continue
+    if (!document.spec.agents.includes('embedded')) continue
+    if (!named.has(kubeconfigOf(document))) {
+      logger.warn(
+        { connection: document.metadata.name },
+        'its kubeconfig is named by no document of the directory',
+      )
+      continue
+    }
     try {
       connections.push(await agentConnection(document))
     } catch (error) {
@@ -224,6 +237,10 @@ async function connectAgent(agent: Agent, gateway: RunningGateway, logger: Logge
     }
   }
   agent.setConnections(connections)
+}
+
+function kubeconfigOf(document: ConfigDocument): string | undefined {
+  return document.kind === 'Connection' ? document.spec.kubernetes?.kubeconfig : undefined
 }
 
 async function agentConnection(document: ConnectionDocument): Promise<AgentConnection> {

@@ -134,3 +134,19 @@ test('signing out ends the sessions that the sign-in opened', async () => {
   assertEnded(await list(up.connection, token))
   assert.equal((await call(up, '/v1/whoami', { token: admin })).status, 401)
 })
+
+test('a kubeconfig that no file on the machine names is not read, whoever may write documents', async () => {
+  const spec = {
+    agents: ['embedded'],
+    groupMappings: [{ group: 'local:admins', upstream: ['sallyport:admins'] }],
+    kubernetes: { kubeconfig: '/proc/self/environ' },
+  }
+  const body = { apiVersion: 'sallyport.dev/v1', kind: 'Connection', metadata: { name: 'planted' }, spec }
+  await expectStatus(200, up, '/v1/documents/Connection/planted', { method: 'PUT', token: admin, body })
+  const { token } = await openSession(up, admin, 'planted')
+  const answered = await list('planted', token)
+  assert.equal(answered.status, 503, answered.body)
+  // What another process writes arrives in its own time.
+  for (let left = 50; left > 0 && !/planted.*named by no document/.test(up.stderr()); left--) await sleep(100)
+  assert.match(up.stderr(), /planted.*named by no document/)
+})
