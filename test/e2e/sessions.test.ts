@@ -124,17 +124,6 @@ test('ending a session cuts its watch at once, and no other', async t => {
   assert.match(again.stdout, /had ended before/)
 })
 
-test('signing out ends the sessions that the sign-in opened', async () => {
-  const { token } = await openSession(up, admin, up.connection)
-  const watch = await openStream(up, `${namespaces(up.connection)}?watch=1`, { token })
-  await watch.line(/"default"/)
-  const out = await expectStatus(200, up, '/v1/signout', { method: 'POST', token: admin })
-  assert.ok(out.json.sessionsEnded >= 1)
-  assert.equal((await watch.ended).clean, false)
-  assertEnded(await list(up.connection, token))
-  assert.equal((await call(up, '/v1/whoami', { token: admin })).status, 401)
-})
-
 test('a kubeconfig that no file on the machine names is not read, whoever may write documents', async () => {
   const spec = {
     agents: ['embedded'],
@@ -149,4 +138,15 @@ test('a kubeconfig that no file on the machine names is not read, whoever may wr
   // What another process writes arrives in its own time.
   for (let left = 50; left > 0 && !/planted.*named by no document/.test(up.stderr()); left--) await sleep(100)
   assert.match(up.stderr(), /planted.*named by no document/)
+})
+
+test('signing out ends the sessions that the sign-in opened', async () => {
+  const { token } = await openSession(up, admin, up.connection)
+  const watch = await openStream(up, `${namespaces(up.connection)}?watch=1`, { token })
+  await watch.line(/"default"/)
+  const out = await expectStatus(200, up, '/v1/signout', { method: 'POST', token: admin })
+  assert.ok(out.json.sessionsEnded >= 1)
+  assert.equal((await watch.ended).clean, false)
+  assertEnded(await list(up.connection, token))
+  assert.equal((await call(up, '/v1/whoami', { token: admin })).status, 401)
 })
