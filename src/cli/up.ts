@@ -29,6 +29,10 @@ export const run: Run = async (context, _args, options) => {
     throw explained(error)
   })
   const { facts } = started
+  // Before anything is printed: who reads that it serves may tell it to stop at once.
+  const toldToStop = new Promise<void>(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
   if (json) context.output.raw(`${JSON.stringify(facts)}\n`)
   else {
     const lines = [
@@ -52,9 +56,7 @@ export const run: Run = async (context, _args, options) => {
       error => context.warn(`the configuration could not be read: ${error}`),
     )
   })
-  await new Promise<void>(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-  })
+  await toldToStop
   context.say('stopping: no new requests; those under way get a few seconds')
   await started.stop()
   // Sockets of clients that keep them open must not keep the process.
