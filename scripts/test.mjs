@@ -36,7 +36,7 @@ else if (full) run('full', node, ['--test', '--test-concurrency=1', ...suite(['t
 else {
   run('lint and format', 'biome', ['check', '--error-on-warnings'])
   run('types', 'tsc', ['-p', '.'])
-  run('testbed', node, ['testbed/build.ts'])
+  run('testbed', node, ['scripts/build-testbed.ts'])
   run('tests', node, [
     '--test',
     '--test-concurrency=2',
