@@ -1,8 +1,9 @@
 /** Credentials and secrets that pass through the gateway turn up nowhere but where they belong. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { readUnlessGone } from '../e2e/read-unless-gone.ts'
 import { CONNECTION, call, kube, openRig, type Rig, UPSTREAM_TOKEN } from './harness.ts'
 import { exchangeRaw } from './raw.ts'
 import { answerWith } from './upstream.ts'
@@ -112,7 +113,7 @@ test('no token, Secret or password in logs, errors, metrics, API answers, index,
   let files = 0
   for (const path of filesBelow(rig.dataDir)) {
     files++
-    searched.push([path, readFileSync(path)])
+    searched.push([path, readUnlessGone(path)])
   }
   assert.ok(files > 8, 'the data directory was searched')
   for (const [name, canary] of Object.entries(canaries)) {

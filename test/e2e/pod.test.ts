@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { type Finished, runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { call, expectStatus, openStream, signInAsAdmin } from './call.ts'
 import { clusterEvents } from './cluster-audit.ts'
+import { readUnlessGone } from './read-unless-gone.ts'
 import { startUp, type Up } from './rig.ts'
 
 // A pod reaches the gateway with nothing but its in-cluster configuration: service host and port, token, authority.
@@ -238,7 +239,7 @@ test('no token of a pod is anywhere in the data directory', async () => {
   const signature = token.split('.')[2]!
   for (const file of readdirSync(up.dataDir, { recursive: true, withFileTypes: true })) {
     if (!file.isFile()) continue
-    const bytes = readFileSync(`${file.parentPath}/${file.name}`)
+    const bytes = readUnlessGone(`${file.parentPath}/${file.name}`)
     assert.ok(!bytes.includes(signature), `${file.name} holds the token`)
   }
   assert.ok(!up.stderr().includes(signature))

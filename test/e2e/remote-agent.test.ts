@@ -20,6 +20,7 @@ import { type Finished, runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { type Answered, call, expectStatus, openSession, signInAsAdmin } from './call.ts'
 import { normalise } from './normalise.ts'
+import { readUnlessGone } from './read-unless-gone.ts'
 import { cli, startUp, type Up } from './rig.ts'
 
 let cluster: Cluster
@@ -234,16 +235,6 @@ test('without any agent under load: 503 at once, then work again when one comes 
   assert.equal((await list()).status, 200, 'with the same session')
   assert.equal((await patient).code, 0, (await patient).stderr)
 })
-
-/** The log replaces its partial tiles while it grows: a file that was listed can be gone. */
-function readUnlessGone(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
-    throw error
-  }
-}
 
 test('nothing of the upstream credential is in the gateway', async () => {
   const pem = readFileSync(cluster.adminKeyFile, 'utf8')
