@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Files, LogFile } from '../files/files.ts'
 import { readWhole } from '../files/whole.ts'
 import { openAuditLog } from '../open.ts'
 import { recordCall } from '../testing/calls.ts'
@@ -40,4 +41,35 @@ function unless(kind: new () => Error, make: () => boolean): boolean {
     assert.ok(error instanceof kind)
     return false
   }
+}
+
+test('a bundle that is shorter than its name says is an error, not an endless reading', async () => {
+  const files: Files = {
+    ...memoryless,
+    open: async path => {
+      if (!path.endsWith('.p/3')) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+      return { ...emptyFile }
+    },
+  }
+  await assert.rejects(readLeaves(files, '/log', 0, 3), /holds 0 entries only/)
+})
+
+const emptyFile: LogFile = {
+  read: async () => 0,
+  write: async () => {},
+  truncate: async () => {},
+  datasync: async () => {},
+  size: async () => 0,
+  close: async () => {},
+}
+
+const memoryless: Files = {
+  open: async () => emptyFile,
+  rename: async () => {},
+  remove: async () => {},
+  removeDirectory: async () => {},
+  makeDirectory: async () => {},
+  list: async () => [],
+  syncDirectory: async () => {},
+  lock: async () => () => {},
 }

@@ -33,7 +33,11 @@ export async function readLeaves(
   const index = Math.floor(from / TILE_WIDTH)
   const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH)
   const bundle = await readAtLeast(files, directory, wide => bundlePath(index, wide), width)
-  return decodeBundle(bundle).slice(from % TILE_WIDTH, width)
+  const leaves = decodeBundle(bundle)
+  // Whoever reads on from what came would otherwise read the same place for ever.
+  if (leaves.length < width)
+    throw new Error(`${bundlePath(index, width)} holds ${leaves.length} entries only`)
+  return leaves.slice(from % TILE_WIDTH, width)
 }
 
 /** Audit path of RFC 6962 section 2.1.1, leaf to root. @param tiles Kept between proofs of one size. */
