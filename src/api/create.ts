@@ -5,8 +5,8 @@ import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Registry } from 'prom-client'
 import { Refusal } from '../errors/refusal.ts'
+import { createAttemptLimit } from '../identity/attempt-limit.ts'
 import { access, type Judged } from './access.ts'
-import { createAttempts } from './attempts.ts'
 import { bearerOf } from './bearer.ts'
 import { decide } from './decide.ts'
 import { placesOf } from './invalid.ts'
@@ -74,7 +74,7 @@ export function createApi(services: ApiServices, options: ApiOptions = {}): Api 
     frameworkErrors: (error, request, reply) => fail(services, request, reply, error),
   })
   const closing = new AbortController()
-  const attempts = createAttempts(services.now)
+  const attempts = createAttemptLimit(services.now)
   const meter = options.metrics === undefined ? undefined : createMeter(options.metrics)
 
   app.removeContentTypeParser('text/plain')

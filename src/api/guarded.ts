@@ -1,9 +1,13 @@
 import { Refusal } from '../errors/refusal.ts'
-import type { Attempts } from './attempts.ts'
+import type { AttemptLimit } from '../identity/attempt-limit.ts'
 import type { Client } from './services.ts'
 
 /** Runs something that judges a guessable credential; counts what it refuses against the caller's address. */
-export async function guarded<T>(attempts: Attempts, client: Client, judge: () => Promise<T>): Promise<T> {
+export async function guarded<T>(
+  attempts: AttemptLimit,
+  client: Client,
+  judge: () => Promise<T>,
+): Promise<T> {
   attempts.check(client.address)
   try {
     return await judge()

@@ -3,6 +3,9 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Agent, type AgentConnection, createAgent } from '../agent/agent.ts'
 import { readKubeconfig } from '../agent/credentials/kubeconfig.ts'
+import { nameOf } from '../cli/config/gateway.ts'
+import { replacePrivately } from '../cli/config/private-file.ts'
+import { entriesOf, renderKubeconfig } from '../cli/kubeconfig/render.ts'
 import type { ConfigDocument } from '../documents/kinds.ts'
 import type { ConnectionDocument } from '../documents/schema/connection.ts'
 import { toConnection } from '../documents/to-connection.ts'
@@ -13,7 +16,6 @@ import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { type ClusterChoice, chooseCluster, connectionNameOf } from './choose-cluster.ts'
 import { writeOwnConfiguration } from './configuration.ts'
 import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
-import { writeKubeconfig } from './kubeconfig-file.ts'
 import { createLiveLine } from './live.ts'
 import { ensureLocalAdmins } from './local-admins.ts'
 
@@ -108,27 +110,20 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     if (name === undefined)
       throw new Error(`${configDir} holds no Connection; add one with agents: [embedded]`)
     const kubeconfig = join(dataDir, 'kubeconfig')
-    writeKubeconfig({
-      file: kubeconfig,
+    const [command = '', ...first] = options.self
+    const flags = ['--gateway', gateway.url, '--connection', name, '--ca-file', caFile]
+    const entries = entriesOf({
+      connection: name,
+      gatewayName: nameOf(gateway.url),
       server: `${gateway.url}/k/${name}`,
       certificateAuthority: gateway.authority.pem,
-      connection: name,
-      command: options.self[0]!,
-      args: [
-        ...options.self.slice(1),
-        'credential',
-        '--server',
-        gateway.url,
-        '--connection',
-        name,
-        '--ca-file',
-        caFile,
-        '--code-file',
-        codeFile,
-        '--state-dir',
-        stateDir,
-      ],
+      exec: {
+        command,
+        args: [...first, 'credential', ...flags, '--code-file', codeFile, '--state-dir', stateDir],
+      },
+      namespace: 'default',
     })
+    replacePrivately(kubeconfig, await renderKubeconfig([entries], entries.name))
     const facts: UpFacts = {
       apiVersion: 'sallyport.dev/v1',
       kind: 'Up',

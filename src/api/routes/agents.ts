@@ -1,5 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
-import type { Attempts } from '../attempts.ts'
+import type { AttemptLimit } from '../../identity/attempt-limit.ts'
 import { guarded } from '../guarded.ts'
 import { apiVersion, listOf, optionalTime, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
@@ -14,7 +14,7 @@ import {
 } from '../schema/agents.ts'
 import type { AgentCertificate, AgentRecord, ApiServices } from '../services.ts'
 
-export function agentRoutes(services: ApiServices, attempts: Attempts): Route[] {
+export function agentRoutes(services: ApiServices, attempts: AttemptLimit): Route[] {
   const { agents } = services
   return [
     route({

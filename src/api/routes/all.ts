@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { Attempts } from '../attempts.ts'
+import type { AttemptLimit } from '../../identity/attempt-limit.ts'
 import type { Route } from '../route.ts'
 import type { ApiServices } from '../services.ts'
 import { agentRoutes } from './agents.ts'
@@ -13,7 +13,7 @@ import { sessionRoutes } from './sessions.ts'
 import { signInRoutes } from './signin.ts'
 
 export interface RouteContext {
-  readonly attempts: Attempts
+  readonly attempts: AttemptLimit
   readonly metrics: Registry | undefined
   openapi(): object
 }

@@ -1,5 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
-import type { Attempts } from '../attempts.ts'
+import type { AttemptLimit } from '../../identity/attempt-limit.ts'
 import { guarded } from '../guarded.ts'
 import { apiVersion, defined, principalOf, time } from '../present.ts'
 import { signInOf } from '../record.ts'
@@ -7,7 +7,7 @@ import { type Exchange, type Route, route } from '../route.ts'
 import { codeBody, idTokenBody, providersSchema, signedInSchema } from '../schema/identity.ts'
 import type { ApiServices, SignedIn } from '../services.ts'
 
-export function signInRoutes(services: ApiServices, attempts: Attempts): Route[] {
+export function signInRoutes(services: ApiServices, attempts: AttemptLimit): Route[] {
   return [
     route({
       method: 'GET',

@@ -91,7 +91,7 @@ export function apiServices(parts: ApiParts): ApiServices {
                 },
               ],
         ),
-      byCode: (code, client) => identity.codes.redeem(code, client.address),
+      byCode: code => identity.codes.redeem(code),
       byIdToken: (idToken, provider) => authenticator.signInWithIdToken(provider, idToken),
       signOut: principal => signOut(identity, principal),
     },

@@ -2,7 +2,6 @@ import { Refusal } from '../../errors/refusal.ts'
 import { type StateStore, StoreConflict } from '../../store/store.ts'
 import { invalidCredential } from '../refuse.ts'
 import { tokenDigest } from '../token-digest.ts'
-import { createAttemptLimit } from './attempt-limit.ts'
 import { randomBase32 } from './random-token.ts'
 import type { SignedIn, SignIns } from './sign-ins.ts'
 import { getLocalUser, localPrincipal } from './users.ts'
@@ -14,8 +13,8 @@ import { getLocalUser, localPrincipal } from './users.ts'
 export interface OneTimeCodes {
   /** The code is shown exactly once. `lifetime` in milliseconds, default 10 minutes. */
   issue(user: string, lifetime?: number): Promise<{ readonly code: string; readonly expiresAt: number }>
-  /** Uses the code up. Throws `credential-invalid`, `too-many-requests` or `state-unavailable`. */
-  redeem(code: string, address: string): Promise<SignedIn>
+  /** Uses the code up. Throws `credential-invalid` or `state-unavailable`. Whoever takes guesses has to count them. */
+  redeem(code: string): Promise<SignedIn>
   /** Deletes codes that nobody used. */
   sweep(): Promise<void>
 }
@@ -29,8 +28,6 @@ const KIND = 'one-time-code'
 const LIFETIME = 600_000
 
 export function createOneTimeCodes(store: StateStore, signIns: SignIns, now: () => number): OneTimeCodes {
-  const limit = createAttemptLimit(now)
-
   async function use(code: string): Promise<SignedIn> {
     const digest = tokenDigest(plain(code))
     const record = await store.get<CodeRecord>(KIND, digest)
@@ -51,13 +48,11 @@ export function createOneTimeCodes(store: StateStore, signIns: SignIns, now: () 
       await store.commit([{ op: 'create', kind: KIND, key: tokenDigest(code), value: { user, expiresAt } }])
       return { code: code.replace(/(.{5})(?=.)/g, '$1-'), expiresAt }
     },
-    async redeem(code, address) {
-      limit.check(address)
+    async redeem(code) {
       try {
         return await use(code)
       } catch (error) {
         if (!(error instanceof Refusal)) throw new Refusal('state-unavailable', { cause: error })
-        if (error.code === 'credential-invalid') limit.failed(address)
         throw error
       }
     },

@@ -61,7 +61,7 @@ async function withRig(
 }
 
 async function localSignIn(rig: IdentityRig): Promise<{ token: string; principal: Principal }> {
-  return rig.codes.redeem((await rig.codes.issue('admin')).code, 'x')
+  return rig.codes.redeem((await rig.codes.issue('admin')).code)
 }
 
 const alice = (): RevocationTarget => ({ kind: 'principal', issuer: issuer.issuer, subject: 'alice' })
