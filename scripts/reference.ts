@@ -128,7 +128,7 @@ function optionRows(options: readonly OptionSpec[]): string {
 function errorsPage(): string {
   const entries = Object.entries(catalogue) as [string, CatalogueEntry][]
   return page('Errors', [
-    'Every way in which Sallyport refuses or fails. kubectl shows them as `metav1.Status`, the management API as problem documents (RFC 9457). Beside the code each carries the name of the rule or check that made it, and a request id that `sallyport why` and `sallyport audit show` take.',
+    'Every way in which Sallyport refuses or fails. kubectl shows them as `metav1.Status`, the management API as problem documents (RFC 9457). Beside the code each carries the name of the rule or check that made it, and a request id that `sallyport why` and `sallyport audit show` take. The same text: `sallyport errors CODE`, without a network, and `/errors#CODE` of every gateway.',
     rows(
       ['code', 'HTTP', 'summary'],
       entries.map(([name, e]) => [`[\`${name}\`](#${name})`, String(e.status), e.summary]),
@@ -138,10 +138,12 @@ function errorsPage(): string {
         `## ${name}`,
         `${sentenceOf(e.summary)}`,
         `* HTTP status ${e.status}, reason \`${e.reason}\``,
+        `* Why: ${e.cause}`,
         `* What to do: ${e.next.replace(/: (sallyport .*)$/, ': `$1`')}`,
       ]
         .join('\n\n')
-        .replace('`\n\n* What', '`\n* What'),
+        .replace('`\n\n* Why', '`\n* Why')
+        .replace('\n\n* What', '\n* What'),
     ),
   ])
 }

@@ -120,7 +120,8 @@ test('a refusal has its four parts, with a line to paste', async () => {
   assert.match(lines[1]!, /^ {2}by {7}guard\/no-self\.read$/)
   assert.match(lines[2]!, /^ {2}next {5}ask why with$/)
   const id = /sallyport why (\S+)/.exec(lines[3]!)![1]
-  assert.equal(lines[4], `  request  ${id}  ${api.url}/errors#denied-by-policy`)
+  assert.equal(lines[4], `  request  ${id}`)
+  assert.equal(lines[5], `  see      ${api.url}/errors#denied-by-policy`)
 })
 
 test('tables fit 80 columns when piped, wide does not cut, no-headers and name are for scripts', async () => {

@@ -7,6 +7,8 @@ export interface CatalogueEntry {
   readonly status: number
   readonly reason: string
   readonly summary: string
+  /** Why this happens, as a sentence; for the error page, not for the message. */
+  readonly cause: string
   readonly next: string
 }
 
@@ -15,186 +17,225 @@ export const catalogue = {
     status: 401,
     reason: 'Unauthorized',
     summary: 'the request carries no credential',
+    cause:
+      'No Authorization header came with the request: kubectl has no credential plugin for this context, or a client talks to the gateway directly.',
     next: 'sign in with: sallyport login',
   },
   'credential-ambiguous': {
     status: 401,
     reason: 'Unauthorized',
     summary: 'the request carries more than one credential',
+    cause: 'Two credentials in one request could be read differently by two programs, so neither is used.',
     next: 'send exactly one Authorization header',
   },
   'credential-invalid': {
     status: 401,
     reason: 'Unauthorized',
     summary: 'the credential could not be verified',
+    cause:
+      'The token is not one of a trusted issuer, is for another audience or connection, or was changed on its way.',
     next: 'sign in again with: sallyport login',
   },
   'credential-expired': {
     status: 401,
     reason: 'Unauthorized',
     summary: 'the credential has expired',
+    cause:
+      'Tokens are short-lived on purpose; the clock of this machine may also be wrong: sallyport doctor tells.',
     next: 'sign in again with: sallyport login',
   },
   'credential-unverifiable': {
     status: 503,
     reason: 'ServiceUnavailable',
     summary: 'the issuer that must verify this credential cannot be reached',
+    cause:
+      'The keys of the issuer, or the API server that reviews a service-account token, could not be asked, and no answer is known that is fresh enough.',
     next: 'try again shortly; the operator sees the issuer in: sallyport status',
   },
   'connection-unknown': {
     status: 404,
     reason: 'NotFound',
     summary: 'there is no such connection',
+    cause: 'The name in the path or host is not a connection of this gateway, or is one that was removed.',
     next: 'list yours with: sallyport connection list',
   },
   'session-ended': {
     status: 401,
     reason: 'Unauthorized',
     summary: 'the session has ended or was revoked',
+    cause: 'Somebody ended or revoked it, the sign-in behind it was ended, or it was not used for too long.',
     next: 'sign in again with: sallyport login',
   },
   'request-ambiguous': {
     status: 400,
     reason: 'BadRequest',
     summary: 'the request can be read in more than one way, or in a way no Kubernetes client writes it',
+    cause:
+      'A request that two programs could read differently is how rules are walked around, so it is refused before it is judged.',
     next: 'send the request as a Kubernetes client would',
   },
   'request-too-large': {
     status: 413,
     reason: 'RequestEntityTooLarge',
     summary: 'the request body is larger than 3 MiB, or nested too deeply',
+    cause: 'kube-apiserver has the same limit of 3 MiB; nesting is limited because a judge must finish.',
     next: 'split the request',
   },
   'headers-too-large': {
     status: 431,
     reason: 'BadRequest',
     summary: 'the header fields of the request are larger than 64 KiB',
+    cause: 'Very large cookies or tokens with hundreds of groups are the usual reason.',
     next: 'send fewer or shorter headers',
   },
   'media-type-unsupported': {
     status: 415,
     reason: 'UnsupportedMediaType',
     summary: 'the request body is in a form that cannot be judged',
+    cause: 'A body that cannot be read cannot be judged, so it is not passed on.',
     next: 'send application/json, application/yaml or Kubernetes protobuf of a built-in kind',
   },
   'not-acceptable': {
     status: 406,
     reason: 'NotAcceptable',
     summary: 'none of the accepted media types can be checked on the way back',
+    cause: 'What comes back has to be recorded and checked; a form that cannot be read cannot be.',
     next: 'accept application/json',
   },
   'method-not-allowed': {
     status: 405,
     reason: 'MethodNotAllowed',
     summary: 'this method is not used by the Kubernetes API',
+    cause: 'kube-apiserver maps other methods to no verb that a rule could name.',
     next: 'use GET, POST, PUT, PATCH or DELETE',
   },
   'upgrade-unsupported': {
     status: 400,
     reason: 'BadRequest',
     summary: 'exec, attach, port-forward and WebSocket are not carried by this version',
+    cause: 'Streams such as exec are not recorded by this version, and what is not recorded is not carried.',
     next: 'use requests without an upgrade',
   },
   'denied-by-policy': {
     status: 403,
     reason: 'Forbidden',
     summary: 'policy does not allow this action',
+    cause: 'A rule denies it, or no rule allows it: what nothing allows is denied.',
     next: 'ask why with: sallyport why <request id>',
   },
   'approval-required': {
     status: 403,
     reason: 'Forbidden',
     summary: 'this action needs an approval, and this version cannot wait for one',
+    cause: 'A rule holds this action until somebody approves it.',
     next: 'ask the operator for a policy that allows it',
   },
   'denied-by-agent': {
     status: 403,
     reason: 'Forbidden',
     summary: "the agent's own ceiling does not allow this action",
+    cause: 'The agent judges each call again by a ceiling that only its own operator can change.',
     next: "ask the agent's operator",
   },
   'audit-unavailable': {
     status: 503,
     reason: 'ServiceUnavailable',
     summary: 'the audit log cannot be written, so nothing is forwarded',
+    cause:
+      'The disk of the log is full or broken, or did not answer in time; what cannot be recorded does not happen.',
     next: 'the operator sees the cause in: sallyport status',
   },
   'state-unavailable': {
     status: 503,
     reason: 'ServiceUnavailable',
     summary: 'the state store cannot be read or written, so sessions and revocations cannot be checked',
+    cause: 'The store did not answer, so a session that was revoked could not be told from one that is live.',
     next: 'try again shortly; the operator sees the cause in: sallyport status',
   },
   'agent-unavailable': {
     status: 503,
     reason: 'ServiceUnavailable',
     summary: 'no agent of this connection is reachable',
+    cause: 'The agent was not started, lost its network, or its certificate was removed.',
     next: 'try again shortly; the operator starts one with: sallyport agent run',
   },
   'upstream-unreachable': {
     status: 502,
     reason: 'BadGateway',
     summary: 'the agent could not reach the upstream',
-    next: 'the operator finds the broken leg with: sallyport connection doctor',
+    cause:
+      'The API server is down, its address or CA in the credential of the agent is wrong, or a firewall is between them.',
+    next: 'the operator finds the broken leg with: sallyport connection doctor NAME',
   },
   'upstream-answer-refused': {
     status: 502,
     reason: 'BadGateway',
     summary: 'the upstream gave an answer that cannot be passed on safely',
+    cause: 'The answer was in a form that was not asked for, or broke the rules of HTTP.',
     next: 'report the request id to the operator',
   },
   'upstream-timeout': {
     status: 504,
     reason: 'Timeout',
     summary: 'the upstream did not answer in time',
+    cause:
+      'The API server, or a webhook that it asks, was too slow; whether a change happened is in the record.',
     next: 'try again',
   },
   'input-invalid': {
     status: 400,
     reason: 'BadRequest',
     summary: 'the request to the management API does not match its schema',
+    cause: 'A field is missing, has the wrong type, or is not known.',
     next: 'compare it with the description at /openapi.json',
   },
   'document-invalid': {
     status: 422,
     reason: 'Invalid',
     summary: 'a document is not valid',
+    cause: 'Unknown fields and values are errors, because a rule with a spelling mistake protects nothing.',
     next: 'correct the lines named in the errors, then check with: sallyport policy check',
   },
   'resource-unknown': {
     status: 404,
     reason: 'NotFound',
     summary: 'there is no such thing on this gateway',
+    cause: 'It was never there, was removed, or the path is not one of this API.',
     next: 'look for its name in a list, for instance: sallyport get connections',
   },
   conflict: {
     status: 409,
     reason: 'Conflict',
     summary: 'somebody else changed it in the meantime, or a file of the configuration directory owns it',
+    cause: 'Two people wrote the same document, or it belongs to a file that only its owner changes.',
     next: 'look at the present state with: sallyport diff -f FILE',
   },
   'too-many-requests': {
     status: 429,
     reason: 'TooManyRequests',
     summary: 'a limit of this gateway was reached',
+    cause: 'Too many requests at once by one person, or too many failed sign-ins from one address.',
     next: 'try again after the time in Retry-After',
   },
   'request-timeout': {
     status: 408,
     reason: 'Timeout',
     summary: 'the request did not arrive in time',
+    cause: 'The network is slow or broken, or a client kept a connection open without finishing its request.',
     next: 'try again',
   },
   draining: {
     status: 503,
     reason: 'ServiceUnavailable',
     summary: 'this gateway is shutting down',
+    cause: 'It is being restarted or moved; those requests that it has begun are finished.',
     next: 'try again at once; another replica answers',
   },
   internal: {
     status: 500,
     reason: 'InternalError',
     summary: 'an error of Sallyport itself',
+    cause: 'A fault in the program; the record of the request and the log of the gateway hold the details.',
     next: 'report the request id',
   },
 } as const satisfies Record<string, CatalogueEntry>

@@ -55,9 +55,8 @@ export function formatFailure(facts: FailureFacts): string {
     }
   }
   if (facts.requestId !== undefined) {
-    lines.push(
-      `  request  ${printable(facts.requestId)}${facts.link === undefined ? '' : `  ${printable(facts.link)}`}`,
-    )
+    lines.push(`  request  ${printable(facts.requestId)}`)
   }
+  if (facts.link !== undefined) lines.push(`  see      ${printable(facts.link)}`)
   return `${lines.join('\n')}\n`
 }
