@@ -47,7 +47,13 @@ export interface Head {
   readonly connection?: string
   readonly request?: { readonly method: string; readonly uri: string }
   readonly action?: Readonly<Record<string, unknown>>
-  readonly upstream?: { readonly mode: string; readonly user: string; readonly groups: readonly string[] }
+  readonly upstream?: {
+    readonly mode: string
+    readonly user: string
+    readonly groups: readonly string[]
+    /** Of the upstream's own answer, where the call ended with an error of ours; absent then: no answer came. */
+    readonly status?: number
+  }
   readonly decision?: { readonly effect: string; readonly rules: readonly string[]; readonly reason: string }
   readonly result?: {
     readonly code: number

@@ -58,6 +58,8 @@ function what(row: SentenceFacts): string {
       return 'the log was recovered'
     case 'log.sealed':
       return 'the log was sealed'
+    case 'agent.call':
+      return Array.isArray(head.facts?.calls) ? `${head.facts.calls.length} calls of its own` : action(head)
     default:
       return action(head)
   }

@@ -29,6 +29,7 @@ import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
 import { type Arrival, type Listener, listen } from './listener.ts'
+import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
 import { apiServices } from './services/api.ts'
 import { sessionEntries } from './services/session-entries.ts'
@@ -64,6 +65,8 @@ export interface RunningGateway {
   readonly directory: Directory
   readonly registry: AgentRegistry
   readonly codes: OneTimeCodes
+  /** For calls to API servers that no caller asked for. */
+  readonly ownCalls: OwnCalls
   policies(): CompiledPolicies
   /** Reads the documents again; resolves with what is wrong with them, and then the present ones stay. */
   reload(): Promise<readonly string[]>
@@ -118,7 +121,9 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const directory = createDirectory(connectionsOf(documents.current()))
     let policies = compilePolicies(documents.current().ofKind('Policy'))
 
-    const side = createKubernetesSide({ registry, directory, limits })
+    const ownCalls = createOwnCalls({ log, now })
+    closers.push(() => ownCalls.close())
+    const side = createKubernetesSide({ registry, directory, ownCalls, limits })
     let providers = await providersOf(documents.current(), options)
     const identity = await openIdentity({
       store,
@@ -274,6 +279,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       directory,
       registry,
       codes,
+      ownCalls,
       policies: () => policies,
       reload: async () => (await documents.reload()).map(formatProblem),
       async close(grace = 5_000) {

@@ -12,11 +12,12 @@ import { parseRequest } from '../kubernetes/request/parse.ts'
 import { risksOf } from '../policy/risk.ts'
 import { fetchDiscovery, fetchJwks } from '../tunnel/calls/fetch-document.ts'
 import { reviewToken } from '../tunnel/calls/review-token.ts'
-import type { AgentLink } from '../tunnel/contract.ts'
+import type { RecordedLink } from '../tunnel/contract.ts'
 import type { AgentRegistry } from '../tunnel/registry.ts'
 import type { Directory } from './directory.ts'
 import type { Classified, InSession } from './exchange.ts'
 import type { Limits } from './gateway.ts'
+import type { OwnCalls } from './own-calls.ts'
 
 /** What the pipeline and the authenticator need of a Kubernetes connection. */
 export interface KubernetesSide {
@@ -28,18 +29,19 @@ export interface KubernetesSide {
 export interface KubernetesSideOptions {
   readonly registry: AgentRegistry
   readonly directory: Directory
+  readonly ownCalls: OwnCalls
   readonly limits: Pick<Limits, 'requestBody' | 'requestBodyTime'>
 }
 
 /** Joins parser, bodies, negotiation and discovery into the classifier of Kubernetes connections. */
 export function createKubernetesSide(options: KubernetesSideOptions): KubernetesSide {
-  const { registry, directory, limits } = options
+  const { registry, directory, ownCalls, limits } = options
   const discoveries = new Map<string, Discovery>()
 
-  function linkTo(name: string): AgentLink {
+  function linkTo(name: string): RecordedLink {
     const connection = directory.byName(name)
     if (connection === undefined) throw new Refusal('connection-unknown', { check: 'connection-name' })
-    return registry.linkFor(connection)
+    return ownCalls.through(registry.linkFor(connection))
   }
 
   function discoveryOf(name: string): Discovery {

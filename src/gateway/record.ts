@@ -71,6 +71,10 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
             mode: progress.upstream.mode,
             user: progress.upstream.user,
             groups: progress.upstream.groups,
+            // What the cluster itself answered, where the caller was told something else.
+            ...(ending.error === undefined || answered.answer === undefined
+              ? {}
+              : { status: answered.answer.status }),
           },
         }),
     ...(progress.agent === undefined ? {} : { agent: progress.agent }),

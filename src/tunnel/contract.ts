@@ -53,3 +53,8 @@ export interface AgentLink {
   dispatch(call: UpstreamCall, handler: AnswerHandler): (reason?: unknown) => void
   close(): Promise<void>
 }
+
+/** A link on which every call is recorded in the audit log. The gateway's own calls are made on no other. */
+export interface RecordedLink extends AgentLink {
+  readonly recorded: true
+}

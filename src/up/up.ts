@@ -142,7 +142,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
       if (choice?.kind === 'demo')
         demo = await startDemoCluster(dataDir, line => talk(`demo cluster: ${line}`))
       await connectAgent(agent, gateway, logger)
-      if (options.bindAdmins !== false && options.configDir === undefined) await bind(cluster, talk)
+      if (options.bindAdmins !== false && options.configDir === undefined) await bind(cluster, gateway, talk)
     })()
     // With a cluster at hand it takes milliseconds; the demo cluster comes up in the background.
     if (choice?.kind !== 'demo') await ready
@@ -249,7 +249,8 @@ async function agentConnection(document: ConnectionDocument): Promise<AgentConne
 }
 
 async function bind(
-  cluster: { kubeconfig: string; context?: string },
+  cluster: { connection: string; kubeconfig: string; context?: string },
+  gateway: RunningGateway,
   talk: (line: string) => void,
 ): Promise<void> {
   try {
@@ -257,7 +258,7 @@ async function bind(
       path: cluster.kubeconfig,
       ...(cluster.context === undefined ? {} : { context: cluster.context }),
     })
-    const outcome = await ensureLocalAdmins(credential)
+    const outcome = await ensureLocalAdmins(credential, cluster.connection, gateway.ownCalls)
     if (outcome.state === 'created') {
       talk(
         'put one object on the cluster: ClusterRoleBinding sallyport-local-admins (gives local:admins cluster-admin;',

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Refusal } from '../../errors/refusal.ts'
-import type { AgentLink, UpstreamCall } from '../contract.ts'
+import type { RecordedLink, UpstreamCall } from '../contract.ts'
 import { fetchDiscovery, fetchJwks } from './fetch-document.ts'
 import { reviewToken } from './review-token.ts'
 
 /** A link that answers each call from `answer`. */
 function linkOf(
   answer: (call: UpstreamCall) => { status: number; body?: unknown; headers?: string[] } | Refusal,
-): AgentLink & { calls: UpstreamCall[] } {
+): RecordedLink & { calls: UpstreamCall[] } {
   const calls: UpstreamCall[] = []
   return {
+    recorded: true,
     name: 'test',
     connected: true,
     calls,

@@ -1,5 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
-import type { AgentLink, UpstreamCall } from '../contract.ts'
+import type { RecordedLink, UpstreamCall } from '../contract.ts'
 
 export interface CollectedAnswer {
   readonly status: number
@@ -9,7 +9,7 @@ export interface CollectedAnswer {
 }
 
 /** Sends a call of the gateway itself and resolves with the whole answer. Rejects with a Refusal; stops at `limit` bytes. */
-export function collect(link: AgentLink, call: UpstreamCall, limit: number): Promise<CollectedAnswer> {
+export function collect(link: RecordedLink, call: UpstreamCall, limit: number): Promise<CollectedAnswer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0

@@ -1,5 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
-import type { AgentLink, SessionDescriptor } from '../contract.ts'
+import type { RecordedLink, SessionDescriptor } from '../contract.ts'
 import { collect, headerOf } from './collect.ts'
 import { ownCall } from './own-call.ts'
 
@@ -20,7 +20,7 @@ const KEYS_LIMIT = 1024 * 1024
 
 /** `/api`, `/apis`, `/apis/GROUP/VERSION`, `/version`, `/openapi/…` under the agent's own credential. */
 export function fetchDiscovery(
-  link: AgentLink,
+  link: RecordedLink,
   connection: string,
   path: string,
   etag?: string,
@@ -30,19 +30,19 @@ export function fetchDiscovery(
 }
 
 /** The service-account issuer's discovery document and keys of the cluster (OpenID Connect Discovery, RFC 7517). */
-export function fetchJwks(link: AgentLink, connection: string): Promise<FetchedDocument> {
+export function fetchJwks(link: RecordedLink, connection: string): Promise<FetchedDocument> {
   const accept = ['accept', 'application/jwk-set+json, application/json']
   return fetchDocument(link, connection, 'jwks', '/openid/v1/jwks', accept, KEYS_LIMIT)
 }
 
-export function fetchIssuer(link: AgentLink, connection: string): Promise<FetchedDocument> {
+export function fetchIssuer(link: RecordedLink, connection: string): Promise<FetchedDocument> {
   const path = '/.well-known/openid-configuration'
   return fetchDocument(link, connection, 'jwks', path, ['accept', 'application/json'], KEYS_LIMIT)
 }
 
 /** Rejects with a Refusal, also for any status but 200 and 304. */
 async function fetchDocument(
-  link: AgentLink,
+  link: RecordedLink,
   connection: string,
   purpose: NonNullable<SessionDescriptor['purpose']>,
   target: string,

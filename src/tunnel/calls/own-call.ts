@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { SessionDescriptor, UpstreamCall } from '../contract.ts'
 
 const TIME = 10_000
@@ -9,7 +8,6 @@ export function ownCall(
   purpose: NonNullable<SessionDescriptor['purpose']>,
   request: Pick<UpstreamCall, 'method' | 'target'> &
     Partial<Pick<UpstreamCall, 'headers' | 'body' | 'headTimeout'>>,
-  auditId: string = randomUUID(),
 ): UpstreamCall {
   return {
     connection,
@@ -18,7 +16,8 @@ export function ownCall(
     headers: request.headers ?? ['accept', 'application/json'],
     body: request.body ?? null,
     identity: { sessionId: '', mode: 'agent', user: '', groups: [], extra: [], purpose },
-    auditId,
+    // The recorded link gives it the id under which it is recorded.
+    auditId: '',
     headTimeout: request.headTimeout ?? TIME,
   }
 }

@@ -1,5 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
-import type { AgentLink } from '../contract.ts'
+import type { RecordedLink } from '../contract.ts'
 import { collect } from './collect.ts'
 import { ownCall } from './own-call.ts'
 
@@ -23,11 +23,10 @@ const LIMIT = 256 * 1024
  * and names somebody. Rejects with Refusal `credential-unverifiable` when it could not be asked or gave no verdict.
  */
 export async function reviewToken(
-  link: AgentLink,
+  link: RecordedLink,
   connection: string,
   token: string,
   audiences: readonly string[] = [],
-  auditId?: string,
 ): Promise<TokenReviewResult> {
   const body = Buffer.from(
     JSON.stringify({
@@ -36,17 +35,12 @@ export async function reviewToken(
       spec: { token, ...(audiences.length === 0 ? {} : { audiences }) },
     }),
   )
-  const call = ownCall(
-    connection,
-    'tokenreview',
-    {
-      method: 'POST',
-      target: '/apis/authentication.k8s.io/v1/tokenreviews',
-      headers: ['accept', 'application/json', 'content-type', 'application/json'],
-      body,
-    },
-    auditId,
-  )
+  const call = ownCall(connection, 'tokenreview', {
+    method: 'POST',
+    target: '/apis/authentication.k8s.io/v1/tokenreviews',
+    headers: ['accept', 'application/json', 'content-type', 'application/json'],
+    body,
+  })
   const answer = await collect(link, call, LIMIT).catch((error: unknown) => {
     throw unverifiable(error instanceof Refusal ? error.code : 'failed', error)
   })
