@@ -12,7 +12,10 @@ import { createUpstream, type Upstream } from './upstream.ts'
 export interface AgentConnection {
   readonly name: string
   readonly upstreamIdentity: UpstreamIdentity
-  readonly serviceAccounts: boolean
+  /** See IdentityRules, as are `groups` and `users`. */
+  readonly serviceAccounts: boolean | readonly string[]
+  readonly groups?: readonly string[]
+  readonly users?: readonly string[]
   /** Impersonates; sends every call of a session, and the few calls of the gateway itself. */
   readonly session: UpstreamCredential
   /**
@@ -20,7 +23,16 @@ export interface AgentConnection {
    * of a gateway can reach it.
    */
   readonly binder?: UpstreamCredential
+  /** What the binder may bind at most; there when `binder` is. */
+  readonly mayBind?: MayBind
   readonly ceiling?: Ceiling
+}
+
+export interface MayBind {
+  readonly clusterRoles?: readonly string[] | undefined
+  readonly roles?: readonly { readonly namespace: string; readonly name: string }[] | undefined
+  /** Only in these, and nothing cluster-wide; absent: everywhere. */
+  readonly namespaces?: readonly string[] | undefined
 }
 
 export interface AgentOptions {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
-import { API_VERSION } from '../brand.ts'
+import { API_VERSION, UPSTREAM_PREFIX } from '../brand.ts'
 import { type CeilingSpec, ceilingSchema } from './ceiling/schema.ts'
 
 const kubeconfig = z.strictObject({
@@ -14,21 +14,81 @@ const kubeconfig = z.strictObject({
     allowInsecureSkipTlsVerify: z.boolean().optional(),
   }),
 })
-const inCluster = z.strictObject({ inCluster: z.strictObject({}) })
-const credential = z.union([kubeconfig, inCluster], {
-  error: 'a credential is either kubeconfig: {path, context} or inCluster: {}',
+const inCluster = z.strictObject({
+  inCluster: z.strictObject({
+    /** Holds `token` and `ca.crt`. Absent: where the kubelet mounts the pod's own service account. */
+    directory: z.string().startsWith('/').optional(),
+  }),
 })
+const credential = z.union([kubeconfig, inCluster], {
+  error: 'a credential is either kubeconfig: {path, context} or inCluster: {directory}',
+})
+
+const namespace = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'not a namespace name')
+/** RBAC allows more; these are what can be told apart in every place where they are written. */
+const roleName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.:_-]{0,251}[a-z0-9])?$/i, 'not the name of a role')
+  .refine(name => name !== 'cluster-admin', 'must not be bound through a gateway')
+const ours = z
+  .string()
+  .max(253)
+  .refine(
+    name => name.startsWith(UPSTREAM_PREFIX) && name.length > UPSTREAM_PREFIX.length,
+    `must begin with ${UPSTREAM_PREFIX}`,
+  )
+
+/** What the binder may bind, at most: the manifests give it these rights and no more. */
+const mayBind = z
+  .strictObject({
+    clusterRoles: z.array(roleName).min(1).optional(),
+    roles: z
+      .array(z.strictObject({ namespace, name: roleName }))
+      .min(1)
+      .optional(),
+    /** Only in these namespaces, and nothing cluster-wide. Absent: everywhere. */
+    namespaces: z.array(namespace).min(1).optional(),
+  })
+  .refine(may => may.clusterRoles !== undefined || may.roles !== undefined, 'must name a role')
 
 const connection = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a connection name is a DNS label'),
   upstreamIdentity: z.enum(['principal', 'session', 'serviceaccount']).default('principal'),
-  /** Let service accounts of this cluster be impersonated under their own names (upstreamIdentity principal). */
-  serviceAccounts: z.boolean().default(false),
+  /**
+   * Service accounts of this cluster that may be impersonated under their own names (upstreamIdentity principal):
+   * `namespace/name` or `namespace/*`. True: all but those of namespaces that begin with kube- or sallyport.
+   */
+  serviceAccounts: z
+    .union([
+      z.boolean(),
+      z
+        .array(
+          z
+            .string()
+            .regex(
+              /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/(\*|[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/,
+              'write namespace/name or namespace/*',
+            ),
+        )
+        .min(1),
+    ])
+    .default(false),
+  /** The only upstream groups and users that may be impersonated. Absent: all with our prefix. */
+  groups: z.array(ours).min(1).optional(),
+  users: z.array(ours).min(1).optional(),
   credential,
-  /** A second credential, for just-in-time bindings only. */
+  /** A second credential, for just-in-time bindings only; another identity than the first. */
   binder: credential.optional(),
+  mayBind: mayBind.optional(),
   ceiling: ceilingSchema.optional(),
 })
+const connections = z
+  .array(
+    connection.refine(one => (one.binder === undefined) === (one.mayBind === undefined), {
+      message: 'binder and mayBind belong together',
+    }),
+  )
+  .min(1)
 
 const schema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
@@ -43,7 +103,7 @@ const schema = z.strictObject({
   tunnels: z.number().int().min(1).max(8).default(2),
   /** Holds for all connections, on top of their own. */
   ceiling: ceilingSchema.optional(),
-  connections: z.array(connection).min(1),
+  connections,
 })
 
 export type CredentialSpec = z.infer<typeof credential>

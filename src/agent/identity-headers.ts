@@ -2,16 +2,24 @@ import { API_GROUP, UPSTREAM_PREFIX } from '../brand.ts'
 import type { UpstreamIdentity } from '../connections/connection.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { SessionDescriptor } from '../tunnel/contract.ts'
+import { SESSION_ID } from './names.ts'
 
 export interface IdentityRules {
   /** The connection's own mode, from the agent's configuration; a call in another mode is refused. */
   readonly upstreamIdentity: UpstreamIdentity
-  /** Whether service accounts of this cluster may be impersonated under their own names. */
-  readonly serviceAccounts: boolean
+  /**
+   * Service accounts of this cluster that may be impersonated under their own names: `namespace/name`,
+   * `namespace/*`, or all but those that run the cluster and ourselves.
+   */
+  readonly serviceAccounts: boolean | readonly string[]
+  /** The only groups and users with our prefix; absent: all. */
+  readonly groups?: readonly string[]
+  readonly users?: readonly string[]
 }
 
 const SESSION_USERS = `${UPSTREAM_PREFIX}s:`
-const SESSION_ID = /^s-[a-z2-7]{26}$/
+/** Controllers there hold every right in the cluster, and our own hold the agent's: never by a rule for all. */
+const PRIVILEGED_NAMESPACE = /^(kube-|sallyport)/
 const SERVICE_ACCOUNT =
   /^system:serviceaccount:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?:[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 const EXTRA_KEY = /^[a-z0-9]([a-z0-9._/-]{0,120}[a-z0-9])?$/
@@ -61,8 +69,8 @@ function checkSessionUser(identity: SessionDescriptor): void {
 function checkPrincipalUser(identity: SessionDescriptor, rules: IdentityRules): void {
   const { user, groups } = identity
   if (SERVICE_ACCOUNT.test(user)) {
-    if (!rules.serviceAccounts)
-      throw denied('service-account', 'service accounts are not served on this connection')
+    if (!isServed(user, rules.serviceAccounts))
+      throw denied('service-account', 'this service account is not served on this connection')
     // The API server adds a service account's own groups when none are sent; any sent would replace them.
     if (groups.length > 0) throw denied('groups', 'a service account is impersonated without groups')
     return
@@ -75,7 +83,16 @@ function checkPrincipalUser(identity: SessionDescriptor, rules: IdentityRules): 
     if (!group.startsWith(UPSTREAM_PREFIX) || group.length === UPSTREAM_PREFIX.length) {
       throw denied('groups', `a group must begin with ${UPSTREAM_PREFIX}`)
     }
+    if (rules.groups?.includes(group) === false)
+      throw denied('groups', "a group that is not in this agent's list")
   }
+  if (rules.users?.includes(user) === false) throw denied('user', "a user that is not in this agent's list")
+}
+
+function isServed(user: string, served: IdentityRules['serviceAccounts']): boolean {
+  const [, , namespace = '', name] = user.split(':')
+  if (typeof served === 'boolean') return served && !PRIVILEGED_NAMESPACE.test(namespace)
+  return served.includes(`${namespace}/${name}`) || served.includes(`${namespace}/*`)
 }
 
 /** UTF-8 as client-go sends it, in the Latin-1 form that header lists have here; exactly one reading, or refused. */

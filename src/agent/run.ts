@@ -4,6 +4,7 @@ import { CLOCK_SKEW } from '../pki/authority.ts'
 import { defaultLiveness, type Liveness } from '../tunnel/protocol.ts'
 import { type Agent, type AgentConnection, createAgent } from './agent.ts'
 import { compileCeiling } from './ceiling/ceiling.ts'
+import { isOneIdentity } from './checks/separate.ts'
 import type { AgentConfig, CredentialSpec } from './config.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
 import { inClusterCredential } from './credentials/in-cluster.ts'
@@ -137,24 +138,35 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   }
 }
 
-async function openConnection(spec: AgentConfig['connections'][number]): Promise<AgentConnection> {
-  const { name, upstreamIdentity, serviceAccounts } = spec
+/** Reads the credentials of one connection. Rejects with an Error that names the connection. */
+export async function openConnection(spec: AgentConfig['connections'][number]): Promise<AgentConnection> {
+  const { name, upstreamIdentity, serviceAccounts, groups, users } = spec
   try {
-    return {
+    const connection: AgentConnection = {
       name,
       upstreamIdentity,
       serviceAccounts,
+      ...(groups === undefined ? {} : { groups }),
+      ...(users === undefined ? {} : { users }),
       session: await openCredential(spec.credential),
       ...(spec.binder === undefined ? {} : { binder: await openCredential(spec.binder) }),
+      ...(spec.mayBind === undefined ? {} : { mayBind: spec.mayBind }),
       ...(spec.ceiling === undefined ? {} : { ceiling: compileCeiling(spec.ceiling) }),
     }
+    if (await isOneIdentity(connection)) {
+      throw new Error('credential and binder are the same identity; the binder needs one of its own')
+    }
+    return connection
   } catch (error) {
     throw new Error(`connection ${name}: ${(error as Error).message}`)
   }
 }
 
-async function openCredential(spec: CredentialSpec): Promise<UpstreamCredential> {
-  if ('inCluster' in spec) return inClusterCredential()
+export async function openCredential(spec: CredentialSpec): Promise<UpstreamCredential> {
+  if ('inCluster' in spec) {
+    const { directory } = spec.inCluster
+    return inClusterCredential(directory === undefined ? {} : { directory })
+  }
   const { path, context, allowInsecureSkipTlsVerify } = spec.kubeconfig
   const { credential } = await readKubeconfig({
     ...(path === undefined ? {} : { path }),

@@ -338,6 +338,15 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../agent-run.ts'),
   },
   {
+    path: ['agent', 'check'],
+    summary: 'Which locks the clusters of an agent have, and what its credentials may do too much',
+    group: 'Operate',
+    local: true,
+    output: true,
+    options: [{ flags: '--config <file>', description: 'AgentConfig document', file: true }],
+    load: () => import('../agent-check.ts'),
+  },
+  {
     path: ['agent', 'remove'],
     summary: 'Remove an agent: its certificate is refused from now on',
     group: 'Operate',
