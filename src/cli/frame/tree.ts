@@ -279,6 +279,27 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../verify.ts'),
   },
   {
+    path: ['witness'],
+    summary: 'Run a witness: cosigns checkpoints of logs, so that nobody can rewrite them unseen',
+    group: 'Audit',
+    output: true,
+    local: true,
+    options: [
+      { flags: '--data-dir <dir>', description: 'holds its key and what it has seen', file: true },
+      { flags: '--log <key>', description: 'verifier key of a log to watch, or a file with it', many: true },
+      { flags: '--listen <host:port>', description: 'address to listen on (default 127.0.0.1:8470)' },
+      { flags: '--name <name>', description: 'of a new key, such as witness.example.com/one' },
+      {
+        flags: '--tls-cert <file>',
+        description: 'serve HTTPS with this certificate chain (PEM)',
+        file: true,
+      },
+      { flags: '--tls-key <file>', description: 'and its key (PEM)', file: true },
+    ],
+    examples: ['sallyport witness --data-dir /var/lib/witness --log log.vkey'],
+    load: () => import('../witness.ts'),
+  },
+  {
     path: ['get'],
     summary: 'Documents: connections, policies, identity providers; and agents',
     group: 'Operate',
