@@ -67,7 +67,7 @@ export const run: Run = async (context, _args, options) => {
   const gateway = gatewayOf(context, options, info)
   const interactive = info?.interactive ?? process.stdin.isTTY === true
   const work = obtain(context, gateway, connection, interactive, text(options, 'codeFile'))
-  const session = interactive ? await work : await withinPatience(work, gateway)
+  const session = interactive ? await work : await withinPatience(work, context, gateway)
   const document = {
     apiVersion: 'client.authentication.k8s.io/v1',
     kind: 'ExecCredential',
@@ -123,7 +123,7 @@ async function obtain(
     return give(file, cached)
   const ended = cached?.id
   const lock = await acquireLock(`${file}.lock`, interactive ? SIGN_IN_PATIENCE : PATIENCE)
-  if (lock === undefined) throw late(gateway)
+  if (lock === undefined) throw await whyLate(context, gateway)
   try {
     const meanwhile = usable(file, token())
     if (meanwhile !== undefined && meanwhile.id !== ended) return give(file, meanwhile)
@@ -134,8 +134,9 @@ async function obtain(
     } catch (error) {
       // The sign-in was ended elsewhere: forget it, and sign in anew if that is possible here.
       if (!(error instanceof Failure) || error.facts.exitCode !== exitCodes.signInFirst) throw error
-      if (!context.env.SALLYPORT_TOKEN) forgetSignIn(context.paths, gateway.server)
-      if (!interactive && codeFile === undefined) throw error
+      // A token that was given wins at the next call as well: another sign-in would change nothing.
+      if (context.env.SALLYPORT_TOKEN) throw error
+      forgetSignIn(context.paths, gateway.server)
       signedIn = await signInHere(context, gateway, interactive, codeFile)
       opened = await open(gateway, connection, signedIn)
     }
@@ -205,20 +206,24 @@ async function signInHere(
   interactive: boolean,
   codeFile: string | undefined,
 ): Promise<string> {
-  const { signIn, signInFirst } = await import('./signin/sign-in.ts')
+  const { signIn, providerFor } = await import('./signin/sign-in.ts')
   const code = codeFile === undefined ? undefined : readIfThere(codeFile)?.trim()
-  if (code === undefined && !interactive) throw signInFirst(gateway)
   const client = await clientOf(gateway, undefined)
+  if (code === undefined && !interactive) {
+    const { signInInBackground } = await import('./signin/background.ts')
+    const provider = await providerFor(client, gateway, undefined)
+    return signInInBackground(context, gateway, provider, PATIENCE - 1_500)
+  }
   const here: Context = { ...context, gateway: async () => gateway, client: async () => client }
   const wishes = { interactive, remember: false, ...(code === undefined ? {} : { code }) }
   return (await signIn(here, wishes)).token
 }
 
 /** kubectl shows what stands on stderr, and asks again at the next request. */
-async function withinPatience<T>(work: Promise<T>, gateway: ChosenGateway): Promise<T> {
+async function withinPatience<T>(work: Promise<T>, context: Context, gateway: ChosenGateway): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late(gateway)), PATIENCE - 500)
+    timer = setTimeout(() => whyLate(context, gateway).then(reject, reject), PATIENCE - 500)
   })
   try {
     return await Promise.race([work, limit])
@@ -227,7 +232,14 @@ async function withinPatience<T>(work: Promise<T>, gateway: ChosenGateway): Prom
   }
 }
 
-function late(gateway: ChosenGateway): Failure {
+/** Another process may be waiting for the same person: then its address is the answer. */
+async function whyLate(context: Context, gateway: ChosenGateway): Promise<Failure> {
+  const { findUnderWay } = await import('./signin/under-way.ts')
+  const found = await findUnderWay(context.paths, gateway.server)
+  if (found !== undefined) {
+    const { waiting } = await import('./signin/background.ts')
+    return waiting(context, gateway, found)
+  }
   return new Failure({
     exitCode: exitCodes.unreachable,
     what: `${gateway.server} did not answer in time`,

@@ -16,12 +16,12 @@ export interface StoredSignIn {
 }
 
 /** Tokens of one gateway; origins are hashed so that any of them makes a file name. */
-function folder(paths: Paths, server: string): string {
+export function gatewayFolder(paths: Paths, server: string): string {
   return join(paths.state, 'gateways', createHash('sha256').update(server).digest('hex').slice(0, 24))
 }
 
 export function signInFile(paths: Paths, server: string): string {
-  return join(folder(paths, server), 'sign-in.json')
+  return join(gatewayFolder(paths, server), 'sign-in.json')
 }
 
 /** The sign-in for this gateway, while it is valid. */
@@ -67,7 +67,7 @@ export interface StoredSession {
 
 export function sessionFile(paths: Paths, server: string, connection: string): string {
   const name = createHash('sha256').update(connection).digest('hex').slice(0, 24)
-  return join(folder(paths, server), 'sessions', `${name}.json`)
+  return join(gatewayFolder(paths, server), 'sessions', `${name}.json`)
 }
 
 export function readSession(file: string): StoredSession | undefined {
@@ -91,7 +91,7 @@ export function digestOf(token: string): string {
 
 /** Forgets the tokens of all sessions with this gateway, or of the one with this id. */
 export function forgetSessions(paths: Paths, server: string, id?: string): void {
-  const sessions = join(folder(paths, server), 'sessions')
+  const sessions = join(gatewayFolder(paths, server), 'sessions')
   let names: string[]
   try {
     names = readdirSync(sessions)

@@ -178,6 +178,14 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../credential.ts'),
   },
   {
+    path: ['sign-in-in-background'],
+    summary: 'Finish a sign-in for a credential plugin that could not wait; started by it alone',
+    group: 'Every day',
+    local: true,
+    hidden: true,
+    load: () => import('../sign-in-in-background.ts'),
+  },
+  {
     path: ['session', 'list'],
     summary: 'My sessions; with --all those of everybody',
     group: 'Every day',

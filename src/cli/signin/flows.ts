@@ -2,7 +2,8 @@ import * as oidc from 'openid-client'
 import { exitCodes, Failure } from '../frame/failure.ts'
 import { type Issuer, reasonOf } from './discover.ts'
 import { listenForAnswer } from './loopback.ts'
-import { PATIENCE, type Provider } from './oidc.ts'
+import type { Provider } from './oidc.ts'
+import { PATIENCE } from './patience.ts'
 
 type Show = (url: string, more: string) => void
 

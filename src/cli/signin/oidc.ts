@@ -1,32 +1,22 @@
-import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import type { LoginProviders, SignIn } from '../../api/schema/identity.ts'
 import { printable } from '../../audit/sentence.ts'
 import type { ChosenGateway } from '../config/gateway.ts'
-import { acquireLock } from '../config/lock.ts'
-import { readJson, replacePrivately } from '../config/private-file.ts'
 import { readSignIn } from '../config/sign-in-file.ts'
 import type { Context } from '../frame/context.ts'
 import { exitCodes, Failure } from '../frame/failure.ts'
 import { chooseFlow } from './choose-flow.ts'
+import { PATIENCE } from './patience.ts'
 import type { SignInWishes } from './sign-in.ts'
+import { announce, announcementFile, lockOf, readUnderWay } from './under-way.ts'
 
 export type Provider = LoginProviders['items'][number]
 
-/** How long a sign-in may take, from the address being shown to the answer of the issuer. */
-export const PATIENCE = 300_000
 /** A browser tab is opened at most this often for one issuer, whatever asks for it. */
 const TAB_EVERY = 300_000
 
-/** What other processes on this machine see of a sign-in that is under way. Holds nothing secret. */
-interface UnderWay {
-  readonly url: string
-  readonly tabOpenedAt: number
-}
-
 /**
- * OpenID Connect sign-in, one at a time per issuer on this machine: whoever comes second shows the same address and
- * takes over the result. So ten kubectl processes, or an editor that polls, open one browser tab.
+ * OpenID Connect sign-in, one at a time per gateway and issuer on this machine: whoever comes second shows the same
+ * address and takes over the result. So ten kubectl processes, or an editor that polls, open one browser tab.
  */
 export async function signInWithOidc(
   context: Context,
@@ -36,29 +26,35 @@ export async function signInWithOidc(
   exchange: (idToken: string) => Promise<SignIn>,
 ): Promise<SignIn> {
   const startedAt = Date.now()
-  const name = createHash('sha256').update(`${gateway.server} ${provider.issuer}`).digest('hex').slice(0, 24)
-  const base = join(context.paths.state, 'issuers', name)
-  const presence = `${base}.json`
+  const file = announcementFile(context.paths, gateway.server, provider.issuer)
   const before = readSignIn(context.paths, gateway.server, startedAt)?.token
   let shown = ''
   for (;;) {
-    const lock = await acquireLock(`${base}.lock`, 500)
+    const lock = await lockOf(file, 500)
     if (lock !== undefined) {
       try {
         const other = readSignIn(context.paths, gateway.server, Date.now())
         if (other !== undefined && other.token !== before) return described(other)
-        const { idToken } = await authenticate(context, provider, wishes, presence)
-        return await exchange(idToken)
+        announce(file, { url: '', more: '', failure: '' })
+        const { idToken } = await authenticate(context, provider, wishes, file)
+        const answer = await exchange(idToken)
+        announce(file, { unanswered: false })
+        return answer
+      } catch (error) {
+        announce(file, { failure: error instanceof Error ? error.message : String(error) })
+        throw error
       } finally {
+        announce(file, { url: '', more: '' })
         lock.release()
       }
     }
-    const { url } = readUnderWay(presence)
+    const { url, more } = readUnderWay(file)
     if (url !== '' && url !== shown) {
       shown = url
-      context.warn(`another sign-in is under way; finish it at:\n\n  ${printable(url)}\n`)
+      context.warn(`another sign-in is under way; finish it at:\n\n  ${printable(url)}\n${compare(more)}`)
     }
-    if (Date.now() - startedAt > PATIENCE) {
+    // In the background nobody needs a second one that only waits.
+    if (wishes.background === true || Date.now() - startedAt > PATIENCE) {
       throw new Failure({
         exitCode: exitCodes.signInFirst,
         what: 'another sign-in on this machine did not finish in time',
@@ -72,17 +68,22 @@ async function authenticate(
   context: Context,
   provider: Provider,
   wishes: SignInWishes,
-  presence: string,
+  file: string,
 ): Promise<{ idToken: string }> {
   const { discoverIssuer } = await import('./discover.ts')
   const issuer = await discoverIssuer(provider)
   const flow = chooseFlow(wishes, context.env, process.platform, issuer.hasDeviceFlow)
   const show = (url: string, more: string): void => {
-    const last = readUnderWay(presence).tabOpenedAt
-    const open = flow.openBrowser && Date.now() - last >= TAB_EVERY
-    const tabOpenedAt = open ? Date.now() : last
-    replacePrivately(presence, `${JSON.stringify({ url, tabOpenedAt } satisfies UnderWay)}\n`)
-    context.warn(`sign in at:\n\n  ${printable(url)}\n${more === '' ? '' : `\n${printable(more)}\n`}`)
+    const last = readUnderWay(file)
+    // An editor may poll all night: a tab that was opened unasked and that nobody finished is the last of its kind.
+    const mayOpen = wishes.background !== true || !last.unanswered
+    const open = flow.openBrowser && mayOpen && Date.now() - last.tabOpenedAt >= TAB_EVERY
+    announce(file, {
+      url,
+      more,
+      ...(open ? { tabOpenedAt: Date.now(), unanswered: wishes.background === true } : {}),
+    })
+    context.warn(`sign in at:\n\n  ${printable(url)}\n${compare(more)}`)
     if (open) void import('./open-browser.ts').then(({ openBrowser }) => openBrowser(url, context.env))
   }
   const { signInByDevice, signInByBrowser } = await import('./flows.ts')
@@ -91,12 +92,8 @@ async function authenticate(
     : signInByBrowser(issuer, provider, show)
 }
 
-function readUnderWay(file: string): UnderWay {
-  const { url, tabOpenedAt } = readJson(file) ?? {}
-  return {
-    url: typeof url === 'string' ? url : '',
-    tabOpenedAt: typeof tabOpenedAt === 'number' ? tabOpenedAt : 0,
-  }
+function compare(more: string): string {
+  return more === '' ? '' : `\n${printable(more)}\n`
 }
 
 function described(other: NonNullable<ReturnType<typeof readSignIn>>): SignIn {

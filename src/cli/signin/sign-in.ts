@@ -1,4 +1,5 @@
 import type { LoginProviders, SignIn } from '../../api/schema/identity.ts'
+import type { ApiClient } from '../client/client.ts'
 import { type ChosenGateway, nameOf } from '../config/gateway.ts'
 import { readProfile, rememberGateway } from '../config/profile.ts'
 import { writeSignIn } from '../config/sign-in-file.ts'
@@ -12,6 +13,8 @@ export interface SignInWishes {
   readonly browser?: boolean
   /** Whether a person is there to follow instructions. */
   readonly interactive: boolean
+  /** Nobody sees this process: addresses are announced to others, and no second tab is opened unasked. */
+  readonly background?: boolean
   /** Make this gateway the one that later commands mean. */
   readonly remember: boolean
 }
@@ -24,9 +27,7 @@ export async function signIn(context: Context, wishes: SignInWishes): Promise<Si
     const answer = await client.post<SignIn>('/v1/signin/code', { token: null, body: { code: wishes.code } })
     return keep(context, gateway, answer, wishes.remember)
   }
-  const offered = await client.get<LoginProviders>('/v1/signin/providers', { token: null })
-  const provider = chooseProvider(offered, wishes.provider)
-  if (provider === undefined) throw onlyCodes(offered, gateway)
+  const provider = await providerFor(client, gateway, wishes.provider)
   if (!wishes.interactive) throw signInFirst(gateway)
   const { signInWithOidc } = await import('./oidc.ts')
   return signInWithOidc(context, gateway, provider, wishes, async idToken => {
@@ -54,6 +55,18 @@ function keep(context: Context, gateway: ChosenGateway, answer: SignIn, remember
     ...(caFile === undefined ? {} : { caFile }),
   })
   return answer
+}
+
+/** The identity provider that is meant. Throws the Failure that says why there is none. */
+export async function providerFor(
+  client: ApiClient,
+  gateway: ChosenGateway,
+  wanted: string | undefined,
+): Promise<Provider> {
+  const offered = await client.get<LoginProviders>('/v1/signin/providers', { token: null })
+  const provider = chooseProvider(offered, wanted)
+  if (provider === undefined) throw onlyCodes(offered, gateway)
+  return provider
 }
 
 type Provider = LoginProviders['items'][number]
