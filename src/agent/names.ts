@@ -20,8 +20,8 @@ export const SESSION_LABEL = `${API_GROUP}/session`
 /** Annotation: RFC 3339 time from which on a sweeper may delete the object. */
 export const EXPIRES_AT = `${API_GROUP}/expires-at`
 
-/** Name of the ValidatingAdmissionPolicy; refusals quote it. */
-export const ADMISSION_POLICY = 'sallyport-binder'
+/** How a refusal by our ValidatingAdmissionPolicy begins; its name begins with the agent's namespace. */
+export const ADMISSION_REFUSAL = "ValidatingAdmissionPolicy 'sallyport"
 
 /** A session id; it is also the name of the session's service account. */
 export const SESSION_ID = /^s-[a-z2-7]{26}$/

@@ -1,5 +1,5 @@
 import type { MayBind } from '../agent.ts'
-import { ADMISSION_POLICY } from '../names.ts'
+import { ADMISSION_REFUSAL } from '../names.ts'
 import type { ApiClient } from '../upstream/api-client.ts'
 import type { Finding } from './contract.ts'
 import { holds, type Right } from './rights.ts'
@@ -88,7 +88,7 @@ async function tryUnlabelled(
   }
   const resource = namespace === undefined ? 'clusterrolebindings' : `namespaces/${namespace}/rolebindings`
   const answer = await client.call('POST', `/apis/${RBAC}/v1/${resource}?dryRun=All`, { body: binding })
-  if (answer.status >= 400 && answer.message.includes(ADMISSION_POLICY)) {
+  if (answer.status >= 400 && answer.message.includes(ADMISSION_REFUSAL)) {
     return { check, level: 'ok', text: 'the admission policy refuses bindings without our label' }
   }
   if (minor !== undefined && minor < 30) {

@@ -376,6 +376,25 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../agent-check.ts'),
   },
   {
+    path: ['agent', 'manifests'],
+    summary:
+      'What an agent needs on a cluster, for kubectl apply -f -: accounts, smallest roles, admission policy',
+    group: 'Operate',
+    local: true,
+    options: [
+      filename,
+      { flags: '--config <file>', description: 'AgentConfig document', file: true },
+      connection,
+      { flags: '-n, --namespace <name>', description: 'of the agent (default sallyport-system)' },
+      { flags: '--server-version <version>', description: 'of Kubernetes (default 1.30)' },
+      { flags: '--bind <clusterrole>', description: 'the binder may bind it', many: true },
+      { flags: '--image <image>', description: 'also a Deployment, with this image' },
+      { flags: '--gateway-url <url>', description: 'where that agent finds its gateway' },
+    ],
+    examples: ['sallyport agent manifests -f connection.yaml --server-version 1.36 | kubectl apply -f -'],
+    load: () => import('../agent-manifests.ts'),
+  },
+  {
     path: ['agent', 'remove'],
     summary: 'Remove an agent: its certificate is refused from now on',
     group: 'Operate',
