@@ -95,6 +95,20 @@ test('the product imports nothing from tests, and the testbed only when a person
   )
 })
 
+test('the code of PostgreSQL is loaded only when somebody chose it', () => {
+  const own = /^src\/(postgres|store\/postgres|audit\/index\/postgres)\//
+  assert.deepEqual(
+    breaking(
+      i =>
+        (i.to === 'pg' || own.test(i.to)) &&
+        i.to !== 'src/postgres/settings.ts' &&
+        !own.test(i.from) &&
+        !i.dynamic,
+    ),
+    [],
+  )
+})
+
 test('the verifier is one file without dependencies', () => {
   assert.deepEqual(
     breaking(i => i.from === 'src/audit/verify.ts' && !i.to.startsWith('node:')),

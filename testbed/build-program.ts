@@ -56,7 +56,7 @@ export async function buildProgram(name: string, options: ProgramOptions = {}): 
   return executable
 }
 
-function defaultCacheDir(env: NodeJS.ProcessEnv): string {
+export function defaultCacheDir(env: NodeJS.ProcessEnv): string {
   const base = env.XDG_CACHE_HOME
   const root = base?.startsWith('/') ? base : join(env.HOME ?? homedir(), '.cache')
   return join(root, 'sallyport', 'testbed')

@@ -19,6 +19,8 @@ export const run: Run = async (context, _args, options) => {
       kubeconfig: text(options, 'kubeconfig'),
       context: text(options, 'context'),
       logLevel: text(options, 'logLevel'),
+      store: text(options, 'store'),
+      storePassword: text(options, 'storePassword'),
       bindAdmins: options.bind !== false,
       output: json ? 'json' : 'text',
       self,
@@ -66,6 +68,10 @@ export const run: Run = async (context, _args, options) => {
 function explained(error: unknown): Error {
   if (error instanceof Failure || !(error instanceof Error)) return error as Error
   const { code } = error as NodeJS.ErrnoException
+  if (error.name === 'StoreUnavailable') {
+    const next = 'see that the server runs, and that this user may make or use the schema there'
+    return new Failure({ exitCode: exitCodes.unreachable, what: error.message, next })
+  }
   if (code === 'EADDRINUSE') {
     const what = 'the address is in use by another program'
     return new Failure({

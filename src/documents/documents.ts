@@ -51,7 +51,7 @@ export interface Documents {
 }
 
 /** Grows with each change of any document, so that two replicas cannot apply sets that were judged apart. */
-const GENERATION = { kind: 'document-set', key: 'generation' } as const
+export const GENERATION = { kind: 'document-set', key: 'generation' } as const
 
 interface State {
   readonly set: DocumentSet

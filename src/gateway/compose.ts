@@ -5,7 +5,7 @@ import { openAuditIndex } from '../audit/index/open-index.ts'
 import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { DocumentSet } from '../documents/document-set.ts'
-import { createDocuments, type Documents } from '../documents/documents.ts'
+import { createDocuments, type Documents, GENERATION } from '../documents/documents.ts'
 import { formatProblem } from '../documents/problem.ts'
 import { secretSource } from '../documents/secret-reference.ts'
 import { toConnection } from '../documents/to-connection.ts'
@@ -16,6 +16,8 @@ import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
 import { policyProblems } from '../policy/check/policy-problems.ts'
 import { type CompiledPolicies, compilePolicies } from '../policy/compile.ts'
+import { type PostgresSettings, shownSettings } from '../postgres/settings.ts'
+import { claimOrigin } from '../store/log-origin.ts'
 import { openSqliteStore } from '../store/open-sqlite-store.ts'
 import type { StateStore } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -47,6 +49,8 @@ export interface GatewayOptions {
   readonly version: string
   readonly logger: Logger
   readonly limits?: Partial<Limits>
+  /** State and search index of several gateways; absent: SQLite files in `dataDir`. */
+  readonly postgres?: PostgresSettings
   /** An agent of this process. */
   readonly embedded?: ServingLink
   /** For the live line of `up`. */
@@ -98,8 +102,9 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       logger.error({ check: failure.check, detail: failure.detail }, 'audit log sealed'),
     )
 
-    const store = await openSqliteStore(join(dataDir, 'state.sqlite'))
+    const store = await openStore(options)
     closers.push(() => store.close())
+    if (options.postgres !== undefined) await claimOrigin(store, options.origin, log.vkey)
     const authority = openAuthority(join(dataDir, 'pki'))
     const registry = createAgentRegistry(now)
     if (options.embedded !== undefined) {
@@ -262,9 +267,12 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       )
     })
     closers.push(stopFollowing)
-    // Certificates end, and other replicas change documents.
+    // Documents that another gateway changed: soon after the store tells of it.
+    const refresh = () => void refreshDocuments(documents, logger)
+    closers.push(await identity.feed.follow(GENERATION.kind, { put: refresh, remove: refresh }))
+    // Certificates end, and changes of documents may have failed to be read.
     const upkeep = setInterval(() => {
-      documents.refresh().catch(error => logger.warn({ error }, 'documents could not be refreshed'))
+      refresh()
       listening.renew(certificate())
     }, 60_000)
     upkeep.unref()
@@ -304,6 +312,30 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   } catch (error) {
     await closeAll(closers)
     throw error
+  }
+}
+
+async function openStore({ postgres, dataDir, logger }: GatewayOptions): Promise<StateStore> {
+  if (postgres === undefined) return openSqliteStore(join(dataDir, 'state.sqlite'))
+  // Loaded only when chosen: it would make every start slower.
+  const { openPostgresStore } = await import('../store/postgres/open-postgres-store.ts')
+  return openPostgresStore(postgres, {
+    onListener: problem =>
+      problem === null
+        ? logger.warn('the store is heard again')
+        : logger.warn({ store: shownSettings(postgres), detail: problem }, 'the store cannot be heard'),
+  })
+}
+
+/** With errors the present set stays, and those who operate it are told. */
+async function refreshDocuments(documents: Documents, logger: Logger): Promise<void> {
+  try {
+    const problems = await documents.refresh()
+    if (problems.length > 0) {
+      logger.warn({ problems: problems.map(formatProblem) }, 'documents changed elsewhere are not valid here')
+    }
+  } catch (error) {
+    logger.warn({ error }, 'documents could not be refreshed')
   }
 }
 

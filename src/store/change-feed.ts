@@ -7,7 +7,10 @@ export interface Follower<T> {
   remove(key: string, revision: number): void
 }
 
-/** One poller per process: how a change made through another process reaches this one, in at most half a second. */
+/**
+ * One poller per process: how a change made through another process reaches this one, in at most half a second, and at
+ * once where the store tells of changes.
+ */
 export interface ChangeFeed {
   /** Loads all records of the kind, then keeps following. Resolves, when all are loaded, with a way to stop. */
   follow<T>(kind: string, follower: Follower<T>): Promise<() => void>
@@ -93,6 +96,9 @@ export async function openChangeFeed(
     if (running === undefined) catchUp().catch(error => options.onError?.(error))
   }, options.every ?? 500)
   timer.unref()
+  const stopListening = store.onChange?.(() => {
+    catchUp().catch(error => options.onError?.(error))
+  })
 
   return {
     async follow<T>(kind: string, follower: Follower<T>) {
@@ -115,6 +121,7 @@ export async function openChangeFeed(
     freshAt: () => fresh,
     close() {
       clearInterval(timer)
+      stopListening?.()
       followings.clear()
     },
   }

@@ -1,6 +1,7 @@
 import type { RawChange } from './messages.ts'
 import type { Change } from './store.ts'
 
+/** Bytes of UTF-8. PostgreSQL keeps at most 2,700 in an entry of an index, and kind and key share one. */
 const LONGEST_NAME = 1_024
 const LARGEST_VALUE = 4 * 1_048_576
 const LARGEST_PAGE = 10_000
@@ -35,7 +36,8 @@ function json(change: Extract<Change, { value: unknown }>): string {
 
 /** PostgreSQL and SQLite disagree about U+0000 and lone surrogates, so neither may occur in a name. */
 function checkName(what: string, name: string): void {
-  if (name.length === 0 || name.length > LONGEST_NAME || name.includes('\u0000') || !name.isWellFormed()) {
+  const fits = name.length > 0 && name.length <= LONGEST_NAME && Buffer.byteLength(name) <= LONGEST_NAME
+  if (!fits || name.includes('\u0000') || !name.isWellFormed()) {
     throw new TypeError(`not a ${what} of a stored record: ${JSON.stringify(name.slice(0, 80))}`)
   }
 }

@@ -40,6 +40,11 @@ export interface StateStore {
    * after `revision` are forgotten (then read everything again). Revision 0 never rejects so. At most `limit` (500).
    */
   changesSince(revision: number, limit?: number): Promise<Stored[]>
+  /**
+   * Calls the listener soon after something was committed, by whichever process: a hint that can be lost, so polling
+   * goes on beside it. Absent where nothing tells. Returns how to stop.
+   */
+  onChange?(listener: () => void): () => void
   close(): Promise<void>
 }
 
@@ -51,11 +56,16 @@ export class StoreCompacted extends Error {
   }
 }
 
-/** The store cannot be read or written (I/O error, full disk, closed). Nothing is known about the operation's effect. */
+/**
+ * The store cannot be read or written (I/O error, full disk, server gone, closed). Unless `effect` is `none`, a commit may
+ * have taken effect all the same.
+ */
 export class StoreUnavailable extends Error {
-  constructor(reason: string, cause?: unknown) {
+  readonly effect: 'unknown' | 'none'
+  constructor(reason: string, cause?: unknown, effect: 'unknown' | 'none' = 'unknown') {
     super(`the state store is not available: ${reason}`, cause === undefined ? undefined : { cause })
     this.name = 'StoreUnavailable'
+    this.effect = effect
   }
 }
 

@@ -12,6 +12,7 @@ import { toConnection } from '../documents/to-connection.ts'
 import { openGateway, type RunningGateway } from '../gateway/compose.ts'
 import { putLocalUser } from '../identity/local/users.ts'
 import { readPreset } from '../policy/presets/read-preset.ts'
+import { chooseStore, isInTheClear } from '../store/choose-store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { type ClusterChoice, chooseCluster, connectionNameOf } from './choose-cluster.ts'
 import { writeOwnConfiguration } from './configuration.ts'
@@ -29,6 +30,10 @@ export interface UpOptions {
   /** `json`: one line on stdout when it serves, nothing else there. */
   readonly output?: 'text' | 'json' | undefined
   readonly logLevel?: string | undefined
+  /** `postgres://…`; default `SALLYPORT_STORE`, else SQLite in the data directory. */
+  readonly store?: string | undefined
+  /** `file:/path` or `${VARIABLE}`. */
+  readonly storePassword?: string | undefined
   /** False: put nothing on the cluster; the local administrator then has whatever RBAC gives to its group. */
   readonly bindAdmins?: boolean | undefined
   /** Program and first arguments that run this CLI, for the kubeconfig. */
@@ -74,6 +79,14 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
   const dataDir = resolve(options.dataDir ?? defaultDataDir(process.env))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const logger = createLogger(options.logLevel ?? 'warn')
+  const postgres = await chooseStore(
+    { url: options.store, password: options.storePassword },
+    process.env,
+    process.cwd(),
+  )
+  if (postgres !== undefined && isInTheClear(postgres)) {
+    talk('the store is on another machine, and nothing encrypts the way there (sslmode=disable)')
+  }
   // A configuration of one's own names its clusters itself; nothing is taken from the environment then.
   const named = options.configDir === undefined || options.kubeconfig !== undefined
   const choice = named
@@ -97,6 +110,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     origin: `sallyport.local/${randomOrigin(dataDir)}`,
     version: options.version,
     logger,
+    ...(postgres === undefined ? {} : { postgres }),
     embedded: agent,
     onFinished: options.output === 'json' ? undefined : createLiveLine(line => talk(`  ${line}`)),
   })

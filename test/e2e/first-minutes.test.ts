@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
-import { cli, runProgram } from './rig.ts'
+import { cli, runProgram, storeEnvironment } from './rig.ts'
 
 /** What a newcomer sees: `up` as a person starts it, with a kubeconfig of their own, and every printed line pasted. */
 let cluster: Cluster
@@ -22,6 +22,7 @@ before(
       HOME: home,
       KUBECONFIG: '',
       PATH: [dirname(cluster.kubectl), process.env.PATH].join(delimiter),
+      ...(await storeEnvironment(home)),
     })
   },
   { timeout: 600_000 },

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { after } from 'node:test'
+import { type PostgresServer, startPostgres } from '../../testbed/postgres/start-postgres.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 export const cli = join(root, 'src', 'cli', 'main.ts')
@@ -28,6 +30,30 @@ export interface Up extends UpFacts {
   kill(): Promise<void>
 }
 
+/**
+ * Which engine keeps state and index: SQLite, or with `SALLYPORT_TEST_STORE=postgres` a private PostgreSQL of this
+ * process, with a schema for each data directory.
+ */
+const onPostgres = process.env.SALLYPORT_TEST_STORE === 'postgres'
+let server: Promise<PostgresServer> | undefined
+const schemas = new Map<string, string>()
+
+/** Environment of a gateway with this data directory. */
+export async function storeEnvironment(dataDir: string): Promise<Record<string, string>> {
+  if (!onPostgres) return {}
+  server ??= startPostgres()
+  const { url, password } = await server
+  const schema = schemas.get(dataDir) ?? `gateway_${schemas.size + 1}`
+  schemas.set(dataDir, schema)
+  return {
+    SALLYPORT_STORE: `${url}?schema=${schema}`,
+    SALLYPORT_STORE_PASSWORD: `\${STORE_PASSWORD}`,
+    STORE_PASSWORD: password,
+  }
+}
+
+if (onPostgres) after(async () => (await server)?.stop())
+
 export interface UpOptions {
   readonly dataDir?: string
   readonly configDir?: string
@@ -47,7 +73,7 @@ export async function startUp(options: UpOptions = {}): Promise<Up> {
   args.push(...(options.args ?? []))
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...(await storeEnvironment(dataDir)), ...options.env },
   })
   let stderr = ''
   child.stderr!.on('data', chunk => {

@@ -50,6 +50,15 @@ export const tree: readonly CommandSpec[] = [
         description: 'put no ClusterRoleBinding for the local administrator on the cluster',
       },
       {
+        flags: '--store <url>',
+        description:
+          'state and search index on PostgreSQL: postgres://USER@HOST:5432/DATABASE?schema=NAME&sslmode=verify-full&sslrootcert=FILE (default SALLYPORT_STORE, else SQLite in the data directory)',
+      },
+      {
+        flags: '--store-password <reference>',
+        description: `its password: file:/path or \${VARIABLE} (default SALLYPORT_STORE_PASSWORD)`,
+      },
+      {
         flags: '--log-level <level>',
         description: 'log of the gateway, on standard error (default warn)',
         choices: ['debug', 'info', 'warn', 'error', 'silent'],

@@ -1,0 +1,82 @@
+import pg from 'pg'
+import type { PostgresSettings } from './settings.ts'
+
+/** Milliseconds. A server that takes longer is as good as gone: callers are told so instead of waiting. */
+export interface PostgresLimits {
+  readonly connect: number
+  readonly statement: number
+}
+
+export const defaultLimits: PostgresLimits = { connect: 5_000, statement: 5_000 }
+
+/**
+ * What `pg` is given. Nothing is left to its defaults, which it would take from PG… variables, `.pgpass` and the
+ * name of the user of this process.
+ */
+export function clientConfig(
+  settings: PostgresSettings,
+  name: string,
+  limits: PostgresLimits = defaultLimits,
+): pg.ClientConfig {
+  const { tls } = settings
+  return {
+    host: settings.host,
+    port: settings.port,
+    database: settings.database,
+    user: settings.user,
+    // A function: `pg` then neither looks elsewhere nor keeps it where an inspection of the client shows it.
+    password: () => settings.password ?? '',
+    ssl:
+      tls === null
+        ? false
+        : {
+            rejectUnauthorized: true,
+            minVersion: 'TLSv1.2',
+            servername: settings.host,
+            ...(tls.ca === null ? {} : { ca: tls.ca }),
+            ...(tls.verify === 'full' ? {} : { checkServerIdentity: () => undefined }),
+            ...(tls.certificate === null ? {} : { cert: tls.certificate, key: tls.key! }),
+          },
+    application_name: `sallyport-${name}`,
+    client_encoding: 'UTF8',
+    options: '-c DateStyle=ISO -c default_transaction_isolation=read\\ committed',
+    connectionTimeoutMillis: limits.connect,
+    statement_timeout: limits.statement,
+    lock_timeout: limits.statement,
+    idle_in_transaction_session_timeout: limits.statement,
+    // For a server that does not even say that it is too slow: a little after its own limit.
+    query_timeout: limits.statement + 1_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  }
+}
+
+export function openPool(
+  settings: PostgresSettings,
+  name: string,
+  options: { readonly max: number; readonly limits?: PostgresLimits | undefined },
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...clientConfig(settings, name, options.limits),
+    max: options.max,
+    idleTimeoutMillis: 60_000,
+    allowExitOnIdle: true,
+  })
+  // A connection that breaks while nobody uses it; the pool has dropped it already.
+  pool.on('error', () => {})
+  return pool
+}
+
+/** A connection on its own, for LISTEN and for locks that last as long as it does. */
+export async function openClient(
+  settings: PostgresSettings,
+  name: string,
+  limits?: PostgresLimits,
+): Promise<pg.Client> {
+  const client = new pg.Client(clientConfig(settings, name, limits))
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+export type { pg }
