@@ -2,7 +2,7 @@ import { Refusal } from '../errors/refusal.ts'
 import { type Principal, principalKey } from '../identity/principal.ts'
 import type { AdminAction } from '../policy/decision.ts'
 import { invalidSources } from './invalid.ts'
-import type { ApiServices, SourceText } from './services.ts'
+import type { ApiServices, DocumentRef, SourceText } from './services.ts'
 
 /** A validated request, as far as the decision about it may look. */
 export interface Judged {
@@ -93,17 +93,24 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /v1/documents/apply': {
     kind: 'decided',
     mutation: true,
-    verbs: ['<kind>.write', '<kind>.read'],
+    verbs: ['<kind>.write', '<kind>.delete', '<kind>.read'],
     // A dry run shows the present state as a diff, so it asks for the right to read it, and for nothing more.
     actions: (x, services) => {
-      const { sources, dryRun } = x.body as { sources: readonly SourceText[]; dryRun: boolean }
+      const { sources, remove, dryRun } = x.body as {
+        sources: readonly SourceText[]
+        remove: readonly DocumentRef[]
+        dryRun: boolean
+      }
       const { documents, problems } = services.documents.parse(sources)
       const errors = problems.filter(p => p.severity === 'error')
       if (errors.length > 0) throw invalidSources(errors)
       if (documents.length === 0) {
         throw new Refusal('document-invalid', { check: 'document', detail: 'the sources hold no document' })
       }
-      return documents.map(d => documentAction(services, d.kind, dryRun ? 'read' : 'write', d.name))
+      return [
+        ...documents.map(d => documentAction(services, d.kind, dryRun ? 'read' : 'write', d.name)),
+        ...remove.map(d => documentAction(services, d.kind, dryRun ? 'read' : 'delete', d.name)),
+      ]
     },
   },
 

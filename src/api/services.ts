@@ -277,6 +277,8 @@ export interface ApplyRequest {
   readonly dryRun: boolean
   /** Versions that the caller has seen, `Kind/name` to version; another version is Refusal `conflict`. 0: must not exist. */
   readonly versions: Readonly<Record<string, number>>
+  /** Deleted in the same step. */
+  readonly remove?: readonly DocumentRef[]
 }
 
 export interface DocumentServices {

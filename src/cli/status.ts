@@ -1,13 +1,14 @@
 import type { StatusDocument, VersionDocument } from '../api/schema/status.ts'
 import { API_VERSION } from '../brand.ts'
+import type { ChosenGateway } from './config/gateway.ts'
 import { readSignIn } from './config/sign-in-file.ts'
-import type { Context, Run } from './frame/context.ts'
+import type { Context, Options, Run } from './frame/context.ts'
 import { exitCodes, Failure } from './frame/failure.ts'
 import { productVersion } from './frame/version.ts'
 import { factLines } from './output/facts.ts'
 import { shortTime, span } from './output/time.ts'
 
-export const run: Run = async context => {
+export const run: Run = async (context, _args, options) => {
   const gateway = await context.gateway()
   const signIn = readSignIn(context.paths, gateway.server, Date.now())
   const signedIn = context.env.SALLYPORT_TOKEN
@@ -27,6 +28,7 @@ export const run: Run = async context => {
       ...(gateway.caFile === undefined ? {} : { caFile: gateway.caFile, caFrom: gateway.caFrom }),
     },
     signIn: signedIn,
+    settings: settingsOf(context, options, gateway),
     version: version ?? null,
     status: status ?? null,
   }
@@ -36,6 +38,9 @@ export const run: Run = async context => {
       ['Gateway', `${gateway.server} (chosen by ${gateway.from})`],
       ['CA', gateway.caFile === undefined ? "Node's trust store" : `${gateway.caFile} (${gateway.caFrom})`],
       ['Signed in', signInWords(signedIn)],
+      ...settingsOf(context, options, gateway)
+        .filter(s => s.from !== 'default' && s.name !== 'gateway' && s.name !== 'ca-file')
+        .map(s => [s.name, `${s.value} (${s.from})`] as [string, string]),
       ['Version', `client ${productVersion()}, gateway ${version ?? 'unknown'}`],
       ...(status === undefined ? [] : gatewayFacts(status)),
     ]),
@@ -43,6 +48,30 @@ export const run: Run = async context => {
   )
   if (failure !== undefined) throw failure
   return exitCodes.done
+}
+
+/** Every setting with the place that decided it: flag before `SALLYPORT_*` before profile before default. */
+function settingsOf(context: Context, options: Options, gateway: ChosenGateway) {
+  const { env, paths } = context
+  const folder = (variable: string): string => (env[variable] === undefined ? 'default' : variable)
+  const output =
+    options.output !== undefined
+      ? '--output'
+      : env.SALLYPORT_OUTPUT !== undefined && env.SALLYPORT_OUTPUT !== ''
+        ? 'SALLYPORT_OUTPUT'
+        : 'default'
+  return [
+    { name: 'gateway', value: gateway.server, from: gateway.from },
+    { name: 'ca-file', value: gateway.caFile ?? "Node's trust store", from: gateway.caFrom ?? 'default' },
+    { name: 'output', value: context.output.format, from: output },
+    { name: 'config-dir', value: paths.config, from: folder('SALLYPORT_CONFIG_DIR') },
+    { name: 'state-dir', value: paths.state, from: folder('SALLYPORT_STATE_DIR') },
+    {
+      name: 'token',
+      value: env.SALLYPORT_TOKEN ? 'given' : 'of the sign-in',
+      from: env.SALLYPORT_TOKEN ? 'SALLYPORT_TOKEN' : 'default',
+    },
+  ]
 }
 
 /** As far as one gets: version needs no sign-in, the rest does. */

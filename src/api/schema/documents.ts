@@ -49,6 +49,11 @@ export const applyBody = z.strictObject({
   dryRun: z.boolean().default(false),
   /** `Kind/name` to the version that the caller has seen; 0 for "must not exist". */
   versions: z.record(z.string().max(128), z.number().int().min(0)).default({}),
+  /** Documents to delete in the same step. */
+  remove: z
+    .array(z.strictObject({ kind: kindSchema, name: nameSchema }))
+    .max(500)
+    .default([]),
 })
 export type ApplyBody = z.infer<typeof applyBody>
 

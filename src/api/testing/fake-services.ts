@@ -232,7 +232,15 @@ export function createFake(): Fake {
           ),
         get: async (kind, name) => fake.documents.get(`${kind}/${name}`),
         async apply(by, call, request) {
-          return request.sources
+          const removed = (request.remove ?? []).map(ref => {
+            const key = `${ref.kind}/${ref.name}`
+            const before = fake.documents.get(key)
+            if (before === undefined) throw new Refusal('resource-unknown', { check: 'document' })
+            if (!request.dryRun) fake.documents.delete(key)
+            const text = JSON.stringify(before.document, null, 2)
+            return { ...ref, change: 'delete', version: null, before: text, after: null } as const
+          })
+          const written = request.sources
             .flatMap(s => documentsIn(s.text))
             .map(d => {
               const key = `${d.kind}/${d.name}`
@@ -265,6 +273,7 @@ export function createFake(): Fake {
                 after,
               } as const
             })
+          return [...written, ...removed]
         },
         async remove(_by, _call, ref, version) {
           const key = `${ref.kind}/${ref.name}`

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { API_VERSION } from '../../brand.ts'
 import type { Paths } from './paths.ts'
@@ -46,9 +46,12 @@ export function writeSignIn(paths: Paths, server: string, signIn: StoredSignIn):
   replacePrivately(signInFile(paths, server), `${JSON.stringify(document)}\n`)
 }
 
-export function forgetSignIn(paths: Paths, server: string): void {
-  rmSync(signInFile(paths, server), { force: true })
-  forgetSessions(paths, server)
+/** Deletes the tokens of the sign-in and of its sessions from this machine; returns how many files there were. */
+export function forgetSignIn(paths: Paths, server: string): number {
+  const file = signInFile(paths, server)
+  const there = existsSync(file) ? 1 : 0
+  rmSync(file, { force: true })
+  return there + forgetSessions(paths, server)
 }
 
 export interface StoredSession {
@@ -90,17 +93,21 @@ export function digestOf(token: string): string {
 }
 
 /** Forgets the tokens of all sessions with this gateway, or of the one with this id. */
-export function forgetSessions(paths: Paths, server: string, id?: string): void {
+export function forgetSessions(paths: Paths, server: string, id?: string): number {
   const sessions = join(gatewayFolder(paths, server), 'sessions')
   let names: string[]
   try {
     names = readdirSync(sessions)
   } catch {
-    return
+    return 0
   }
+  let forgotten = 0
   for (const name of names) {
     if (!name.endsWith('.json')) continue
     const file = join(sessions, name)
-    if (id === undefined || readSession(file)?.id === id) rmSync(file, { force: true })
+    if (id !== undefined && readSession(file)?.id !== id) continue
+    rmSync(file, { force: true })
+    forgotten += 1
   }
+  return forgotten
 }

@@ -56,6 +56,7 @@ export const commonOptions: readonly OptionSpec[] = [
 
 export const groupSummaries: Readonly<Record<string, string>> = {
   connection: 'Clusters, and how to reach them',
+  profile: 'Gateways that this user knows',
   session: 'Who is on which connection, until when',
   audit: 'The trail',
   agent: 'Agents, the processes that hold upstream credentials',

@@ -82,8 +82,9 @@ export const tree: readonly CommandSpec[] = [
   },
   {
     path: ['logout'],
-    summary: 'Sign out, forget tokens, end my sessions',
+    summary: 'Sign out, forget tokens, end my sessions; says what was ended',
     group: 'Every day',
+    output: true,
     load: () => import('../logout.ts'),
   },
   {
@@ -99,6 +100,30 @@ export const tree: readonly CommandSpec[] = [
     group: 'Every day',
     output: true,
     load: () => import('../status.ts'),
+  },
+  {
+    path: ['profile', 'list'],
+    summary: 'Gateways that this user knows, and which one is meant',
+    group: 'Every day',
+    output: true,
+    local: true,
+    load: () => import('../profile-list.ts'),
+  },
+  {
+    path: ['profile', 'use'],
+    summary: 'Mean this gateway from now on',
+    group: 'Every day',
+    local: true,
+    arguments: [{ form: '<name>', description: 'name in the profile' }],
+    load: () => import('../profile-use.ts'),
+  },
+  {
+    path: ['profile', 'remove'],
+    summary: 'Forget a gateway and the tokens of its sign-in',
+    group: 'Every day',
+    local: true,
+    arguments: [{ form: '<name>', description: 'name in the profile' }],
+    load: () => import('../profile-remove.ts'),
   },
   {
     path: ['why'],
@@ -333,7 +358,19 @@ export const tree: readonly CommandSpec[] = [
     summary: 'Write documents, all or nothing',
     group: 'Operate',
     output: true,
-    options: [filename, { flags: '--dry-run', description: 'only say what would change' }],
+    options: [
+      filename,
+      { flags: '--dry-run', description: 'only say what would change' },
+      {
+        flags: '--prune',
+        description: 'delete what the files no longer hold, of the kinds that they do hold',
+      },
+      {
+        flags: '--prune-count <number>',
+        description: 'with --prune: exactly so many; needed when more is deleted than stays',
+      },
+    ],
+    examples: ['sallyport apply -f gateway/ --prune --dry-run'],
     load: () => import('../apply.ts'),
   },
   {
