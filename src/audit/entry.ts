@@ -88,6 +88,7 @@ export interface EntryReceipt {
 export interface AuditLog {
   readonly origin: string
   readonly sealed: boolean
-  append(entry: NewEntry): Promise<EntryReceipt>
+  /** `soon`: nobody waits for it yet. It goes with the next entry that somebody waits for, or after some milliseconds. */
+  append(entry: NewEntry, when?: 'now' | 'soon'): Promise<EntryReceipt>
   close(): Promise<void>
 }

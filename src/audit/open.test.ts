@@ -315,7 +315,9 @@ describe('a log whose disk fails', () => {
     test(`${name} seals it: nothing resolves, listeners learn why, nothing is tried again`, async () => {
       const { log, told, touched } = await broken(fault, 200)
       const size = log.size
-      const results = await Promise.allSettled([log.append(intent(2)), log.append(intent(3))])
+      // More than the write-ahead file carries: the segment itself is synced.
+      const large = { ...intent(2), request: body('x'.repeat(70_000)) }
+      const results = await Promise.allSettled([log.append(large), log.append(intent(3))])
       for (const result of results) {
         assert.equal(result.status, 'rejected')
         assert.ok(result.reason instanceof Refusal)

@@ -22,7 +22,7 @@ import { openPublisher } from './log/publisher.ts'
 import { recover } from './log/recover.ts'
 import { stalePartials } from './log/stale-partials.ts'
 import { cutOutcome, startEntry, stopEntry } from './log/state-entries.ts'
-import { walName } from './log/wal.ts'
+import { CARRIED_LIMIT, walName } from './log/wal.ts'
 import { segmentFile, segmentPlan, walFile } from './log/writer.ts'
 
 /** Milliseconds a checkpoint may take; it stands behind the disk's other work, so it is longer than an append's. */
@@ -112,11 +112,20 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
     clock,
     build: entryBuilder(origin, keys, clock),
     plan: segmentPlan(origin, options.segmentBytes ?? 128 * 1024 * 1024, found.segmentEnd),
+    // A few records travel with their leaves, so that one sync makes both durable. A new segment begins with a sync.
+    carries: batch => batch.records.length <= CARRIED_LIMIT && batch.segment === segments.current,
     writeRecords: batch => segments.write(batch.segment, batch.position, batch.records.buffers()),
-    async writeLeaves(batch) {
+    async writeLeaves(batch, carried) {
       if (publisher.behind) await publisher.drained()
       if (wal.length > walLimit) await rotate()
-      await wal.write(batch.frames.buffers())
+      const leaves = batch.frames.buffers()
+      if (!carried || batch.records.length === 0) return wal.write(leaves)
+      const { segment, position } = batch
+      const records = batch.records.buffers()
+      await Promise.all([
+        segments.writeUnsynced(position, records),
+        wal.write(leaves, { segment, position, records }),
+      ])
     },
     onDurable(batch) {
       for (const { leaf } of batch.entries) {
@@ -168,7 +177,7 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
     const gone = superfluous.filter(file => file.until <= checkpoint.size)
     if (gone.length > 0) {
       superfluous = superfluous.filter(file => file.until > checkpoint.size)
-      await publisher.settle()
+      await Promise.all([publisher.settle(), segments.sync()])
       for (const { name } of gone) await files.remove(join(dataDir, 'wal', name))
     }
     publishingSince = -1

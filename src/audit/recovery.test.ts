@@ -40,9 +40,10 @@ function only(files: MemoryDisk, pattern: RegExp): string {
 /** Where each frame of the write-ahead file ends, last first, with the number of entries up to there. */
 function frameEnds(wal: Buffer): { end: number; entries: number }[] {
   const ends = []
-  let entries = -1 // the first frame holds no entry
-  for (let at = wal.indexOf('\n') + 1; at < wal.length; entries += 1) {
-    if (entries >= 0) ends.push({ end: at, entries })
+  let entries = 0
+  for (let at = wal.indexOf('\n') + 1; at < wal.length; ) {
+    if (entries > 0) ends.push({ end: at, entries })
+    if (wal.readUInt32BE(at + 8) !== 0xffff_ffff) entries += 1 // else the start, or records
     at += 20 + wal.readUInt32BE(at)
   }
   ends.push({ end: wal.length, entries })
@@ -142,12 +143,32 @@ describe('recovery', () => {
     })
   })
 
+  test('a segment tail that was not synced comes back from the write-ahead file, whatever became of it', async t => {
+    const { files, size } = await crashed()
+    const path = only(files, SEGMENT)
+    const segment = files.content.get(path)!
+    for (let lost = 1; lost < 2000; lost += 61) {
+      for (const tail of [Buffer.alloc(0), Buffer.alloc(lost), Buffer.alloc(lost + 500, 0xa5)]) {
+        const copy = files.copy()
+        copy.content.set(path, Buffer.concat([segment.subarray(0, -lost), tail]))
+        const log = await open(copy)
+        assert.equal(log.recovery.replayed, size)
+        await log.close()
+        if (lost % 5 === 1) assert.equal((await verified(t, copy, log.vkey)).ok, true, `${lost} bytes`)
+      }
+    }
+  })
+
   test('a lost segment tail, a lost segment and a lost write-ahead file are refused', async () => {
     const { files } = await crashed()
     const path = only(files, SEGMENT)
     const short = files.copy()
-    short.content.set(path, Buffer.from(files.content.get(path)!.subarray(0, -40)))
-    await assert.rejects(open(short), /was durable: storage lost written data/)
+    const log = await open(short)
+    await log.append({ ...intent(20), request: body('x'.repeat(70_000)) }) // too much to be carried
+    const torn = short.copy()
+    torn.content.set(path, Buffer.from(torn.content.get(path)!.subarray(0, -40)))
+    await assert.rejects(open(torn), /was durable: storage lost written data/)
+    await log.close()
     const without = files.copy()
     without.content.delete(path)
     await assert.rejects(open(without), /no segment holds entry/)

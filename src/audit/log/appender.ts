@@ -10,12 +10,13 @@ import type { segmentPlan } from './writer.ts'
 
 /**
  * Group commit. Entries gather in a batch; a batch's records are synced to the segment, then its leaves to the
- * write-ahead file, then its appends resolve. The next batch's first step runs beside this one's second.
+ * write-ahead file, then its appends resolve. The next batch's first step runs beside this one's second. A batch with
+ * few records has one step: they are synced in the write-ahead file too.
  */
 export interface Appender {
   readonly size: number
   readonly sealed: LogFailure | null
-  append(entry: NewEntry): Promise<EntryReceipt>
+  append(entry: NewEntry, when?: 'now' | 'soon'): Promise<EntryReceipt>
   /** Calls with an intent and no outcome, as appended. */
   openCalls(): OpenCall[]
   /** The same as durable; what a new write-ahead file must know. */
@@ -35,14 +36,19 @@ export interface AppenderParts {
   readonly clock: EntryClock
   readonly build: Build
   readonly plan: ReturnType<typeof segmentPlan>
+  /** Whether the write-ahead file can take the batch's records as well; the answer holds until the next batch is taken. */
+  carries(batch: Batch): boolean
   /** Makes a batch's records durable. */
   writeRecords(batch: Batch): Promise<void>
-  /** Makes a batch's leaves durable; called for one batch at a time, in order. */
-  writeLeaves(batch: Batch): Promise<void>
+  /** Makes a batch's leaves durable, and its records when they are carried; one batch at a time, in order. */
+  writeLeaves(batch: Batch, carried: boolean): Promise<void>
   /** Right after the appends of the batch were resolved. */
   onDurable(batch: DurableBatch): void
   onSealed(failure: LogFailure): void
 }
+
+/** Milliseconds that an entry nobody waits for may wait for company. */
+const SOON = 5
 
 export function openAppender(parts: AppenderParts): Appender {
   const { build, clock, deadline, plan } = parts
@@ -54,13 +60,16 @@ export function openAppender(parts: AppenderParts): Appender {
   let stopped = false
   let pending: Batch | null = null
   let scheduled = false
+  /** Wakes a batch of which nobody waits. */
+  let later: NodeJS.Timeout | null = null
   let recordsBusy: Batch | null = null
   let leavesBusy: Batch | null = null
   let between: Batch | null = null
+  let betweenCarried = false
   let watchdog: NodeJS.Timeout | null = null
   let flushWaiters: (() => void)[] = []
 
-  function append(entry: NewEntry): Promise<EntryReceipt> {
+  function append(entry: NewEntry, when: 'now' | 'soon' = 'now'): Promise<EntryReceipt> {
     if (failure !== null || stopped) return Promise.reject(unavailable())
     const wrong = checkEntry(entry) ?? checkPhase(entry)
     if (wrong !== null)
@@ -98,14 +107,27 @@ export function openAppender(parts: AppenderParts): Appender {
     }
     next += 1
     trackCall(open, entry)
-    if (!scheduled && recordsBusy === null && between === null) {
-      scheduled = true
-      setImmediate(pump) // after this turn, so that what arrived together is one batch
-    }
+    if (when === 'now') {
+      batch.urgent = true
+      schedule()
+    } else if (!batch.urgent) later ??= setTimeout(hurry, SOON)
     watchdog ??= setTimeout(watch, deadline / 4)
     return new Promise((resolve, reject) => {
       batch.waiting.push({ resolve, reject })
     })
+  }
+
+  function schedule(): void {
+    if (scheduled || recordsBusy !== null || between !== null) return
+    scheduled = true
+    setImmediate(pump) // after this turn, so that what arrived together is one batch
+  }
+
+  function hurry(): void {
+    later = null
+    if (pending === null || pending.urgent) return
+    pending.urgent = true
+    schedule()
   }
 
   function placed(keys: readonly WrittenKey[] | null, position: number): WrittenKey[] | null {
@@ -132,15 +154,27 @@ export function openAppender(parts: AppenderParts): Appender {
   function pump(): void {
     scheduled = false
     if (failure !== null || pending === null || recordsBusy !== null || between !== null) return
+    if (!pending.urgent) {
+      later ??= setTimeout(hurry, SOON)
+      return
+    }
     const batch = pending
+    if (batch.records.length === 0 || parts.carries(batch)) {
+      if (leavesBusy !== null) return // it gathers more until then
+      pending = null
+      between = batch
+      betweenCarried = true
+      pumpLeaves()
+      return
+    }
     pending = null
     recordsBusy = batch
-    const done = batch.records.length === 0 ? Promise.resolve() : parts.writeRecords(batch)
-    done.then(
+    parts.writeRecords(batch).then(
       () => {
         recordsBusy = null
         if (failure !== null) return
         between = batch
+        betweenCarried = false
         pumpLeaves()
       },
       error => seal(null, error),
@@ -152,7 +186,7 @@ export function openAppender(parts: AppenderParts): Appender {
     const batch = between
     between = null
     leavesBusy = batch
-    parts.writeLeaves(batch).then(
+    parts.writeLeaves(batch, betweenCarried).then(
       () => {
         leavesBusy = null
         if (failure === null) settle(batch)
@@ -215,6 +249,7 @@ export function openAppender(parts: AppenderParts): Appender {
       cause,
     }
     if (watchdog !== null) clearTimeout(watchdog)
+    if (later !== null) clearTimeout(later)
     const batches = [leavesBusy, between, recordsBusy, pending]
     pending = null
     between = null
@@ -246,6 +281,7 @@ export function openAppender(parts: AppenderParts): Appender {
     durableCalls: () => durableOpen.values(),
     flushed() {
       if (idle() || failure !== null) return Promise.resolve()
+      hurry()
       return new Promise(resolve => flushWaiters.push(resolve))
     },
     seal,

@@ -2,7 +2,7 @@ import type { EntryReceipt } from '../entry.ts'
 import { openSlab, type Slab } from '../segments/slab.ts'
 import type { DurableEntry } from './contract.ts'
 
-/** Entries that become durable by one sync of the segment and one of the write-ahead file. */
+/** Entries that become durable together. */
 export interface Batch {
   readonly first: number
   readonly segment: number
@@ -11,6 +11,8 @@ export interface Batch {
   readonly frames: Slab
   readonly entries: DurableEntry[]
   readonly waiting: Waiting[]
+  /** Somebody waits for it to be durable. */
+  urgent: boolean
   /** Milliseconds of the process clock at which the first append came. */
   readonly begun: number
 }
@@ -29,6 +31,7 @@ export function openBatch(first: number, place: { segment: number; position: num
     frames: openSlab(),
     entries: [],
     waiting: [],
+    urgent: false,
     begun: performance.now(),
   }
 }

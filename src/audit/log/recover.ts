@@ -3,6 +3,7 @@ import type { Files } from '../files/files.ts'
 import { readWhole, replaceWholeSynced } from '../files/whole.ts'
 import type { Leaf } from '../heads/leaf.ts'
 import { recoverSegments, type SegmentEnd } from '../segments/recover.ts'
+import { restoreRecords } from '../segments/restore.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { LogDamaged } from './damaged.ts'
 import { readEdge } from './edge.ts'
@@ -66,6 +67,11 @@ export async function recover(
   const { tiles, tree } = await replay(files, directory, first, entries, published)
   await writeTiles(files, directory, tiles)
   const leaves = entries.map((bytes, at) => readLeaf(bytes, first + at))
+  await restoreRecords(
+    files,
+    directory,
+    wals.flatMap((wal, at) => wal.records.map(records => ({ ...records, until: ownedUntil(wals, at) }))),
+  )
   const segments = await recoverSegments(files, directory, origin, size, lastWithRecords(leaves))
   const edgeSize = size - (size % TILE_WIDTH)
   const levels = edgeLevels(tree)
@@ -112,6 +118,12 @@ async function readWals(files: Files, directory: string, origin: string) {
     }
   }
   return wals
+}
+
+/** Entries of a file from here on never became durable, or were written anew into a later file after a crash. */
+function ownedUntil(wals: readonly WalContent[], at: number): number {
+  const { start, entries } = wals[at]!
+  return Math.min(start.first + entries.length, ...wals.slice(at + 1).map(later => later.start.asOf))
 }
 
 /** A newer file repeats the entries since its first; both must say the same. */

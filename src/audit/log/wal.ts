@@ -9,10 +9,15 @@ import type { Slab } from '../segments/slab.ts'
  *
  * `back` says how many entries of the same write stand before this one: all entries before `seq - back` were
  * durable when it was written, so damage there is damage and not a torn tail. The first frame has seq 2^64-1 and
- * holds a `WalStart`. A length of zero ends the file. All numbers are big-endian.
+ * holds a `WalStart`. A frame with seq 2^64-2 carries the encrypted records of the entries that follow it: u64 first
+ * entry of their segment file, u64 position in it, the bytes. They are in the segment as well, but were synced only
+ * here. A length of zero ends the file. All numbers are big-endian.
  */
 export const WAL_FRAME_HEADER = 20
 const CRC_FROM = 8
+const RECORDS_AT = 16
+/** Bytes of records that a frame can carry. */
+export const CARRIED_LIMIT = 65_535 - RECORDS_AT
 
 /** Where a write-ahead file begins, and which calls were open then. */
 export interface WalStart {
@@ -62,9 +67,39 @@ export function writeWalFrame(out: Slab, seq: number, back: number, entry: strin
   return frame.subarray(WAL_FRAME_HEADER)
 }
 
+/** Records as the write-ahead file carries them; what follows are the entries that own them. */
+export function walRecordsFrame(segment: number, position: number, records: readonly Buffer[]): Buffer {
+  let length = RECORDS_AT
+  for (const piece of records) length += piece.length
+  const frame = Buffer.allocUnsafe(WAL_FRAME_HEADER + length)
+  frame.writeUInt32BE(length, 0)
+  frame.fill(0xff, CRC_FROM, WAL_FRAME_HEADER)
+  frame[CRC_FROM + 7] = 0xfe
+  writeSeq(frame, segment, WAL_FRAME_HEADER)
+  writeSeq(frame, position, WAL_FRAME_HEADER + 8)
+  let at = WAL_FRAME_HEADER + RECORDS_AT
+  for (const piece of records) at += piece.copy(frame, at)
+  frame.writeUInt32BE(crc32(frame.subarray(CRC_FROM)), 4)
+  return frame
+}
+
+function writeSeq(into: Buffer, value: number, at: number): void {
+  into.writeUInt32BE(Math.floor(value / 0x1_0000_0000), at)
+  into.writeUInt32BE(value >>> 0, at + 4)
+}
+
+/** Where carried records belong. */
+export interface CarriedRecords {
+  /** First entry of the segment file. */
+  readonly segment: number
+  readonly position: number
+  readonly bytes: Buffer
+}
+
 export interface WalContent {
   readonly start: WalStart
   readonly entries: { readonly seq: number; readonly back: number; readonly bytes: Buffer }[]
+  readonly records: readonly CarriedRecords[]
   /** Bytes after the last whole frame that are not zero. */
   readonly tornBytes: number
 }
@@ -77,16 +112,27 @@ export function readWal(file: Buffer, origin: string, name: string): WalContent 
   }
   let at = Buffer.byteLength(line)
   const head = frameAt(file, at)
-  if (head === null || head.seq !== -1) throw new Error(`the start of ${name} is damaged`)
+  if (head === null || head.seq !== START) throw new Error(`the start of ${name} is damaged`)
   const start = JSON.parse(head.bytes.toString()) as WalStart
   if (start.v !== 1 || start.origin !== origin || `${walName(start.first)}` !== name) {
     throw new Error(`the start of ${name} does not fit the file`)
   }
   at = head.end
   const entries: WalContent['entries'] = []
+  const records: CarriedRecords[] = []
   for (;;) {
     const frame = frameAt(file, at)
     if (frame === null) break
+    if (frame.seq === RECORDS && frame.bytes.length >= RECORDS_AT) {
+      const { bytes } = frame
+      records.push({
+        segment: readSeq(bytes, 0),
+        position: readSeq(bytes, 8),
+        bytes: bytes.subarray(RECORDS_AT),
+      })
+      at = frame.end
+      continue
+    }
     if (frame.seq !== start.first + entries.length) {
       throw new Error(`${name} holds entry ${frame.seq} where ${start.first + entries.length} belongs`)
     }
@@ -97,7 +143,7 @@ export function readWal(file: Buffer, origin: string, name: string): WalContent 
   refuseLostEntries(file, at, next, name)
   let end = file.length
   while (end > at && file[end - 1] === 0) end -= 1
-  return { start, entries, tornBytes: end - at }
+  return { start, entries, records, tornBytes: end - at }
 }
 
 interface Frame {
@@ -108,17 +154,21 @@ interface Frame {
 }
 
 const ENTRY_LIMIT = 65_535
+/** What `frameAt` gives as seq of the two frames that are no entries. */
+const START = -1
+const RECORDS = -2
 
-/** Null where no whole frame stands. The start frame has seq -1 and no size limit but the file's. */
+/** Null where no whole frame stands. The start frame has no size limit but the file's. */
 function frameAt(file: Buffer, at: number): Frame | null {
   if (at + WAL_FRAME_HEADER > file.length) return null
   const length = file.readUInt32BE(at)
-  const isStart = file.readUInt32BE(at + 8) === 0xffff_ffff && file.readUInt32BE(at + 12) === 0xffff_ffff
+  const special = file.readUInt32BE(at + 8) === 0xffff_ffff ? file.readInt32BE(at + 12) : 0
+  const isStart = special === START
   const end = at + WAL_FRAME_HEADER + length
   if (length === 0 || end > file.length || (!isStart && length > ENTRY_LIMIT)) return null
   if (crc32(file.subarray(at + CRC_FROM, end)) !== file.readUInt32BE(at + 4)) return null
   return {
-    seq: isStart ? -1 : readSeq(file, at + 8),
+    seq: special === START || special === RECORDS ? special : readSeq(file, at + 8),
     back: file.readUInt32BE(at + 16),
     bytes: file.subarray(at + WAL_FRAME_HEADER, end),
     end,

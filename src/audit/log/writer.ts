@@ -3,12 +3,18 @@ import type { Files, LogFile } from '../files/files.ts'
 import { segmentHeader, segmentName } from '../segments/record.ts'
 import type { SegmentEnd } from '../segments/recover.ts'
 import { openSlab } from '../segments/slab.ts'
-import { type OpenCall, type WalStart, walHead, walName, writeWalFrame } from './wal.ts'
+import { type OpenCall, type WalStart, walHead, walName, walRecordsFrame, writeWalFrame } from './wal.ts'
 
 /** The two files at the log's growing end. One write at a time on each; a failed one is never written again. */
 export interface SegmentFile {
+  /** The segment being written; -1 before the first. */
+  readonly current: number
   /** Opens a new file when `segment` is another than before. Durable when it resolves. */
   write(segment: number, position: number, buffers: readonly Buffer[]): Promise<void>
+  /** Into the current segment; readable when it resolves, durable only after the next `sync` or `write`. */
+  writeUnsynced(position: number, buffers: readonly Buffer[]): Promise<void>
+  /** Everything written so far is durable when it resolves. */
+  sync(): Promise<void>
   close(): Promise<void>
 }
 
@@ -16,10 +22,32 @@ export function segmentFile(files: Files, directory: string, origin: string): Se
   const path = join(directory, 'segments')
   let current = -1
   let file: LogFile | null = null
+  let unsynced = false
+  let syncing: Promise<void> = Promise.resolve()
+
+  function sync(): Promise<void> {
+    // One after another: the file must not be closed beneath a sync.
+    syncing = syncing.then(async () => {
+      if (!unsynced) return
+      unsynced = false
+      await file!.datasync()
+    })
+    return syncing
+  }
+
   return {
+    get current() {
+      return current
+    },
+    sync,
+    async writeUnsynced(position, buffers) {
+      unsynced = true
+      await file!.write(buffers, position)
+    },
     async write(segment, position, buffers) {
       const isNew = segment !== current
       if (isNew) {
+        await sync()
         await file?.close()
         file = await files.open(join(path, segmentName(segment)), 'write')
         current = segment
@@ -57,13 +85,20 @@ export function segmentPlan(origin: string, limit: number, end: SegmentEnd | nul
   }
 }
 
+export interface Carried {
+  /** First entry of the segment file. */
+  readonly segment: number
+  readonly position: number
+  readonly records: readonly Buffer[]
+}
+
 export interface WalFile {
   /** Bytes in the current file. */
   readonly length: number
   /** First entry in it. */
   readonly first: number
-  /** Durable when it resolves. */
-  write(buffers: readonly Buffer[]): Promise<void>
+  /** @param carried Records of these entries that are in the segment without being synced. Durable when it resolves. */
+  write(buffers: readonly Buffer[], carried?: Carried): Promise<void>
   /** Begins a new file that repeats `tail`, the durable entries since `first`; resolves when it may replace the old. */
   begin(first: number, tail: readonly Buffer[], open: Iterable<OpenCall>): Promise<void>
   close(): Promise<void>
@@ -81,7 +116,11 @@ export function walFile(files: Files, directory: string, origin: string): WalFil
     get first() {
       return current
     },
-    async write(buffers) {
+    async write(leaves, carried) {
+      const buffers =
+        carried === undefined
+          ? leaves
+          : [walRecordsFrame(carried.segment, carried.position, carried.records), ...leaves]
       let bytes = 0
       for (const buffer of buffers) bytes += buffer.length
       await file!.write(buffers, length)

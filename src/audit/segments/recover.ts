@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Files } from '../files/files.ts'
 import { LogDamaged } from '../log/damaged.ts'
-import { readSeq, segmentFirst, segmentHeader } from './record.ts'
+import { FLAG_LAST, readSeq, segmentFirst, segmentHeader } from './record.ts'
 import { scanSegment } from './scan.ts'
 
 /** Where the next record goes. */
@@ -25,10 +25,12 @@ export async function recoverSegments(
   const path = join(directory, 'segments')
   const firsts = (await files.list(path)).filter(name => segmentFirst(name) >= 0)
   const dropped = 0
+  let removed = false
   for (let name = firsts.pop(); name !== undefined; name = firsts.pop()) {
     const first = segmentFirst(name)
     if (first >= size) {
       await files.remove(join(path, name))
+      removed = true
       continue
     }
     const file = await files.open(join(path, name), 'write')
@@ -38,25 +40,33 @@ export async function recoverSegments(
       if (length < segmentHeader(origin).length && lastWithRecords < first) {
         await file.close()
         await files.remove(join(path, name))
+        removed = true
         continue
       }
       const scan = await scanSegment(file, origin)
       let end = scan.position
       let last = -1
+      let whole = true
       for (let payload = await scan.next(); payload !== null; payload = await scan.next()) {
         const seq = readSeq(payload, 8)
         if (seq >= size) break
         if (seq < last) throw new LogDamaged('segment-order', `${name} holds entry ${seq} after ${last}`)
         last = seq
+        whole = (payload[1]! & FLAG_LAST) !== 0
         end = scan.position
       }
-      if (lastWithRecords >= 0 && last !== lastWithRecords) {
+      if (lastWithRecords >= 0 && (last !== lastWithRecords || !whole)) {
         throw new LogDamaged(
           'segment-short',
-          `${name} ends with entry ${last}, but entry ${lastWithRecords} was durable: storage lost written data`,
+          `${name} ends with ${whole ? '' : 'a part of '}entry ${last}, but entry ${lastWithRecords} was durable: storage lost written data`,
         )
       }
-      await file.truncate(end)
+      // What is removed must not come back with the next power cut: its entry numbers are given away again.
+      if (end < length) {
+        await file.truncate(end)
+        await file.datasync()
+      }
+      if (removed) await files.syncDirectory(path)
       return { end: { first, position: end }, dropped: dropped + length - end }
     } finally {
       await file.close().catch(() => {})
@@ -65,5 +75,6 @@ export async function recoverSegments(
   if (lastWithRecords >= 0) {
     throw new LogDamaged('segment-short', `no segment holds entry ${lastWithRecords}, which was durable`)
   }
+  if (removed) await files.syncDirectory(path)
   return { end: null, dropped }
 }
