@@ -13,6 +13,8 @@ export interface Connection {
   readonly serviceAccounts: ServiceAccountTrust
   /** `full` keeps request and response bodies, `metadata` only heads and digests. There is no `off`. */
   readonly capture: 'full' | 'metadata'
+  /** Whether answers carry warnings of ours (`Warning: 299`); absent means yes. The cluster's own always pass. */
+  readonly warnings?: boolean
   /** Milliseconds. */
   readonly session: { readonly idle: number; readonly maximum: number }
 }

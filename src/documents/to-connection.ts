@@ -18,6 +18,7 @@ export function toConnection({ metadata, spec }: ConnectionDocument): Connection
       alsoFrom: spec.serviceAccounts?.alsoFrom ?? [],
       audiences: spec.serviceAccounts?.audiences ?? [],
     },
+    warnings: spec.warnings !== 'off',
     capture: spec.capture ?? 'full',
     session: {
       idle: milliseconds(spec.session?.idle, HOUR),

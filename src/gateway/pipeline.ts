@@ -9,6 +9,7 @@ import { forward } from './stages/forward.ts'
 import { commitIntent } from './stages/intent.ts'
 import { refuse } from './stages/refuse.ts'
 import { resolveConnection } from './stages/resolve.ts'
+import { reviewAccess } from './stages/review.ts'
 import { openSession } from './stages/session.ts'
 
 /**
@@ -25,7 +26,7 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const decided = decide(gateway, classified) //                         403
     const committed = commitIntent(gateway, decided)
     if (decided.action.hasSideEffect) await committed.intent //            503: the log cannot be written
-    const answered = await forward(gateway, committed, new Answer()) //    403, 502, 503, 504
+    const answered = reviewAccess(gateway, committed) ?? (await forward(gateway, committed, new Answer())) //                                                    403, 502, 503, 504
     await deliver(gateway, answered) //                                    502, 503
   } catch (error) {
     await refuse(gateway, received, error)

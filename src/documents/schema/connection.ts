@@ -39,6 +39,8 @@ export const connectionDocumentSchema = z.strictObject({
     session: z
       .strictObject({ idle: durationSchema.optional(), maximum: durationSchema.optional() })
       .optional(),
+    /** Warnings of ours in answers, which kubectl prints; on unless switched off. */
+    warnings: z.enum(['on', 'off']).optional(),
     /** For the embedded agent only: where its credential is found. A path, never a credential. */
     kubernetes: z
       .strictObject({

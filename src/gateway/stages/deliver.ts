@@ -1,10 +1,12 @@
 import { checkAnswer } from '../../kubernetes/negotiation/answer.ts'
 import { answerHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
+import { warningHeader } from '../../kubernetes/negotiation/warnings.ts'
 import { cutBy } from '../answer.ts'
 import type { Answered } from '../exchange.ts'
 import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
 import { frameOf, outcomeOf } from '../record.ts'
+import { warningsOf } from '../warnings.ts'
 
 /**
  * Releases the answer. The order is the product: what a caller reads is in the log, durably, before it leaves. A
@@ -16,6 +18,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
   const { answer, caller } = x
   checkAnswer(x.parsed, answer.status, answer.headers)
   const headers = answerHeadersToForward(answer.headers, x.callId)
+  for (const text of warningsOf(gateway, x)) headers.push('warning', warningHeader(text))
   const limit = x.action.longRunning ? 0 : gateway.limits.wholeAnswer
 
   while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress()

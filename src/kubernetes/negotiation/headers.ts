@@ -1,4 +1,5 @@
 import type { ParsedRequest } from '../request/contract.ts'
+import { upstreamWarnings } from './warnings.ts'
 
 /** What of the caller's own headers goes on beside Accept and Content-Type, which are written anew. */
 const REQUEST_HEADERS = ['user-agent', 'kubectl-command', 'kubectl-session'] as const
@@ -35,7 +36,6 @@ const ANSWER_HEADERS = new Set([
   'last-modified',
   'retry-after',
   'vary',
-  'warning',
   'x-kubernetes-pf-flowschema-uid',
   'x-kubernetes-pf-prioritylevel-uid',
 ])
@@ -51,5 +51,6 @@ export function answerHeadersToForward(headers: readonly string[], callId: strin
     const name = headers[i]!
     if (ANSWER_HEADERS.has(name) && FIELD_VALUE.test(headers[i + 1]!)) kept.push(name, headers[i + 1]!)
   }
+  for (const warning of upstreamWarnings(headers)) kept.push('warning', warning)
   return kept
 }

@@ -337,8 +337,6 @@ describe('headers', () => {
       'application/json',
       'etag',
       '"1"',
-      'warning',
-      '299 - "old"',
       'retry-after',
       '1',
       'x-kubernetes-pf-flowschema-uid',
@@ -349,6 +347,8 @@ describe('headers', () => {
       'now',
       'vary',
       'Accept',
+      'warning',
+      '299 - "old"',
     ])
   })
 })

@@ -1,0 +1,90 @@
+import { isAllNames } from '../kubernetes/access-review.ts'
+import type { Answered } from './exchange.ts'
+import type { Gateway } from './gateway.ts'
+
+/** At most so many of ours with one answer: more is noise. */
+const MOST = 2
+/** Before the end of a session. */
+const SOON = 600_000
+/** Sessions whose warnings are remembered; the oldest is forgotten first, and would be warned once more. */
+const SESSIONS = 10_000
+
+/** What each session has been told. One gateway process has one such memory. */
+const told = new Map<string, Set<string>>()
+
+/**
+ * What the caller should know beside the answer, as texts for Warning headers (KEP-1693): that something differs from
+ * what the cluster alone would do. Each is said once in a session, and none where the connection switches them off.
+ */
+export function warningsOf(gateway: Gateway, x: Answered): string[] {
+  if (x.connection.warnings === false) return []
+  const found = [aboutIdentity(x), ...about(gateway, x).filter(([key]) => isNew(x.session.id, key))]
+  const texts = found.flatMap(one => (one === undefined ? [] : [`sallyport: ${one[1]}`]))
+  return texts.slice(0, MOST)
+}
+
+type Warning = readonly [key: string, text: string]
+
+function about(gateway: Gateway, x: Answered): Warning[] {
+  const { session, action, answer, decision } = x
+  const warnings: Warning[] = []
+  if (session.expiresAt - gateway.now() < SOON) {
+    const end = new Date(session.expiresAt).toISOString().slice(11, 16)
+    warnings.push([`ends ${session.expiresAt}`, `this session ends at ${end} UTC; watches end with it`])
+  }
+  if (answer.status === 403) {
+    const rule = decision.rules[0] ?? 'policy'
+    warnings.push(['cluster 403', `${rule} allows this; it is the RBAC of the cluster that refuses it`])
+    const unmapped = x.connection.upstreamIdentity === 'principal' ? unmappedGroups(x) : []
+    if (unmapped.length > 0) {
+      const names = unmapped.slice(0, 5).join(', ')
+      warnings.push([
+        'groups',
+        `groups of yours that mean nothing to this cluster (no groupMapping): ${names}`,
+      ])
+    }
+  }
+  if (isReview(x, 'selfsubjectrulesreviews')) {
+    const text = 'this list is of the RBAC of the cluster alone; can-i VERB RESOURCE asks policy as well'
+    warnings.push(['rules review', text])
+  }
+  if (isReview(x, 'selfsubjectaccessreviews') && isAllNames(action.body?.object)) {
+    warnings.push(['review of all', 'asked with *: rules that deny single actions are not looked at'])
+  }
+  if (action.query.dryRun) {
+    warnings.push(['dry run', 'a dry run is decided and recorded like the request itself; nothing is stored'])
+  }
+  return warnings
+}
+
+/** `kubectl auth whoami` prints the user that the cluster sees; who that is here belongs beside it, each time. */
+function aboutIdentity(x: Answered): Warning | undefined {
+  if (x.action.apiGroup !== 'authentication.k8s.io' || x.action.resource !== 'selfsubjectreviews') return
+  const { principal, session, connection } = x
+  const until = new Date(session.expiresAt).toISOString().slice(0, 16).replace('T', ' ')
+  return [
+    'whoami',
+    `you are ${principal.username} (${principal.authentication.method}), session ${session.id} on ${connection.name} until ${until} UTC`,
+  ]
+}
+
+function isReview(x: Answered, resource: string): boolean {
+  return x.action.apiGroup === 'authorization.k8s.io' && x.action.resource === resource
+}
+
+function unmappedGroups(x: Answered): string[] {
+  const mapped = new Set(x.connection.groupMappings.map(m => m.group))
+  return x.principal.groups.filter(group => !mapped.has(group))
+}
+
+function isNew(session: string, key: string): boolean {
+  let keys = told.get(session)
+  if (keys === undefined) {
+    if (told.size >= SESSIONS) told.delete(told.keys().next().value!)
+    keys = new Set()
+    told.set(session, keys)
+  }
+  if (keys.has(key)) return false
+  keys.add(key)
+  return true
+}

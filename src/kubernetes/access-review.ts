@@ -1,0 +1,58 @@
+import type { KubernetesAction } from './action.ts'
+
+const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
+
+/** A SelfSubjectAccessReview being created: the question behind `kubectl auth can-i`. */
+export function isAccessReview(action: KubernetesAction): boolean {
+  return (
+    action.isResource &&
+    action.verb === 'create' &&
+    action.apiGroup === 'authorization.k8s.io' &&
+    action.resource === 'selfsubjectaccessreviews'
+  )
+}
+
+/**
+ * The action that a review asks about (k8s.io/api authorization/v1 SelfSubjectAccessReviewSpec), without body, query
+ * and risks: those are not known before it is done. Undefined when the spec is none: then the cluster says what is wrong.
+ */
+export function actionAskedAbout(object: unknown): Omit<KubernetesAction, 'risk'> | undefined {
+  const spec = field(object, 'spec')
+  const resource = field(spec, 'resourceAttributes')
+  const path = field(spec, 'nonResourceAttributes')
+  if ((resource === undefined) === (path === undefined)) return undefined
+  const attributes = resource ?? path
+  const text = (name: string): string => {
+    const value = field(attributes, name)
+    return typeof value === 'string' ? value : ''
+  }
+  const verb = text('verb')
+  return {
+    protocol: 'k8s',
+    verb,
+    isResource: resource !== undefined,
+    apiGroup: text('group'),
+    apiVersion: text('version'),
+    resource: text('resource'),
+    subresource: text('subresource'),
+    namespace: text('namespace'),
+    name: text('name'),
+    path: path === undefined ? '' : text('path'),
+    query: { fieldSelector: '', labelSelector: '', dryRun: false, follow: false, container: '', command: [] },
+    body: null,
+    impersonate: null,
+    hasSideEffect: !READS.has(verb),
+    longRunning: verb === 'watch',
+  }
+}
+
+/** Asked with `*`: about every verb, resource or group at once. */
+export function isAllNames(object: unknown): boolean {
+  const asked = actionAskedAbout(object)
+  return asked !== undefined && [asked.verb, asked.resource, asked.apiGroup].includes('*')
+}
+
+function field(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+  return (value as Record<string, unknown>)[name] ?? undefined
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
+import { expectStatus, openSession, signInAsAdmin } from './call.ts'
+import { type Ran, runProgram, startUp, type Up } from './rig.ts'
+
+/** What an unchanged kubectl is told beside its answers: warnings, whoami, can-i. */
+let cluster: Cluster
+let up: Up
+let admin: string
+
+before(
+  async () => {
+    cluster = await startCluster({ nodes: [], controllerManager: false })
+    up = await startUp({ kubeconfig: cluster.kubeconfig })
+    admin = await signInAsAdmin(up)
+    const mapped = [{ group: 'local:admins', upstream: ['sallyport:admins'] }]
+    await put('Connection', 'bare', { kubernetes: { kubeconfig: cluster.kubeconfig }, agents: ['embedded'] })
+    for (const [name, more] of Object.entries({
+      silent: { warnings: 'off', session: { maximum: '5m' } },
+      brief: { session: { maximum: '5m' } },
+    })) {
+      const kubernetes = { kubeconfig: cluster.kubeconfig }
+      await put('Connection', name, { agents: ['embedded'], kubernetes, groupMappings: mapped, ...more })
+    }
+    const match = {
+      principals: { groups: ['local:admins'] },
+      verbs: ['delete'],
+      apiGroups: [''],
+      resources: ['namespaces'],
+    }
+    await put('Policy', 'guard', { rules: [{ name: 'no-namespace-deletes', effect: 'deny', match }] })
+  },
+  { timeout: 600_000 },
+)
+after(async () => {
+  await up?.stop()
+  await cluster?.stop()
+})
+
+async function put(kind: string, name: string, spec: object): Promise<void> {
+  const body = { apiVersion: 'sallyport.dev/v1', kind, metadata: { name }, spec }
+  await expectStatus(200, up, `/v1/documents/${kind}/${name}`, { method: 'PUT', token: admin, body })
+}
+
+function kubectl(connection: string, token: string, ...args: string[]): Promise<Ran> {
+  const to = ['--server', `${up.url}/k/${connection}`, '--certificate-authority', up.caFile]
+  // Its cache of discovery lies in the home directory.
+  const env = { HOME: cluster.dir }
+  return runProgram(cluster.kubectl, ['--kubeconfig', '/dev/null', ...to, '--token', token, ...args], { env })
+}
+
+const ours = (ran: Ran): string[] =>
+  ran.stderr.split('\n').filter(line => line.startsWith('Warning: sallyport:'))
+
+test('can-i says no where policy does, and names the rule', async () => {
+  const { token } = await openSession(up, admin, up.connection)
+  const no = await kubectl(up.connection, token, 'auth', 'can-i', 'delete', 'namespaces')
+  assert.equal(no.code, 1, no.stderr)
+  assert.match(no.stdout, /^no - sallyport: denied by policy \[guard\/no-namespace-deletes\]/)
+  for (const question of [
+    ['get', 'pods'],
+    ['create', 'deployments.apps'],
+    ['get', '/version'],
+  ]) {
+    const yes = await kubectl(up.connection, token, 'auth', 'can-i', ...question)
+    assert.equal(yes.stdout, 'yes\n', yes.stderr)
+  }
+  const really = await kubectl(up.connection, token, 'delete', 'namespace', 'default')
+  assert.match(really.stderr, /guard\/no-namespace-deletes/)
+})
+
+test('can-i says no where the cluster does: both have to agree', async () => {
+  const { token } = await openSession(up, admin, 'bare')
+  const ran = await kubectl('bare', token, 'auth', 'can-i', 'get', 'pods')
+  assert.equal(ran.code, 1)
+  assert.match(ran.stdout, /^no/)
+  assert.doesNotMatch(ran.stdout, /sallyport: denied/)
+})
+
+test('can-i --list and * say what they leave out', async () => {
+  const { token } = await openSession(up, admin, up.connection)
+  const list = await kubectl(up.connection, token, 'auth', 'can-i', '--list')
+  assert.equal(list.code, 0, list.stderr)
+  assert.match(list.stderr, /Warning: sallyport: this list is of the RBAC of the cluster alone/)
+  const all = await kubectl(up.connection, token, 'auth', 'can-i', '*', '*')
+  assert.match(all.stderr, /Warning: sallyport: asked with \*/)
+})
+
+test('whoami prints whom the cluster sees, and beside it who that is here', async () => {
+  const { id, token } = await openSession(up, admin, up.connection)
+  const ran = await kubectl(up.connection, token, 'auth', 'whoami')
+  assert.equal(ran.code, 0, ran.stderr)
+  assert.match(ran.stdout, /^Username +sallyport:/m)
+  assert.equal(ours(ran).length, 1)
+  assert.match(ours(ran)[0]!, new RegExp(`you are local:admin .*session ${id} on `))
+})
+
+test('a refusal of the cluster is told from one of ours, at most two warnings, once a session', async () => {
+  const { token } = await openSession(up, admin, 'bare')
+  const ran = await kubectl('bare', token, 'get', '--raw', '/api/v1/namespaces/default/pods')
+  assert.match(ran.stderr, /forbidden/i)
+  assert.equal(ours(ran).length, 2, ran.stderr)
+  assert.match(ran.stderr, /local-administrators\/resources allows this; it is the RBAC of the cluster/)
+  assert.match(ran.stderr, /mean nothing to this cluster \(no groupMapping\): .*local:admins/)
+  const again = await kubectl('bare', token, 'get', '--raw', '/api/v1/namespaces/default/pods')
+  assert.deepEqual(ours(again), [])
+})
+
+test('a session that is about to end says when; with warnings off only the cluster is heard', async () => {
+  const { token } = await openSession(up, admin, 'brief')
+  const first = await kubectl('brief', token, 'get', 'componentstatuses')
+  assert.match(first.stderr, /Warning: sallyport: this session ends at \d\d:\d\d UTC/)
+  assert.match(first.stderr, /Warning: v1 ComponentStatus is deprecated/)
+  assert.deepEqual(ours(await kubectl('brief', token, 'get', 'namespaces')), [])
+  const silent = await openSession(up, admin, 'silent')
+  const ran = await kubectl('silent', silent.token, 'get', 'componentstatuses')
+  assert.deepEqual(ours(ran), [])
+  assert.match(ran.stderr, /Warning: v1 ComponentStatus is deprecated/)
+  const strict = await kubectl('silent', silent.token, 'get', 'namespaces', '--warnings-as-errors')
+  assert.equal(strict.code, 0, strict.stderr)
+})
