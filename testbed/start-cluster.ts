@@ -60,6 +60,11 @@ export interface Cluster {
   readonly dir: string
   /** Kubeconfig of the administrator (client certificate in system:masters). */
   readonly kubeconfig: string
+  /**
+   * Kubeconfig of a gateway's agent: as strong, under a name of its own (`sallyport-agent`), so that the cluster's audit
+   * log tells what came through the gateway from what tests do directly.
+   */
+  readonly agentKubeconfig: string
   readonly caFile: string
   readonly adminCertFile: string
   readonly adminKeyFile: string
@@ -83,6 +88,9 @@ export interface Cluster {
   /** Ends all processes; removes the folder when it is a temporary one. Can be called twice. */
   stop(): Promise<void>
 }
+
+/** The user that a cluster sees behind `agentKubeconfig`. */
+export const AGENT_USER = 'sallyport-agent'
 
 const attempts = 3
 
@@ -135,6 +143,9 @@ async function bringUp(
   const kubeconfig = join(dir, 'kubeconfig')
   const admin = files.certificate('admin', unused)
   writeKubeconfig(kubeconfig, { server: facts.url, ca: files.ca.cert, user: admin })
+  const agent = { commonName: AGENT_USER, organizations: ['system:masters'], usage: 'client' } as const
+  const agentUser = files.certificate('agent', ca => ca.issue(agent))
+  writeKubeconfig(join(dir, 'agent-kubeconfig'), { server: facts.url, ca: files.ca.cert, user: agentUser })
 
   const run = async (name: string, executable: string, args: string[]): Promise<void> => {
     const logFile = join(dir, 'logs', `${name}.log`)
@@ -314,6 +325,7 @@ function describe(
     url: facts.url,
     dir: facts.dir,
     kubeconfig,
+    agentKubeconfig: join(facts.dir, 'agent-kubeconfig'),
     caFile: pki('ca.crt'),
     adminCertFile: pki('admin.crt'),
     adminKeyFile: pki('admin.key'),

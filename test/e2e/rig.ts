@@ -25,7 +25,9 @@ export interface Up extends UpFacts {
   readonly child: ChildProcess
   /** What it has printed on stderr so far. */
   stderr(): string
-  /** SIGTERM, and waits; resolves with the exit code. */
+  /** SIGTERM, and waits; resolves with the exit code. Its data directory stays until `stop`. */
+  end(): Promise<number | null>
+  /** The same, and its data directory is gone if it was a temporary one. */
   stop(): Promise<number | null>
   kill(): Promise<void>
 }
@@ -88,9 +90,12 @@ export async function startUp(options: UpOptions = {}): Promise<Up> {
     )
   })
   const facts = JSON.parse(line) as UpFacts
-  const finish = async (signal: NodeJS.Signals): Promise<number | null> => {
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
-    const code = await exited
+    return await exited
+  }
+  const finish = async (signal: NodeJS.Signals): Promise<number | null> => {
+    const code = await end(signal)
     if (temporary) rmSync(dataDir, { recursive: true, force: true })
     return code
   }
@@ -98,6 +103,7 @@ export async function startUp(options: UpOptions = {}): Promise<Up> {
     ...facts,
     child,
     stderr: () => stderr,
+    end: () => end('SIGTERM'),
     stop: () => finish('SIGTERM'),
     kill: async () => void (await finish('SIGKILL')),
   }

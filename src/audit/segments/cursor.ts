@@ -25,6 +25,8 @@ export function segmentCursor(
   directory: string,
   origin: string,
   find: (id: string) => Promise<EpochKey | null>,
+  /** `heads`: bodies are passed over, neither held nor decrypted. */
+  parts: 'all' | 'heads' = 'all',
 ): SegmentCursor {
   const path = join(directory, 'segments')
   const keyring = dataKeyring(origin, find)
@@ -72,7 +74,7 @@ export function segmentCursor(
         if (ahead[0] === RecordType.key) {
           await keyring.learn(ahead)
           if (found === seq) keys.push({ kid: ahead.toString('hex', 16, 32), offset: aheadAt })
-        } else if (found === seq) payloads.push(ahead)
+        } else if (found === seq && (parts === 'all' || ahead[0] === RecordType.head)) payloads.push(ahead)
         if (found === seq && offset < 0) offset = aheadAt
         ahead = null
       }

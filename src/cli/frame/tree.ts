@@ -298,6 +298,48 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../audit-tail.ts'),
   },
   {
+    path: ['audit', 'crosscheck'],
+    summary: "Compare the log with a cluster's own audit log; finds calls that went around the gateway",
+    group: 'Audit',
+    output: true,
+    local: true,
+    arguments: [
+      {
+        form: '<files...>',
+        description: "kube-apiserver's audit log: JSON lines, also gzipped; - for standard input",
+      },
+    ],
+    options: [
+      { flags: '--log <dir>', description: "directory of a gateway's audit log", many: true, file: true },
+      {
+        flags: '--keys <file>',
+        description: 'key file of the log (default: secrets/kek in its directory)',
+        file: true,
+      },
+      { flags: '-c, --connection <name>', description: 'expect only calls on this connection', many: true },
+      {
+        flags: '--agent-user <name>',
+        description: 'user as whom the agent signs in there (default: learned)',
+        many: true,
+      },
+      {
+        flags: '--ignore <verb:what>',
+        description:
+          "kind that the cluster's audit policy does not record: get:leases.coordination.k8s.io, get:/healthz",
+        many: true,
+      },
+      {
+        flags: '--since <time>',
+        description: 'from then on: 2h, 2026-01-31 (default: where the log begins)',
+      },
+      { flags: '--until <time>', description: 'until then (default: where the log ends)' },
+      { flags: '--skew <time>', description: 'by how much the clocks may differ (default 2s)' },
+      { flags: '--most-calls <number>', description: 'calls held in memory at most (default 1000000)' },
+    ],
+    examples: ['sallyport audit crosscheck /var/log/kubernetes/audit.log --log /var/lib/sallyport/log'],
+    load: () => import('../audit-crosscheck.ts'),
+  },
+  {
     path: ['verify'],
     summary: 'Check a log offline; lists each check and its result',
     group: 'Audit',
