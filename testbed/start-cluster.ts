@@ -68,6 +68,8 @@ export interface Cluster {
   readonly caFile: string
   readonly adminCertFile: string
   readonly adminKeyFile: string
+  /** Private key of `agentKubeconfig`. */
+  readonly agentKeyFile: string
   /** Client certificate that the API server takes as an authenticating proxy. */
   readonly frontProxyCertFile: string
   readonly frontProxyKeyFile: string
@@ -329,6 +331,7 @@ function describe(
     caFile: pki('ca.crt'),
     adminCertFile: pki('admin.crt'),
     adminKeyFile: pki('admin.key'),
+    agentKeyFile: pki('agent.key'),
     frontProxyCertFile: pki('front-proxy-client.crt'),
     frontProxyKeyFile: pki('front-proxy-client.key'),
     serviceAccountKeyFile: pki('sa.pub'),

@@ -77,7 +77,7 @@ async function startAgent(up: Up, cluster: Cluster, home: string): Promise<Child
     kind: 'AgentConfig',
     gateway: up.url,
     dataDir: join(home, 'agent'),
-    connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.kubeconfig } } }],
+    connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.agentKubeconfig } } }],
   }
   writeFileSync(file, JSON.stringify(config))
   const child = spawn(process.execPath, [cli, 'agent', 'run', '--config', file, '--token-file', '-'], {

@@ -2,9 +2,11 @@ import { strict as assert } from 'node:assert'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, type ClusterOptions, startCluster } from '../../testbed/start-cluster.ts'
 import { type ClusterEvent, clusterEvents } from '../e2e/cluster-audit.ts'
+import { assertCrosschecked } from '../e2e/crosscheck.ts'
 import { type Ran, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
 import { startBehindAgent } from './remote-agent.ts'
 
@@ -24,9 +26,9 @@ export interface Sides {
   kubectl(side: Side, args: readonly string[], stdin?: string): Promise<Ran>
   /**
    * Call once, when everything has been done: asks the gateway for its trail, compares it with the cluster's own
-   * audit log, stops the gateway and verifies its log. Resolves with the counts.
+   * audit log both ways, stops the gateway and verifies its log. Resolves with the counts.
    */
-  finish(): Promise<Finished>
+  finish(t: TestContext): Promise<Finished>
   /** Ends what still runs; can follow `finish` or a failure. */
   close(): Promise<void>
 }
@@ -64,7 +66,7 @@ export async function openSides(
   }
   try {
     if (agent === 'remote') ({ up, stopAgent } = await startBehindAgent(cluster, home))
-    else up = await startUp({ kubeconfig: cluster.kubeconfig, dataDir: join(home, 'data') })
+    else up = await startUp({ kubeconfig: cluster.agentKubeconfig, dataDir: join(home, 'data') })
     const running = up
     const direct: Side = { name: 'direct', kubeconfig: cluster.kubeconfig, namespace: 'tour-direct' }
     const gateway: Side = { name: 'gateway', kubeconfig: running.kubeconfig, namespace: 'tour-gateway' }
@@ -83,7 +85,7 @@ export async function openSides(
       direct,
       gateway,
       kubectl,
-      finish: () => finish(cluster, running, stop),
+      finish: t => finish(t, cluster, running),
       close,
     }
   } catch (error) {
@@ -92,14 +94,14 @@ export async function openSides(
   }
 }
 
-async function finish(cluster: Cluster, up: Up, stop: () => Promise<number | null>): Promise<Finished> {
+async function finish(t: TestContext, cluster: Cluster, up: Up): Promise<Finished> {
   // Under an impersonated user: only the agent sends such.
   const forSomebody = clusterEvents(cluster).filter(event => event.impersonatedUser !== undefined)
   const sent = new Map(forSomebody.map(event => [event.auditID, event]))
   const ours = new Set((await readFinishedTrail(up)).map(item => item.call))
   const missing = [...sent.values()].filter(event => !ours.has(event.auditID))
   const shown = (event: ClusterEvent): string => `${event.verb} ${event.requestURI}`
-  assert.equal(await stop(), 0, `up ended with an error:\n${up.stderr().slice(-4000)}`)
+  await assertCrosschecked(t, cluster, up)
   const log = join(up.dataDir, 'log')
   const verified = await sallyport(['verify', log, '--vkey', join(log, 'log.vkey')])
   assert.equal(verified.code, 0, verified.stdout + verified.stderr)

@@ -37,7 +37,7 @@ test(
 )
 
 test('each upstream request of all has an entry, and the log verifies', { timeout: 60_000 }, async t => {
-  const finished = await sides.finish()
+  const finished = await sides.finish(t)
   for (const line of reportOf(finished)) t.diagnostic(line)
   assert.deepEqual(finished.missing, [])
   // How many exactly depends on how often clients ask again while they wait; that they came through is the point.

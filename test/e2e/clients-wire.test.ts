@@ -180,7 +180,7 @@ test('410 Gone in its three forms passes unchanged', { timeout: 60_000 }, async 
 })
 
 test('each upstream request has an entry, and the log verifies', { timeout: 60_000 }, async t => {
-  const finished = await sides.finish()
+  const finished = await sides.finish(t)
   for (const line of reportOf(finished)) t.diagnostic(line)
   assert.deepEqual(finished.missing, [])
   assert.ok(finished.upstream.length > 30, `${finished.upstream.length} requests came through`)

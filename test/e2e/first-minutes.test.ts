@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { cli, runProgram, storeEnvironment } from './rig.ts'
 
 /** What a newcomer sees: `up` as a person starts it, with a kubeconfig of their own, and every printed line pasted. */
@@ -16,7 +17,7 @@ before(
   async () => {
     cluster = await startCluster()
     home = mkdtempSync(join(tmpdir(), 'sallyport-home-'))
-    cpSync(cluster.kubeconfig, join(home, '.kube', 'config'))
+    cpSync(cluster.agentKubeconfig, join(home, '.kube', 'config'))
     // The tour says `kubectl` where there is one: the cluster's own is put there.
     Object.assign(env, {
       HOME: home,
@@ -122,4 +123,9 @@ test('a second start in the same directory serves within 3 s, and knows that the
   for (const field of ['url', 'caFile', 'kubeconfig', 'dataDir']) assert.equal(typeof facts[field], 'string')
   assert.equal(typeof facts.processes.gateway, 'number')
   assert.ok(facts.cluster.startsWith(join(home, '.kube', 'config')))
+})
+
+test('what both runs did is in both logs', { timeout: 60_000 }, async t => {
+  const dataDir = join(home, '.local', 'share', 'sallyport')
+  await assertCrosschecked(t, cluster, { dataDir, end: async () => 0, stderr: () => '' })
 })

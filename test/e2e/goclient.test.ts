@@ -24,7 +24,7 @@ test('a typed client-go program with defaults sees the same directly and through
 })
 
 test('each upstream request of it has an entry, and the log verifies', { timeout: 60_000 }, async t => {
-  const finished = await sides.finish()
+  const finished = await sides.finish(t)
   for (const line of reportOf(finished)) t.diagnostic(line)
   assert.deepEqual(finished.missing, [])
   assert.ok(finished.upstream.length > 60, `${finished.upstream.length} requests came through`)

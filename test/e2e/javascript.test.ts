@@ -22,7 +22,7 @@ test('a program with @kubernetes/client-node sees the same directly and through 
 })
 
 test('each upstream request of it has an entry, and the log verifies', { timeout: 60_000 }, async t => {
-  const finished = await sides.finish()
+  const finished = await sides.finish(t)
   for (const line of reportOf(finished)) t.diagnostic(line)
   assert.deepEqual(finished.missing, [])
   assert.ok(finished.upstream.length > 30, `${finished.upstream.length} requests came through`)

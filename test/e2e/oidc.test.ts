@@ -9,6 +9,7 @@ import { type Finished, runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { type Answered, call, expectStatus, openStream, signInAsAdmin } from './call.ts'
 import { clusterEvents } from './cluster-audit.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { startUp, type Up } from './rig.ts'
 
 let cluster: Cluster
@@ -64,7 +65,7 @@ function connection(): object {
         { group: 'corp:dev', upstream: ['sallyport:dev'] },
         { group: 'corp:ops', upstream: ['sallyport:ops'] },
       ],
-      kubernetes: { kubeconfig: cluster.kubeconfig },
+      kubernetes: { kubeconfig: cluster.agentKubeconfig },
     },
   }
 }
@@ -215,3 +216,10 @@ test('revoking alice cuts her running watch and her token', async t => {
   // Others are not touched.
   assertRefused(await listPods(await provider.idToken('carol')), 403, 'denied-by-policy')
 })
+
+// The last test of this file: it stops the gateway.
+test(
+  'every call is in both logs',
+  { timeout: 60_000 },
+  async t => void (await assertCrosschecked(t, cluster, up)),
+)

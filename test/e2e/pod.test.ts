@@ -9,6 +9,7 @@ import { type Finished, runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { call, expectStatus, openStream, signInAsAdmin } from './call.ts'
 import { clusterEvents } from './cluster-audit.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { readUnlessGone } from './read-unless-gone.ts'
 import { startUp, type Up } from './rig.ts'
 
@@ -30,13 +31,13 @@ before(
     // The token is at its usual place, and names can be given, only where a container has a root of its own.
     home = await startCluster({ binaries, podTools, isolation: 'namespaces' })
     other = await startCluster({ binaries, nodes: [], controllerManager: false })
-    up = await startUp({ kubeconfig: home.kubeconfig })
+    up = await startUp({ kubeconfig: home.agentKubeconfig })
     admin = await signInAsAdmin(up)
     const connection = {
       apiVersion: 'sallyport.dev/v1',
       kind: 'Connection',
       metadata: { name: 'other' },
-      spec: { agents: ['embedded'], kubernetes: { kubeconfig: other.kubeconfig } },
+      spec: { agents: ['embedded'], kubernetes: { kubeconfig: other.agentKubeconfig } },
     }
     // As a file: which kubeconfigs the embedded agent reads is not for the API to say.
     writeFileSync(join(up.dataDir, 'config', 'other.yaml'), JSON.stringify(connection))
@@ -243,4 +244,10 @@ test('no token of a pod is anywhere in the data directory', async () => {
     assert.ok(!bytes.includes(signature), `${file.name} holds the token`)
   }
   assert.ok(!up.stderr().includes(signature))
+})
+
+// The last test of this file: it stops the gateway.
+test('every call is in both logs, on either cluster', { timeout: 60_000 }, async t => {
+  await assertCrosschecked(t, home, up, '--connection', up.connection)
+  await assertCrosschecked(t, other, up, '--connection', 'other')
 })

@@ -19,6 +19,7 @@ import { after, before, test } from 'node:test'
 import { type Finished, runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { type Answered, call, expectStatus, openSession, signInAsAdmin } from './call.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { normalise } from './normalise.ts'
 import { readUnlessGone } from './read-unless-gone.ts'
 import { cli, startUp, type Up } from './rig.ts'
@@ -93,7 +94,7 @@ async function startAgent(
     kind: 'AgentConfig',
     gateway: up.url,
     dataDir: join(scratch, name),
-    connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.kubeconfig } } }],
+    connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.agentKubeconfig } } }],
     ...(options.ceiling === undefined ? {} : { ceiling: options.ceiling }),
   }
   writeFileSync(file, JSON.stringify(config))
@@ -237,7 +238,7 @@ test('without any agent under load: 503 at once, then work again when one comes 
 })
 
 test('nothing of the upstream credential is in the gateway', async () => {
-  const pem = readFileSync(cluster.adminKeyFile, 'utf8')
+  const pem = readFileSync(cluster.agentKeyFile, 'utf8')
   const der = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
   const lines = pem.split('\n').filter(line => line.length >= 40 && !line.startsWith('-'))
   // As it stands in a file, in a kubeconfig (base64 of PEM), and as a key in memory.
@@ -304,3 +305,10 @@ test('an agent that was removed is turned away at once', async () => {
   await expectStatus(200, up, '/v1/agents/one', { method: 'DELETE', token: admin })
   assertUnavailable(await list())
 })
+
+// The last test of this file: it stops the gateway.
+test(
+  'every call is in both logs',
+  { timeout: 60_000 },
+  async t => void (await assertCrosschecked(t, cluster, up)),
+)

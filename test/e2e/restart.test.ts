@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { call, expectStatus, openSession, openStream, type Stream, signInAsAdmin } from './call.ts'
 import { clusterEvents } from './cluster-audit.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { sallyport, startUp, type Up } from './rig.ts'
 
 let cluster: Cluster
@@ -19,7 +20,7 @@ const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-restart-'))
 before(
   async () => {
     cluster = await startCluster({ nodes: [], controllerManager: false })
-    up = await startUp({ kubeconfig: cluster.kubeconfig, dataDir })
+    up = await startUp({ kubeconfig: cluster.agentKubeconfig, dataDir })
     admin = await signInAsAdmin(up)
     session = (await openSession(up, admin, up.connection)).token
   },
@@ -105,7 +106,7 @@ test('killed under load: nothing reached the cluster that is not in the log', {
   assert.ok(load.done.length > 40)
 
   const began = Date.now()
-  up = await startUp({ kubeconfig: cluster.kubeconfig, dataDir, listen: new URL(up.url).host })
+  up = await startUp({ kubeconfig: cluster.agentKubeconfig, dataDir, listen: new URL(up.url).host })
   t.diagnostic(`serves again ${Date.now() - began} ms after the start`)
   // Sessions and sign-ins are in the store: callers go on with what they have.
   const listed = await expectStatus(200, up, configMaps(), { token: session })
@@ -164,8 +165,15 @@ test('SIGTERM: what is under way ends well, watches too, exit code 0', { timeout
   assert.ok(Date.now() - began < 4_000, 'nothing here needs the whole grace period')
   await assertVerifies()
 
-  up = await startUp({ kubeconfig: cluster.kubeconfig, dataDir, listen: new URL(up.url).host })
+  up = await startUp({ kubeconfig: cluster.agentKubeconfig, dataDir, listen: new URL(up.url).host })
   // A creation that the cluster has seen was answered: nobody is left in doubt by an orderly stop.
   const made = clusterEvents(cluster).filter(each => each.objectRef?.name?.startsWith('drained-'))
   assert.equal(made.length, load.done.length)
 })
+
+// The last test of this file: it stops the gateway.
+test(
+  'every call is in both logs',
+  { timeout: 60_000 },
+  async t => void (await assertCrosschecked(t, cluster, up)),
+)

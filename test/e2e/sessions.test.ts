@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { type Answered, call, expectStatus, openSession, openStream, signInAsAdmin } from './call.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { sallyport, startUp, type Up } from './rig.ts'
 
 let cluster: Cluster
@@ -12,7 +13,7 @@ let admin: string
 before(
   async () => {
     cluster = await startCluster({ nodes: [], controllerManager: false })
-    up = await startUp({ kubeconfig: cluster.kubeconfig })
+    up = await startUp({ kubeconfig: cluster.agentKubeconfig })
     admin = await signInAsAdmin(up)
     await addConnection('hasty', { idle: '2s', maximum: '1h' })
     await addConnection('brief', { maximum: '3s' })
@@ -26,7 +27,7 @@ after(async () => {
 
 async function addConnection(name: string, session: object): Promise<void> {
   const groupMappings = [{ group: 'local:admins', upstream: ['sallyport:admins'] }]
-  const kubernetes = { kubeconfig: cluster.kubeconfig }
+  const kubernetes = { kubeconfig: cluster.agentKubeconfig }
   const spec = { agents: ['embedded'], groupMappings, kubernetes, session }
   const body = { apiVersion: 'sallyport.dev/v1', kind: 'Connection', metadata: { name }, spec }
   await expectStatus(200, up, `/v1/documents/Connection/${name}`, { method: 'PUT', token: admin, body })
@@ -150,3 +151,10 @@ test('signing out ends the sessions that the sign-in opened', async () => {
   assertEnded(await list(up.connection, token))
   assert.equal((await call(up, '/v1/whoami', { token: admin })).status, 401)
 })
+
+// The last test of this file: it stops the gateway.
+test(
+  'every call is in both logs',
+  { timeout: 60_000 },
+  async t => void (await assertCrosschecked(t, cluster, up)),
+)

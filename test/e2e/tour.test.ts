@@ -23,7 +23,7 @@ test(
 )
 
 test('each upstream request of the tour has an entry, and the log verifies', { timeout: 60_000 }, async t => {
-  const finished = await sides.finish()
+  const finished = await sides.finish(t)
   for (const line of reportOf(finished)) t.diagnostic(line)
   assert.deepEqual(finished.missing, [])
   assert.ok(finished.upstream.length > 100, `${finished.upstream.length} requests came through`)
