@@ -1,7 +1,9 @@
 // Runs the test suites: `node scripts/test.mjs` (lint, types, unit, end to end), `--full` (what also needs Java,
 // Python or Debian parts), or with file names: only those. Plain JavaScript: it starts before anything is built.
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 const args = process.argv.slice(2)
 const full = args.includes('--full')
@@ -22,6 +24,10 @@ function run(title, command, rest, env = {}) {
 }
 
 const node = process.execPath
+// Where tests with a cluster leave what they compared with its audit log.
+const crosschecks = mkdtempSync(join(tmpdir(), 'sallyport-crosschecks-'))
+process.on('exit', () => rmSync(crosschecks, { recursive: true, force: true }))
+process.env.SALLYPORT_TEST_CROSSCHECKS = crosschecks
 const suite = patterns => {
   const files = patterns.flatMap(p => globSync(p, { exclude: f => f.includes('node_modules') })).sort()
   if (files.length === 0) {
@@ -48,3 +54,5 @@ else {
     ]),
   ])
 }
+if (readdirSync(crosschecks).length > 0)
+  run('crosscheck', node, ['scripts/crosscheck-summary.ts', crosschecks])

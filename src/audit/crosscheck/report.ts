@@ -144,7 +144,7 @@ export function formatCrosscheck(report: CrosscheckReport): string {
   const { cluster, findings } = report
   lines.push(`cluster: ${cluster.events} audit events, ${cluster.from} to ${cluster.to}`)
   lines.push(`agent signs in as: ${report.agentUsers.join(', ') || '(not known)'}`, '')
-  lines.push(...tableOf(report))
+  lines.push(...formatVerbs(report.verbs, report.total))
   const section = <T>(title: string, found: Findings<T>, line: (item: T) => string): void => {
     if (found.count === 0) return
     lines.push('', `${title} (${found.count})`)
@@ -185,11 +185,12 @@ export function formatCrosscheck(report: CrosscheckReport): string {
   return lines.join('\n')
 }
 
-function tableOf(report: CrosscheckReport): string[] {
+/** The table, line by line. */
+export function formatVerbs(verbs: readonly VerbRow[], total: Omit<VerbRow, 'verb'>): string[] {
   const rows = [
     ['VERB', 'OURS', 'OWN', 'SEEN', '', 'CLUSTER', 'RECORDED', ''],
-    ...report.verbs.map(row => cells(row.verb, row)),
-    cells('all', report.total),
+    ...verbs.map(row => cells(row.verb, row)),
+    cells('all', total),
   ]
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
   return rows.map(row =>
