@@ -19,6 +19,8 @@ export type EntryKind =
   | 'log.stop'
   | 'log.recovered'
   | 'log.sealed'
+  | 'log.unwitnessed'
+  | 'log.witness-conflict'
 
 export interface NewEntry {
   /** UUIDv7; the request id that the caller sees. intent, frames and outcome of one call share it. */

@@ -58,6 +58,10 @@ function what(row: SentenceFacts): string {
       return 'the log was recovered'
     case 'log.sealed':
       return 'the log was sealed'
+    case 'log.unwitnessed':
+      return head.facts?.state === 'end' ? 'the log is witnessed again' : 'nobody witnesses the log'
+    case 'log.witness-conflict':
+      return `a witness contradicts the log: ${String(head.facts?.witness ?? '')}`
     case 'agent.call':
       return Array.isArray(head.facts?.calls) ? `${head.facts.calls.length} calls of its own` : action(head)
     default:

@@ -116,7 +116,7 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const NAME = /^[A-Za-z0-9._-]{1,64}$/
-const KIND = /^[a-z0-9]+(\.[a-z0-9]+)*$/
+const KIND = /^[a-z0-9]+([.-][a-z0-9]+)*$/
 const DIGEST = /^sha256:[0-9a-f]{64}$/
 
 /** What is wrong with an entry, or null. These strings go into the leaf in the clear and unescaped. */
