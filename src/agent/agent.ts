@@ -1,5 +1,6 @@
 import type { UpstreamIdentity } from '../connections/connection.ts'
 import { Refusal } from '../errors/refusal.ts'
+import type { AgentWitness } from '../tunnel/contract.ts'
 import { refuseLater } from '../tunnel/refuse-later.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
@@ -41,6 +42,8 @@ export interface AgentOptions {
   /** Holds for all connections, on top of their own. */
   readonly ceiling?: Ceiling
   readonly limits?: PoolLimits
+  /** Of an agent that cosigns the gateway's log. */
+  readonly witness?: AgentWitness
   readonly clock?: () => number
 }
 
@@ -91,6 +94,7 @@ export function createAgent(options: AgentOptions): Agent {
 
   return {
     name: options.name,
+    witness: options.witness,
     get connected() {
       return !closed
     },

@@ -101,6 +101,14 @@ const schema = z.strictObject({
   tokenFile: z.string().min(1).optional(),
   /** Tunnel connections held in parallel. */
   tunnels: z.number().int().min(1).max(8).default(2),
+  /** The agent cosigns the checkpoints of the gateway's log, so that the gateway cannot rewrite it unseen. */
+  witness: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Verifier keys of the logs. Empty: the first that the gateway shows for a log is believed, and no other after it. */
+      logs: z.array(z.string().min(1)).max(64).default([]),
+    })
+    .default({ enabled: true, logs: [] }),
   /** Holds for all connections, on top of their own. */
   ceiling: ceilingSchema.optional(),
   connections,

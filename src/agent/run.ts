@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CLOCK_SKEW } from '../pki/authority.ts'
 import { defaultLiveness, type Liveness } from '../tunnel/protocol.ts'
 import { type Agent, type AgentConnection, createAgent } from './agent.ts'
@@ -14,6 +15,7 @@ import { enrol, renew } from './enrolment/request-certificate.ts'
 import { dialGateway } from './link/dial.ts'
 import { type Backoff, type KeptConnection, keepConnected } from './link/keep-connected.ts'
 import { serveSession } from './link/serve-session.ts'
+import { type OpenAgentWitness, openAgentWitness } from './witness/open-agent-witness.ts'
 
 export interface RunAgentOptions {
   readonly config: AgentConfig
@@ -38,6 +40,8 @@ export interface AgentEvent {
     | 'disconnected'
     | 'waiting'
     | 'stopped'
+    | 'witness'
+    | 'witness-trouble'
   readonly detail: string
 }
 
@@ -77,6 +81,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     ...(config.ceiling === undefined ? {} : { ceiling: compileCeiling(config.ceiling) }),
   })
 
+  const witness = await witnessOf(config, name, onEvent)
+
   const tunnels: KeptConnection[] = Array.from({ length: config.tunnels }, () =>
     keepConnected({
       async open() {
@@ -84,6 +90,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
           software: options.software,
           connections: connections.map(one => one.name),
           liveness: options.liveness ?? defaultLiveness,
+          ...(witness === undefined ? {} : { witness }),
         })
         await session.ready
         return session
@@ -133,8 +140,31 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       clearTimeout(timer)
       await Promise.all(tunnels.map(tunnel => tunnel.stop(options.drainLimit ?? 25_000)))
       agent.destroy()
+      await witness?.close()
       onEvent({ type: 'stopped', detail: '' })
     },
+  }
+}
+
+/** An agent whose witness cannot be opened still serves; the gateway sees that it is no witness. */
+async function witnessOf(
+  config: AgentConfig,
+  agent: string,
+  onEvent: RunAgentOptions['onEvent'],
+): Promise<OpenAgentWitness | undefined> {
+  if (!config.witness.enabled) return undefined
+  try {
+    const witness = await openAgentWitness({
+      directory: join(config.dataDir, 'witness'),
+      agent,
+      logs: config.witness.logs,
+      onTrouble: detail => onEvent({ type: 'witness-trouble', detail }),
+    })
+    onEvent({ type: 'witness', detail: `cosigns the log with the key ${witness.vkey}` })
+    return witness
+  } catch (error) {
+    onEvent({ type: 'witness-trouble', detail: (error as Error).message })
+    return undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
+import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
@@ -388,6 +389,7 @@ export interface StatusFacts {
     readonly size: number
     readonly sealed: boolean
     readonly lastEntryAt?: number
+    readonly witnessing?: WitnessingStatus
   }
   readonly agents: readonly { readonly name: string; readonly connected: boolean }[]
   readonly liveSessions: number

@@ -97,6 +97,21 @@ function signInWords(signedIn: { by: string; username?: string; until?: string }
   return `${signedIn.username}, until ${shortTime(signedIn.until!)} UTC`
 }
 
+function witnessWords(w: StatusDocument['log']['witnessing']): string {
+  if (w === undefined) return 'unknown to this gateway'
+  const each = w.witnesses.map(one =>
+    one.state === 'cosigned'
+      ? `${one.name} up to entry ${one.size}`
+      : `${one.name} ${one.state.toUpperCase()}${one.detail === undefined ? '' : ` (${one.detail})`}`,
+  )
+  const late =
+    w.unwitnessedSince === null
+      ? ''
+      : `; not enough cosignatures for ${span(Date.now() - Date.parse(w.unwitnessedSince))}`
+  const blocked = w.blocked ? ', NEW CALLS ARE REFUSED' : w.overdue ? ', TOO LONG' : ''
+  return `${each.join(', ') || 'none: nobody can tell if the log is rewritten'}${late}${blocked}`
+}
+
 function gatewayFacts(s: StatusDocument): [name: string, value: string][] {
   const agents = s.agents.map(a => `${a.name} ${a.connected ? 'connected' : 'AWAY'}`)
   const issuers = s.issuers.map(
@@ -105,6 +120,7 @@ function gatewayFacts(s: StatusDocument): [name: string, value: string][] {
   return [
     ['Serving for', span(Date.now() - Date.parse(s.startedAt))],
     ['Log', `${s.log.origin}, ${s.log.size} entries${s.log.sealed ? ', SEALED: nothing is forwarded' : ''}`],
+    ['Witnesses', witnessWords(s.log.witnessing)],
     ['Agents', agents.join(', ') || 'none'],
     ['Issuers', issuers.join(', ')],
     ['Sessions', `${s.liveSessions} live`],

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Run, text } from './frame/context.ts'
-import { exitCodes, Failure } from './frame/failure.ts'
+import { type Run, text, texts } from './frame/context.ts'
+import { exitCodes, Failure, usage } from './frame/failure.ts'
 import { productVersion } from './frame/version.ts'
 
 /** Gateway, agent and sign-in in this process, until it is told to stop. Server code is loaded here and nowhere earlier. */
@@ -22,6 +22,10 @@ export const run: Run = async (context, _args, options) => {
       store: text(options, 'store'),
       storePassword: text(options, 'storePassword'),
       bindAdmins: options.bind !== false,
+      witnesses: texts(options, 'witness'),
+      witnessesRequired: countOf(text(options, 'witnessesRequired')),
+      unwitnessedAfter: timeOf(text(options, 'unwitnessedAfter')),
+      unwitnessed: text(options, 'unwitnessed') as 'alert' | 'seal' | undefined,
       output: json ? 'json' : 'text',
       self,
       version: productVersion(),
@@ -63,6 +67,19 @@ export const run: Run = async (context, _args, options) => {
   await started.stop()
   // Sockets of clients that keep them open must not keep the process.
   process.exit(exitCodes.done)
+}
+
+function countOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  if (!/^\d{1,2}$/.test(value)) throw usage('--witnesses-required takes a number')
+  return Number(value)
+}
+
+function timeOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const match = /^(\d{1,6})(s|m|h)$/.exec(value)
+  if (match === null) throw usage('--unwitnessed-after takes a time such as 30s, 10m or 1h')
+  return Number(match[1]) * { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 's' | 'm' | 'h']
 }
 
 function explained(error: unknown): Error {

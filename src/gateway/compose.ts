@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
 import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
+import type { Witnessing, WitnessLink } from '../audit/witnesses/contract.ts'
+import { refuseUnwitnessed } from '../audit/witnesses/guard.ts'
+import { openWitnessing, type WitnessPolicy } from '../audit/witnesses/open-witnessing.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents, GENERATION } from '../documents/documents.ts'
@@ -53,6 +56,8 @@ export interface GatewayOptions {
   readonly postgres?: PostgresSettings
   /** An agent of this process. */
   readonly embedded?: ServingLink
+  /** Who cosigns the log beside the agents, and what holds when nobody does. */
+  readonly witnesses?: WitnessPolicy & { readonly links?: readonly WitnessLink[] }
   /** For the live line of `up`. */
   readonly onFinished?: (x: FinishedExchange) => void
   readonly now?: () => number
@@ -68,6 +73,7 @@ export interface RunningGateway {
   readonly documents: Documents
   readonly directory: Directory
   readonly registry: AgentRegistry
+  readonly witnessing: Witnessing
   readonly codes: OneTimeCodes
   /** For calls to API servers that no caller asked for. */
   readonly ownCalls: OwnCalls
@@ -117,6 +123,26 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       )
     }
 
+    const witnessing = await openWitnessing({
+      ...options.witnesses,
+      log,
+      now,
+      links: () => [
+        ...registry.witnesses().map(({ agent, witness }) => ({
+          name: `agent ${agent}`,
+          vkey: witness.vkey,
+          addCheckpoint: (body: Buffer, signal: AbortSignal) => witness.addCheckpoint(body, log.vkey, signal),
+        })),
+        ...(options.witnesses?.links ?? []),
+      ],
+      onEvent({ type, detail }) {
+        if (type === 'conflict') logger.error({ detail }, 'a witness contradicts the audit log')
+        else logger.warn({ detail }, `audit log ${type}`)
+      },
+    })
+    closers.push(() => witnessing.close())
+    const guarded = refuseUnwitnessed(log, () => witnessing.status().blocked)
+
     const documents = await createDocuments({
       store,
       ...(options.configDir === undefined ? {} : { configDir: options.configDir }),
@@ -151,6 +177,11 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       logSealed: () => log.sealed,
       logSize: () => log.size,
       indexLag: () => index.status().lag,
+      unwitnessedSeconds() {
+        const since = witnessing.status().unwitnessedSince
+        return since === null ? 0 : (now() - since) / 1000
+      },
+      witnessConflicts: () => witnessing.status().witnesses.filter(w => w.state === 'conflict').length,
       agentsConnected: () => registry.status().filter(a => a.connected).length,
       sessionsOpen: () => sessions.list().length,
     })
@@ -163,7 +194,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     closers.push(() => failures.close())
 
     const gateway: Gateway = {
-      log,
+      log: guarded,
       recordFailure: failures.record,
       limits,
       now,
@@ -221,6 +252,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         store,
         authority,
         registry,
+        witnessing,
         gate,
         documents,
         directory,
@@ -286,6 +318,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       documents,
       directory,
       registry,
+      witnessing,
       codes,
       ownCalls,
       policies: () => policies,

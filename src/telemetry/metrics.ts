@@ -14,6 +14,8 @@ export interface Gauges {
   logSealed(): boolean
   logSize(): number
   indexLag(): number
+  unwitnessedSeconds(): number
+  witnessConflicts(): number
   agentsConnected(): number
   sessionsOpen(): number
 }
@@ -55,6 +57,16 @@ export function createMetrics(gauges: Gauges): GatewayMetrics {
     'sallyport_audit_index_lag_entries',
     'Entries that the search index has not taken yet.',
     gauges.indexLag,
+  )
+  gauge(
+    'sallyport_audit_unwitnessed_seconds',
+    'For how long entries have been published without enough cosignatures of witnesses; 0 when all have them.',
+    gauges.unwitnessedSeconds,
+  )
+  gauge(
+    'sallyport_audit_witness_conflicts',
+    'Witnesses that say the log contradicts what they have seen.',
+    gauges.witnessConflicts,
   )
   gauge('sallyport_agents_connected', 'Agents connected, the embedded one included.', gauges.agentsConnected)
   gauge('sallyport_sessions_open', 'Sessions open in this process.', gauges.sessionsOpen)

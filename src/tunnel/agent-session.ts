@@ -1,7 +1,8 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../errors/refusal.ts'
-import type { AnswerHandler, UpstreamCall } from './contract.ts'
+import { askAgentWitness } from './calls/ask-witness.ts'
+import type { AgentWitness, AnswerHandler, UpstreamCall } from './contract.ts'
 import { encodeCall } from './descriptor.ts'
 import { readJsonLines } from './lines.ts'
 import { watchLiveness } from './liveness.ts'
@@ -18,6 +19,7 @@ import {
   type TurnedAway,
   VERSION_HEADER,
   VERSIONS_HEADER,
+  WITNESS_VERSION,
 } from './protocol.ts'
 import { TunnelCall } from './tunnel-call.ts'
 
@@ -29,6 +31,8 @@ export interface SessionFacts {
   readonly software: string
   readonly connections: readonly string[]
   readonly address: string
+  /** Verifier key of its cosignatures. */
+  readonly witness?: string
 }
 
 export interface AgentSessionEvents {
@@ -45,6 +49,8 @@ export interface AgentSession {
   readonly facts: SessionFacts | undefined
   /** Undefined when this session takes no calls: then another one may. Otherwise the call is on its way. */
   dispatch(call: UpstreamCall, handler: AnswerHandler): (() => void) | undefined
+  /** Shows it a checkpoint; only when its facts name a witness. */
+  readonly askWitness: AgentWitness['addCheckpoint']
   /** Tells the agent why, then hangs up. */
   turnAway(reason: TurnedAway, detail: string): void
   destroy(why: string): void
@@ -61,6 +67,7 @@ export function openAgentSession(
   let why = 'the connection was lost'
   let facts: SessionFacts | undefined
   let inFlight = 0
+  let version = 0
 
   socket.setNoDelay(true)
   const session: ClientHttp2Session = connect('https://agent', {
@@ -99,6 +106,7 @@ export function openAgentSession(
   control.on('error', () => {})
   control.once('close', () => destroy(why))
   control.once('response', headers => {
+    version = Number(headers[VERSION_HEADER])
     if (headers[':status'] !== 200 || !PROTOCOL_VERSIONS.includes(Number(headers[VERSION_HEADER]))) {
       destroy(
         `it speaks another version of the agent protocol (${String(headers[VERSIONS_HEADER]).slice(0, 40)})`,
@@ -113,6 +121,9 @@ export function openAgentSession(
           software: text(message.software),
           connections: Array.isArray(message.connections) ? message.connections.map(text) : [],
           address,
+          ...(version >= WITNESS_VERSION && /^[\x21-\x7e]{1,400}$/.test(String(message.witness))
+            ? { witness: String(message.witness) }
+            : {}),
         }
         state = 'ready'
         clearTimeout(helloTimer)
@@ -152,6 +163,11 @@ export function openAgentSession(
         stream.end(call.body)
       }
       return () => tunnelled.abort()
+    },
+    async askWitness(body, logKey, signal) {
+      if (state !== 'ready' || session.destroyed || session.closed)
+        throw new Error('the agent is not connected')
+      return askAgentWitness(session, logKey, body, signal)
     },
     turnAway(reason, detail) {
       state = 'draining'

@@ -1,3 +1,5 @@
+import type { WitnessReply } from '../audit/witnesses/contract.ts'
+
 /**
  * The link between gateway and agent. The embedded agent and the tunnel both implement `AgentLink`, so the
  * gateway cannot tell them apart. Handlers follow undici's dispatch style: no promise per chunk.
@@ -44,6 +46,14 @@ export interface AnswerHandler {
 export interface AnswerController {
   pause(): void
   resume(): void
+}
+
+/** An agent as a witness of this gateway's log (C2SP tlog-witness, over the tunnel). */
+export interface AgentWitness {
+  /** Verifier key of its cosignatures. */
+  readonly vkey: string
+  /** @param logKey Verifier key of the log, for an agent that has not seen it yet. Rejects when there is no answer. */
+  addCheckpoint(body: Buffer, logKey: string, signal: AbortSignal): Promise<WitnessReply>
 }
 
 export interface AgentLink {

@@ -5,6 +5,7 @@
  *
  *     control stream   first; `POST /control`, versions offered in a header; then JSON lines both ways
  *     call streams     `POST /call`; request: descriptor and body; answer: records
+ *     witness streams  `POST /witness`, since version 2; request: a log's key and checkpoint; answer: a JSON object
  *
  * Nothing of a call travels as an HTTP/2 header: no limit of a header table applies to it, and no intermediary's
  * idea of a header either.
@@ -12,10 +13,13 @@
 export const AGENT_PROTOCOL = 'sallyport-agent'
 
 /** Versions of the protocol that this build speaks, best last. The ALPN name has none, so a mismatch can be explained. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1]
+export const PROTOCOL_VERSIONS: readonly number[] = [1, 2]
+/** From this version on an agent may offer to be a witness. */
+export const WITNESS_VERSION = 2
 
 export const CONTROL_PATH = '/control'
 export const CALL_PATH = '/call'
+export const WITNESS_PATH = '/witness'
 /** Gateway to agent: versions offered, comma separated. */
 export const VERSIONS_HEADER = 'sallyport-versions'
 /** Gateway to agent: why this agent is turned away; a `TurnedAway`. */
@@ -31,6 +35,8 @@ export interface AgentHello {
   /** Of the software, for `sallyport status`. */
   readonly software: string
   readonly connections: readonly string[]
+  /** Verifier key of its cosignatures, when it is a witness; since version 2. */
+  readonly witness?: string
 }
 
 /** `draining`: open no more calls here; answered by `drained`, after which none is on its way. */
@@ -48,6 +54,8 @@ export const LONGEST_DESCRIPTOR = 1024 * 1024
 export const LONGEST_BODY = 4 * 1024 * 1024
 export const LONGEST_HEAD = 512 * 1024
 export const LONGEST_ERROR = 8 * 1024
+export const LONGEST_WITNESS_REQUEST = 132 * 1024
+export const LONGEST_WITNESS_ANSWER = 16 * 1024
 
 export interface Liveness {
   /** Milliseconds between two pings. */

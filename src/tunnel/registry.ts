@@ -1,5 +1,5 @@
 import { noAgent } from './agent-session.ts'
-import type { AgentLink } from './contract.ts'
+import type { AgentLink, AgentWitness } from './contract.ts'
 import { refuseLater } from './refuse-later.ts'
 import { createRemoteAgent, type RemoteAgent, type ServingLink } from './remote-agent.ts'
 
@@ -11,6 +11,8 @@ export interface AgentStatus {
   readonly software?: string
   readonly address?: string
   readonly lastSeenAt?: number
+  /** Verifier key of its cosignatures, when it is a witness and connected. */
+  readonly witness?: string
 }
 
 /** What the registry needs of a connection: its name and its agents in order of preference. */
@@ -30,6 +32,8 @@ export interface AgentRegistry {
   /** The same choice as a link, made anew at each call; a call goes to one agent and is never sent twice. */
   linkFor(connection: ServedBy): AgentLink
   status(): readonly AgentStatus[]
+  /** Agents that are witnesses and connected, by name. */
+  witnesses(): readonly { readonly agent: string; readonly witness: AgentWitness }[]
   /** Called after an agent became reachable or unreachable; returns how to stop. */
   onChange(listener: (agent: string, connected: boolean) => void): () => void
   changed(agent: string, connected: boolean): void
@@ -83,8 +87,13 @@ export function createAgentRegistry(clock: () => number = Date.now): AgentRegist
         embedded: true,
         connected: link.connected,
         connections: connections(),
+        ...(link.witness === undefined ? {} : { witness: link.witness.vkey }),
       }))
       return [...local, ...[...remotes].map(([name, agent]) => remoteStatus(name, agent))]
+    },
+    witnesses() {
+      const all = [...[...embedded.values()].map(one => one.link), ...remotes.values()]
+      return all.flatMap(({ name, witness }) => (witness === undefined ? [] : [{ agent: name, witness }]))
     },
     onChange(listener) {
       listeners.add(listener)
@@ -106,6 +115,7 @@ export function createAgentRegistry(clock: () => number = Date.now): AgentRegist
       connections: facts?.connections ?? [],
       ...(facts === undefined ? {} : { software: facts.software, address: facts.address }),
       ...(seen === undefined ? {} : { lastSeenAt: seen }),
+      ...(facts?.witness === undefined ? {} : { witness: facts.witness }),
     }
   }
 }

@@ -1,11 +1,13 @@
 import { Refusal } from '../errors/refusal.ts'
 import { type AgentSession, noAgent } from './agent-session.ts'
-import type { AgentLink } from './contract.ts'
+import type { AgentLink, AgentWitness } from './contract.ts'
 import { refuseLater } from './refuse-later.ts'
 
 /** A link that knows which connections are behind it. */
 export interface ServingLink extends AgentLink {
   serves(connection: string): boolean
+  /** Undefined while it is not connected, or is none. */
+  readonly witness?: AgentWitness | undefined
 }
 
 /** An agent of another process: one name, any number of tunnel connections. */
@@ -37,6 +39,12 @@ export function createRemoteAgent(name: string): RemoteAgent {
         if (session.ready && session.facts?.connections.includes(connection)) return true
       }
       return false
+    },
+    get witness() {
+      const session = [...sessions].find(one => one.ready && one.facts?.witness !== undefined)
+      return session === undefined
+        ? undefined
+        : { vkey: session.facts!.witness!, addCheckpoint: session.askWitness }
     },
     add(session) {
       sessions.add(session)

@@ -3,6 +3,8 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Agent, type AgentConnection, createAgent } from '../agent/agent.ts'
 import { readKubeconfig } from '../agent/credentials/kubeconfig.ts'
+import { openAgentWitness } from '../agent/witness/open-agent-witness.ts'
+import { parseWitness } from '../audit/witnesses/url-witness.ts'
 import { nameOf } from '../cli/config/gateway.ts'
 import { replacePrivately } from '../cli/config/private-file.ts'
 import { entriesOf, renderKubeconfig } from '../cli/kubeconfig/render.ts'
@@ -34,6 +36,13 @@ export interface UpOptions {
   readonly store?: string | undefined
   /** `file:/path` or `${VARIABLE}`. */
   readonly storePassword?: string | undefined
+  /** `<vkey>=<url>` of witnesses to ask, beside the agents. */
+  readonly witnesses?: readonly string[] | undefined
+  /** Cosignatures that a checkpoint needs. */
+  readonly witnessesRequired?: number | undefined
+  /** Milliseconds for which entries may stay without, and what happens then. */
+  readonly unwitnessedAfter?: number | undefined
+  readonly unwitnessed?: 'alert' | 'seal' | undefined
   /** False: put nothing on the cluster; the local administrator then has whatever RBAC gives to its group. */
   readonly bindAdmins?: boolean | undefined
   /** Program and first arguments that run this CLI, for the kubeconfig. */
@@ -103,7 +112,14 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
       : { connection: 'demo', kubeconfig: demoKubeconfig }
   const configDir = options.configDir ?? writeOwnConfiguration(dataDir, cluster, readPreset('local'))
 
-  const agent = createAgent({ name: 'embedded', connections: [] })
+  // On the same machine as the log: it shows what is rewritten by mistake or from a backup, not what its owner does.
+  const witness = await openAgentWitness({
+    directory: join(dataDir, 'embedded-agent', 'witness'),
+    agent: 'embedded',
+    logs: [],
+    onTrouble: detail => logger.error({ detail }, 'the embedded witness'),
+  })
+  const agent = createAgent({ name: 'embedded', connections: [], witness })
   const gateway = await openOn(options, {
     dataDir,
     configDir,
@@ -112,7 +128,11 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     logger,
     ...(postgres === undefined ? {} : { postgres }),
     embedded: agent,
+    witnesses: witnessesOf(options),
     onFinished: options.output === 'json' ? undefined : createLiveLine(line => talk(`  ${line}`)),
+  }).catch(async error => {
+    await witness.close()
+    throw error
   })
   let demo: DemoCluster | undefined
   try {
@@ -170,12 +190,25 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
       async stop() {
         await gateway.close()
         await agent.close()
+        await witness.close()
         await demo?.stop()
       },
     }
   } catch (error) {
     await gateway.close()
+    await witness.close()
     throw error
+  }
+}
+
+/** Options and no document: who may write documents must not be able to send the witnesses away. */
+function witnessesOf(options: UpOptions): NonNullable<Parameters<typeof openGateway>[0]['witnesses']> {
+  const { witnesses, witnessesRequired, unwitnessedAfter, unwitnessed } = options
+  return {
+    links: (witnesses ?? []).map(parseWitness),
+    ...(witnessesRequired === undefined ? {} : { required: witnessesRequired }),
+    ...(unwitnessedAfter === undefined ? {} : { unwitnessedAfter }),
+    ...(unwitnessed === undefined ? {} : { action: unwitnessed }),
   }
 }
 

@@ -6,7 +6,7 @@ import {
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../../errors/refusal.ts'
-import type { AgentLink } from '../../tunnel/contract.ts'
+import type { AgentLink, AgentWitness } from '../../tunnel/contract.ts'
 import { CallReader } from '../../tunnel/descriptor.ts'
 import { readJsonLines } from '../../tunnel/lines.ts'
 import { watchLiveness } from '../../tunnel/liveness.ts'
@@ -23,7 +23,10 @@ import {
   STREAM_WINDOW,
   VERSION_HEADER,
   VERSIONS_HEADER,
+  WITNESS_PATH,
+  WITNESS_VERSION,
 } from '../../tunnel/protocol.ts'
+import { serveWitnessCall } from '../witness/serve-witness.ts'
 import { TunnelAnswer } from './tunnel-answer.ts'
 
 /** Milliseconds for the gateway to open the control stream, and to answer that it knows of the draining. */
@@ -45,6 +48,7 @@ export interface ServeOptions {
   readonly software: string
   readonly connections: readonly string[]
   readonly liveness: Liveness
+  readonly witness?: AgentWitness
 }
 
 const turnedAway: Readonly<Record<string, string>> = {
@@ -58,6 +62,7 @@ export function serveSession(socket: TLSSocket, agent: AgentLink, options: Serve
   let why = 'the connection was lost'
   let control: ServerHttp2Stream | undefined
   let calls = 0
+  let witness: AgentWitness | undefined
   let onIdle: (() => void) | undefined
   const ready = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<string>()
@@ -97,6 +102,7 @@ export function serveSession(socket: TLSSocket, agent: AgentLink, options: Serve
     // An abort without a listener would end this process.
     stream.on('error', () => {})
     if (headers[':path'] === CALL_PATH && control !== undefined) serveCall(stream)
+    else if (headers[':path'] === WITNESS_PATH && witness !== undefined) serveWitnessCall(stream, witness)
     else if (headers[':path'] === CONTROL_PATH)
       openControl(stream, headers[REFUSED_HEADER], headers[VERSIONS_HEADER])
     else stream.close(constants.NGHTTP2_REFUSED_STREAM)
@@ -125,7 +131,13 @@ export function serveSession(socket: TLSSocket, agent: AgentLink, options: Serve
       },
       () => destroy('the gateway broke the agent protocol'),
     )
-    send({ type: 'hello', software: options.software, connections: options.connections })
+    if (version >= WITNESS_VERSION) witness = options.witness
+    send({
+      type: 'hello',
+      software: options.software,
+      connections: options.connections,
+      ...(witness === undefined ? {} : { witness: witness.vkey }),
+    })
     ready.resolve()
   }
 

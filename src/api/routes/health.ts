@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { WitnessingStatus } from '../../audit/witnesses/contract.ts'
 import { errorsPage } from '../errors-page.ts'
 import { apiVersion, defined, optionalTime, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
@@ -78,6 +79,7 @@ export function healthRoutes(services: ApiServices, context: RouteContext): Rout
             size: facts.log.size,
             sealed: facts.log.sealed,
             ...optionalTime('lastEntryAt', facts.log.lastEntryAt),
+            ...(facts.log.witnessing === undefined ? {} : { witnessing: witnessingOf(facts.log.witnessing) }),
           },
           agents: facts.agents,
           liveSessions: facts.liveSessions,
@@ -87,6 +89,15 @@ export function healthRoutes(services: ApiServices, context: RouteContext): Rout
       },
     }),
   ]
+}
+
+function witnessingOf(status: WitnessingStatus) {
+  const when = (at: number | null) => (at === null ? null : time(at))
+  return {
+    ...status,
+    unwitnessedSince: when(status.unwitnessedSince),
+    witnesses: status.witnesses.map(one => ({ ...defined(one), time: when(one.time) })),
+  }
 }
 
 /** Kubernetes' own form: `ok`, or one line per check with `[+]` and `[-]`. */
@@ -100,7 +111,7 @@ function report(
   if (ok && !verbose) return 'ok'
   const lines = checks.map(check =>
     check.ok
-      ? `[+]${check.name} ok`
+      ? `[+]${check.name} ok${check.detail === undefined ? '' : `: ${check.detail}`}`
       : `[-]${check.name} failed${check.detail === undefined ? '' : `: ${check.detail}`}`,
   )
   return `${[...lines, ok ? 'check passed' : 'check failed'].join('\n')}\n`

@@ -12,6 +12,26 @@ export const statusSchema = z.object({
     size: z.number().int(),
     sealed: z.boolean(),
     lastEntryAt: timeSchema.optional(),
+    witnessing: z
+      .object({
+        required: z.number().int(),
+        action: z.enum(['alert', 'seal']),
+        size: z.number().int(),
+        unwitnessedSince: timeSchema.nullable(),
+        overdue: z.boolean(),
+        blocked: z.boolean(),
+        witnesses: z.array(
+          z.object({
+            name: z.string(),
+            vkey: z.string(),
+            state: z.enum(['cosigned', 'conflict', 'refused', 'unreachable', 'unasked']),
+            size: z.number().int(),
+            time: timeSchema.nullable(),
+            detail: z.string().optional(),
+          }),
+        ),
+      })
+      .optional(),
   }),
   agents: z.array(z.object({ name: z.string(), connected: z.boolean() })),
   liveSessions: z.number().int(),

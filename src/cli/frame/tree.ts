@@ -63,6 +63,24 @@ export const tree: readonly CommandSpec[] = [
         description: 'log of the gateway, on standard error (default warn)',
         choices: ['debug', 'info', 'warn', 'error', 'silent'],
       },
+      {
+        flags: '--witness <key=url>',
+        description: 'witness to ask for cosignatures, beside the agents',
+        many: true,
+      },
+      {
+        flags: '--witnesses-required <count>',
+        description: 'cosignatures that a checkpoint needs (default 0: tell when there is none)',
+      },
+      {
+        flags: '--unwitnessed-after <time>',
+        description: 'how long entries may stay without (default 10m)',
+      },
+      {
+        flags: '--unwitnessed <action>',
+        description: 'what happens then: tell, or refuse new calls as well (default alert)',
+        choices: ['alert', 'seal'],
+      },
     ],
     load: () => import('../up.ts'),
   },

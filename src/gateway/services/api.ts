@@ -1,6 +1,7 @@
-import type { ApiServices, Client } from '../../api/services.ts'
+import type { ApiServices, Client, HealthCheck } from '../../api/services.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
+import type { Witnessing } from '../../audit/witnesses/contract.ts'
 import type { Documents } from '../../documents/documents.ts'
 import type { IdentityProviderSettings } from '../../documents/to-identity-provider.ts'
 import type { Identity } from '../../identity/open-identity.ts'
@@ -29,6 +30,7 @@ export interface ApiParts {
   readonly store: StateStore
   readonly authority: CertificateAuthority
   readonly registry: AgentRegistry
+  readonly witnessing: Witnessing
   readonly gate: AgentGate
   readonly documents: Documents
   readonly directory: Directory
@@ -66,6 +68,7 @@ export function apiServices(parts: ApiParts): ApiServices {
       live: () => [{ name: 'process', ok: true }],
       ready: async () => [
         { name: 'audit-log', ok: !log.sealed, ...(log.sealed ? { detail: 'it cannot be written' } : {}) },
+        witnessCheck(parts.witnessing),
         { name: 'state-store', ok: await answers(parts.store) },
         {
           name: 'accepting',
@@ -122,7 +125,12 @@ export function apiServices(parts: ApiParts): ApiServices {
       return {
         url: parts.url(),
         startedAt: parts.startedAt,
-        log: { origin: log.origin, size: log.size, sealed: log.sealed },
+        log: {
+          origin: log.origin,
+          size: log.size,
+          sealed: log.sealed,
+          witnessing: parts.witnessing.status(),
+        },
         agents: registry.status().map(({ name, connected }) => ({ name, connected })),
         liveSessions: sessions.list().length,
         policyDigest: parts.policies().digest,
@@ -132,6 +140,18 @@ export function apiServices(parts: ApiParts): ApiServices {
       }
     },
   }
+}
+
+/**
+ * A witness that is away or contradicts the log is told here. It takes readiness away only where the operator chose
+ * so: a witness must not be able to stop a gateway.
+ */
+function witnessCheck(witnessing: Witnessing): HealthCheck {
+  const { blocked, overdue, witnesses } = witnessing.status()
+  const conflicts = witnesses.filter(one => one.state === 'conflict')
+  const detail =
+    conflicts.length > 0 ? 'a witness contradicts the log' : 'the log is unwitnessed for too long'
+  return { name: 'witnesses', ok: !blocked, ...(conflicts.length > 0 || overdue ? { detail } : {}) }
 }
 
 async function answers(store: StateStore): Promise<boolean> {
