@@ -214,7 +214,7 @@ describe('refusals', () => {
 
 test('versions: the best that both sides speak', () => {
   assert.equal(commonVersion('1'), 1)
-  assert.equal(commonVersion('0, 1,2'), 1)
-  for (const offered of ['', '2', 'x', '1.5', 'undefined'])
+  assert.equal(commonVersion('0, 1,2,3'), 2)
+  for (const offered of ['', '3', 'x', '1.5', 'undefined'])
     assert.equal(commonVersion(offered), undefined, offered)
 })

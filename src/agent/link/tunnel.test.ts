@@ -433,7 +433,7 @@ describe('versions and nonsense', () => {
     )
     assert.equal(status, 426)
     client.destroy()
-    assert.match(await served.closed, /speaks version 7,8 .* this agent 1: bring both to the same release/)
+    assert.match(await served.closed, /speaks version 7,8 .* this agent 1,2: bring both to the same release/)
     await pair.stop()
   })
 
