@@ -121,9 +121,7 @@ export function openAgentSession(
           software: text(message.software),
           connections: Array.isArray(message.connections) ? message.connections.map(text) : [],
           address,
-          ...(version >= WITNESS_VERSION && /^[\x21-\x7e]{1,400}$/.test(String(message.witness))
-            ? { witness: String(message.witness) }
-            : {}),
+          ...(version >= WITNESS_VERSION && isKey(message.witness) ? { witness: message.witness } : {}),
         }
         state = 'ready'
         clearTimeout(helloTimer)
@@ -181,6 +179,10 @@ export function openAgentSession(
     },
     destroy,
   }
+}
+
+function isKey(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]{1,400}$/.test(value)
 }
 
 function text(value: unknown): string {
