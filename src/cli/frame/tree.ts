@@ -120,6 +120,14 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../status.ts'),
   },
   {
+    path: ['doctor'],
+    summary: 'Check the way to the gateway, the sign-in and kubectl; each fault with its cure',
+    group: 'Every day',
+    output: true,
+    examples: ['sallyport doctor --gateway https://sallyport.example.com'],
+    load: () => import('../doctor.ts'),
+  },
+  {
     path: ['profile', 'list'],
     summary: 'Gateways that this user knows, and which one is meant',
     group: 'Every day',
