@@ -171,7 +171,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
 
     let draining = false
     const drained = new Set<() => void>()
-    const index = openAuditIndex(log)
+    const index = openAuditIndex(log, options.postgres === undefined ? {} : { postgres: options.postgres })
     closers.push(() => index.close())
     const metrics = createMetrics({
       logSealed: () => log.sealed,

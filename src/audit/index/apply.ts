@@ -1,12 +1,9 @@
-import { hash } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
-import { principalKey } from '../../identity/principal.ts'
-import type { Head } from '../entry.ts'
-import type { Leaf } from '../heads/leaf.ts'
+import { columnsOf, type EntryFacts, factsOf } from './entry-facts.ts'
 import type { PackedEntry } from './pack.ts'
 
 export interface Applier {
-  /** One transaction. Returns the rows that became complete. */
+  /** Within the caller's transaction. Returns the rows that became complete. */
   apply(first: number, entries: readonly PackedEntry[]): number[]
 }
 
@@ -30,14 +27,11 @@ export function openApplier(database: DatabaseSync): Applier {
   const insertWords = database.prepare('INSERT INTO words (rowid, text) VALUES (?, ?)')
   const setNext = database.prepare("UPDATE meta SET value = ? WHERE name = 'next'")
 
-  function one(seq: number, entry: PackedEntry, completed: number[]): void {
-    const leaf = JSON.parse(entry.leaf.toString('latin1')) as Leaf
-    const headText = entry.head?.toString() ?? null
-    const head = headText === null ? {} : (JSON.parse(headText) as Head)
-    const time = Date.parse(leaf.time)
+  function one(facts: EntryFacts, completed: number[]): void {
+    const { seq, leaf, time, head, headText, entry } = facts
     let row = seq
     if (leaf.phase === 'intent' || leaf.phase === 'state') {
-      const { changes } = insertCall.run(...callColumns(seq, leaf, time, head, headText))
+      const { changes } = insertCall.run(...callColumns(facts))
       if (changes === 0) row = (findRow.get(leaf.call, leaf.kind)?.seq as number | undefined) ?? seq
       if (leaf.phase === 'state') completed.push(row)
     } else {
@@ -47,38 +41,23 @@ export function openApplier(database: DatabaseSync): Applier {
         completed.push(row)
       }
     }
-    const leafHash = hash('sha256', Buffer.concat([LEAF_PREFIX, entry.leaf]), 'buffer')
-    insertEntry.run(seq, row, leaf.phase, time, leafHash, entry.segment, entry.offset, bodiesOf(leaf))
+    insertEntry.run(seq, row, leaf.phase, time, facts.hash, entry.segment, entry.offset, facts.bodies)
     for (const key of entry.keys ?? []) insertKey.run(entry.segment, leaf.session ?? '', key.kid, key.offset)
-    const words: string[] = []
-    gatherWords(head, words)
-    if (entry.text !== null) words.push(entry.text.toString())
-    if (words.length > 0) insertWords.run(seq, words.join('\n'))
+    if (facts.words !== null) insertWords.run(seq, facts.words)
   }
 
   return {
     apply(first, entries) {
       const completed: number[] = []
-      database.exec('BEGIN')
-      try {
-        for (const [at, entry] of entries.entries()) one(first + at, entry, completed)
-        setNext.run(String(first + entries.length))
-        database.exec('COMMIT')
-      } catch (error) {
-        database.exec('ROLLBACK')
-        throw error
-      }
+      for (const [at, entry] of entries.entries()) one(factsOf(first + at, entry), completed)
+      setNext.run(String(first + entries.length))
       return completed
     },
   }
 }
 
-const LEAF_PREFIX = Buffer.from([0])
-
-function callColumns(seq: number, leaf: Leaf, time: number, head: Head, headText: string | null) {
-  const action = head.action ?? {}
-  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
-  const rules = head.decision?.rules ?? []
+function callColumns({ seq, leaf, time, head, headText }: EntryFacts) {
+  const columns = columnsOf(head)
   return [
     seq,
     leaf.call,
@@ -87,36 +66,18 @@ function callColumns(seq: number, leaf: Leaf, time: number, head: Head, headText
     leaf.session ?? null,
     leaf.effect ?? null,
     leaf.policy ?? null,
-    head.principal?.username ?? null,
-    head.principal === undefined ? null : principalKey(head.principal),
-    head.connection ?? null,
-    text(action.verb),
-    text(action.apiGroup),
-    text(action.resource),
-    text(action.subresource),
-    text(action.namespace),
-    text(action.name),
-    rules.length === 0 ? null : `\n${rules.join('\n')}\n`,
-    head.result?.code ?? null,
+    columns.person,
+    columns.principal,
+    columns.connection,
+    columns.verb,
+    columns.grp,
+    columns.resource,
+    columns.subresource,
+    columns.namespace,
+    columns.name,
+    columns.rules,
+    columns.code,
     leaf.phase === 'state' ? 1 : 0,
     headText,
   ]
-}
-
-/** `[side, class, bytes]` of each body; what `show` says about one that it does not open. */
-function bodiesOf(leaf: Leaf): string | null {
-  const bodies = []
-  if (leaf.request !== undefined) bodies.push(['request', leaf.request.class, leaf.request.n])
-  if (leaf.response !== undefined) bodies.push(['response', leaf.response.class, leaf.response.n])
-  return bodies.length === 0 ? null : JSON.stringify(bodies)
-}
-
-/** Values, not names of fields: everybody's head has a `username`. */
-function gatherWords(value: unknown, into: string[]): void {
-  if (typeof value === 'string') into.push(value)
-  else if (typeof value === 'number') into.push(String(value))
-  else if (Array.isArray(value)) for (const item of value) gatherWords(item, into)
-  else if (value !== null && typeof value === 'object') {
-    for (const name of Object.keys(value)) gatherWords((value as Record<string, unknown>)[name], into)
-  }
 }

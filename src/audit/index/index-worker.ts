@@ -1,53 +1,58 @@
-import { closeSync, openSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { EpochKey } from '../keys/epochs.ts'
-import type { AuditQuery } from '../search/contract.ts'
-import { findCall } from '../search/places.ts'
-import { SEARCH_LIMIT, searchCalls } from '../search/sql.ts'
-import { openApplier } from './apply.ts'
+import type { AuditPage, AuditQuery } from '../search/contract.ts'
+import { SEARCH_LIMIT } from '../search/limits.ts'
 import { catchUpFrom } from './catch-up.ts'
-import type { FromWorker, ToWorker, WorkerStart } from './messages.ts'
+import type { IndexEngine } from './engine.ts'
+import type { CallPlaces, FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import { type PackedEntry, unpackBatch } from './pack.ts'
-import { emptyIndex, prepareSchema } from './schema.ts'
+import { openSqliteEngine } from './sqlite-engine.ts'
 
 /**
- * The search index: SQLite blocks, so it lives in a thread of its own. It takes batches as they become durable, and
- * fills every gap (a start, an overflow, a rebuild) from the log on disk. It holds no key of its own.
+ * The search index: SQLite blocks, and words cost time, so it lives in a thread of its own. It takes batches as they
+ * become durable, and fills every gap (a start, an overflow, a rebuild) from the log on disk. It holds no key of its own.
  */
 const port = parentPort!
 const start = workerData as WorkerStart
 const send = (message: FromWorker): void => port.postMessage(message)
 
+/** Bytes of live batches that are taken in one go. */
+const TOGETHER = 4 * 1024 * 1024
+
 let published = 0
 let busy = false
 let closed = false
-/** Counts rebuilds, so that a reader of the old state stops. */
-let generation = 0
+/** Rebuilds that were asked for; done between two batches. */
+const rebuilds: number[] = []
+/** Resolves when nothing is being taken. */
+let working: Promise<void> = Promise.resolve()
 const held: { first: number; packed: ArrayBuffer }[] = []
 const tails = new Map<number, AuditQuery>()
 const epochs = new Map<string, { resolve: (key: EpochKey | null) => void; reject: (error: Error) => void }>()
 
-// It holds heads in the clear: made private before SQLite would make it readable.
-closeSync(openSync(start.databaseFile, 'a', 0o600))
-const database = new DatabaseSync(start.databaseFile, { timeout: 5000 })
-database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000')
-let next = prepareSchema(database, start.origin)
-let applier = openApplier(database)
-send({ op: 'applied', next, bytes: 0 })
+const engine = await openEngine()
+send({ op: 'applied', next: engine.next, bytes: 0 })
+
+async function openEngine(): Promise<IndexEngine> {
+  if (start.postgres === null) return openSqliteEngine(start.databaseFile, start.origin)
+  const { openPostgresEngine } = await import('./postgres/postgres-engine.ts')
+  return openPostgresEngine(start.postgres, start.origin)
+}
+
+function wake(): void {
+  if (!busy) working = work().catch(failed)
+}
 
 /** Everything that waits, in order; one run at a time, and none that ends while there is work. */
 async function work(): Promise<void> {
-  if (busy) return
   busy = true
   try {
-    for (;;) {
+    while (!closed) {
       const batch = held[0]
-      if (closed) break
-      if (batch !== undefined && batch.first <= next) {
-        held.shift()
-        take(batch.first, unpackBatch(batch.packed), batch.packed.byteLength)
-      } else if (next < Math.min(published, batch?.first ?? published)) {
+      const rebuild = rebuilds.shift()
+      if (rebuild !== undefined) await startAnew(rebuild)
+      else if (batch !== undefined && batch.first <= engine.next) await takeHeld()
+      else if (engine.next < Math.min(published, batch?.first ?? published)) {
         await fill(Math.min(published, batch?.first ?? published))
       } else break
     }
@@ -56,35 +61,57 @@ async function work(): Promise<void> {
   }
 }
 
+/** What follows without a gap goes together, as far as it does not get large. */
+async function takeHeld(): Promise<void> {
+  const { first } = held[0]!
+  const entries: PackedEntry[] = []
+  let bytes = 0
+  for (;;) {
+    const batch = held[0]
+    if (batch === undefined || batch.first !== first + entries.length) break
+    if (entries.length > 0 && bytes + batch.packed.byteLength > TOGETHER) break
+    held.shift()
+    entries.push(...unpackBatch(batch.packed))
+    bytes += batch.packed.byteLength
+  }
+  await take(first, entries, bytes)
+}
+
+async function startAnew(request: number): Promise<void> {
+  await answer(request, async () => {
+    await engine.empty()
+    send({ op: 'applied', next: engine.next, bytes: 0 })
+    return null
+  })
+}
+
 async function fill(size: number): Promise<void> {
-  const begun = generation
   const source = catchUpFrom(start.dataDir, start.origin, findEpoch)
   try {
-    while (next < size && !closed) {
-      const entries = await source.read(next, size)
-      if (begun !== generation) return
-      if (entries.length === 0) throw new Error(`entry ${next} cannot be read from the log`)
-      take(next, entries, 0)
+    while (engine.next < size && !closed && rebuilds.length === 0) {
+      const from = engine.next
+      const entries = await source.read(from, size)
+      if (entries.length === 0) throw new Error(`entry ${from} cannot be read from the log`)
+      await take(from, entries, 0)
     }
   } finally {
     await source.close()
   }
 }
 
-function take(first: number, entries: readonly PackedEntry[], bytes: number): void {
-  const fresh = entries.slice(Math.max(0, next - first))
+async function take(first: number, entries: readonly PackedEntry[], bytes: number): Promise<void> {
+  const fresh = entries.slice(Math.max(0, engine.next - first))
   if (fresh.length > 0) {
-    const completed = applier.apply(next, fresh)
-    next += fresh.length
-    for (const [tail, query] of tails) tellTail(tail, query, completed)
+    const completed = await engine.apply(fresh)
+    for (const [tail, query] of tails) await tellTail(tail, query, completed)
   }
-  send({ op: 'applied', next, bytes })
+  send({ op: 'applied', next: engine.next, bytes })
 }
 
-function tellTail(tail: number, query: AuditQuery, completed: readonly number[]): void {
+async function tellTail(tail: number, query: AuditQuery, completed: readonly number[]): Promise<void> {
   for (let at = 0; at < completed.length; at += SEARCH_LIMIT) {
     const among = completed.slice(at, at + SEARCH_LIMIT)
-    const { items } = searchCalls(database, { ...query, limit: SEARCH_LIMIT }, among)
+    const { items } = await engine.search({ ...query, limit: SEARCH_LIMIT }, among)
     if (items.length > 0) send({ op: 'rows', tail, rows: items.toReversed() })
   }
 }
@@ -107,16 +134,15 @@ function failed(error: unknown): void {
 function close(): void {
   if (closed) return
   closed = true
-  database.close()
-  port.close()
+  working
+    .then(() => engine.close())
+    .catch(() => {})
+    .finally(() => port.close())
 }
 
-function answer(
-  request: number,
-  make: () => ReturnType<typeof searchCalls> | ReturnType<typeof findCall>,
-): void {
+async function answer(request: number, make: () => Promise<AuditPage | CallPlaces | null>): Promise<void> {
   try {
-    send({ op: 'answer', request, result: make() })
+    send({ op: 'answer', request, result: await make() })
   } catch (error) {
     send({ op: 'answer', request, error: error instanceof Error ? error.message : String(error) })
   }
@@ -126,11 +152,11 @@ port.on('message', (message: ToWorker) => {
   switch (message.op) {
     case 'batch':
       held.push(message)
-      work().catch(failed)
+      wake()
       break
     case 'published':
       published = message.size
-      work().catch(failed)
+      wake()
       break
     case 'epoch': {
       const waiting = epochs.get(message.id)
@@ -140,10 +166,10 @@ port.on('message', (message: ToWorker) => {
       break
     }
     case 'search':
-      answer(message.request, () => searchCalls(database, message.query))
+      answer(message.request, () => engine.search(message.query))
       break
     case 'show':
-      answer(message.request, () => findCall(database, message.call))
+      answer(message.request, () => engine.find(message.call))
       break
     case 'tail':
       tails.set(message.tail, message.query)
@@ -152,14 +178,8 @@ port.on('message', (message: ToWorker) => {
       tails.delete(message.tail)
       break
     case 'rebuild':
-      answer(message.request, () => {
-        generation += 1
-        next = emptyIndex(database, start.origin)
-        applier = openApplier(database)
-        send({ op: 'applied', next, bytes: 0 })
-        return null
-      })
-      work().catch(failed)
+      rebuilds.push(message.request)
+      wake()
       break
     case 'close':
       close()

@@ -1,3 +1,4 @@
+import type { PostgresSettings } from '../../postgres/settings.ts'
 import type { WrittenKey } from '../log/contract.ts'
 import type { AuditPage, AuditQuery, AuditRow } from '../search/contract.ts'
 
@@ -5,6 +6,8 @@ export interface WorkerStart {
   readonly dataDir: string
   readonly databaseFile: string
   readonly origin: string
+  /** Null: SQLite in `databaseFile`. */
+  readonly postgres: PostgresSettings | null
 }
 
 export type ToWorker =
@@ -39,6 +42,8 @@ export interface CallPlaces {
   readonly entries: readonly EntryPlace[]
   /** More entries than are listed. */
   readonly more: boolean
+  /** Origin of the log of another gateway that holds it: its bodies and tiles are not here. */
+  readonly elsewhere?: string
 }
 
 export interface EntryPlace {

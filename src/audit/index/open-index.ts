@@ -2,13 +2,14 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Refusal } from '../../errors/refusal.ts'
+import type { PostgresSettings } from '../../postgres/settings.ts'
 import type { Files } from '../files/files.ts'
 import type { EpochKeys } from '../keys/epochs.ts'
 import type { DurableBatch, PublishedCheckpoint } from '../log/contract.ts'
 import type { AuditIndex, AuditPage, IndexStatus } from '../search/contract.ts'
 import { rowQueue } from '../search/row-queue.ts'
 import { showCall } from '../search/show.ts'
-import type { CallPlaces, FromWorker, ToWorker } from './messages.ts'
+import type { CallPlaces, FromWorker, ToWorker, WorkerStart } from './messages.ts'
 import { packBatch } from './pack.ts'
 
 /** What the index needs of the log: an open log, or a stopped one as `rebuildIndex` shows it. */
@@ -26,6 +27,8 @@ export interface IndexedLog {
 export interface IndexOptions {
   /** Default `index.sqlite` in the log's directory. Holds heads and shown bodies in the clear; mode 0600. */
   readonly databaseFile?: string
+  /** Keep it there instead, beside those of other logs. */
+  readonly postgres?: PostgresSettings
   /** Milliseconds before a failed index is started again. Default 5000. */
   readonly restartAfter?: number
   /** Bytes of batches the worker may be behind before the rest is left to be read from disk. Default 32 MiB. */
@@ -38,6 +41,8 @@ export interface IndexOptions {
  */
 export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): AuditIndex {
   const databaseFile = options.databaseFile ?? join(log.dataDir, 'index.sqlite')
+  const postgres = options.postgres ?? null
+  const start: WorkerStart = { dataDir: log.dataDir, databaseFile, origin: log.origin, postgres }
   const backlogLimit = options.backlogBytes ?? 32 * 1024 * 1024
   let worker: Worker | null = null
   let next = 0
@@ -54,7 +59,7 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
     restart = null
     backlog = 0
     const started = new Worker(new URL('./index-worker.ts', import.meta.url), {
-      workerData: { dataDir: log.dataDir, databaseFile, origin: log.origin },
+      workerData: start,
       name: 'audit-index',
     })
     worker = started

@@ -1,10 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { CallPlaces, EntryPlace } from '../index/messages.ts'
 import type { WrittenKey } from '../log/contract.ts'
-import { rowOf } from './sql.ts'
-
-/** Entries of one call that `show` opens at most; a watch of days has more, and says so. */
-const ENTRIES_SHOWN = 200
+import { ENTRIES_SHOWN } from './limits.ts'
+import { rowOf } from './row.ts'
 
 export function findCall(database: DatabaseSync, call: string): CallPlaces | null {
   // A call and a state entry may share an id (the session that a request opened); the call is what is asked for.

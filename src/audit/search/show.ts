@@ -8,14 +8,20 @@ import type { AuditBody, AuditDetail, AuditLeaf } from './contract.ts'
 /** Bytes of each body that are shown. */
 const SHOWN_BODY_BYTES = 1024 * 1024
 
-/** One call with its bodies, opened, and its leaves, proven against the newest checkpoint. */
+/**
+ * One call with its bodies, opened, and its leaves, proven against the newest checkpoint. Of a call of another gateway
+ * only what the shared index holds: its bodies and its tree are with that one.
+ */
 export async function showCall(log: IndexedLog, places: CallPlaces): Promise<AuditDetail> {
   const gathered = { request: gather(), response: gather() }
-  for (const entry of places.entries) await gatherBodies(log, entry, gathered)
+  const here = places.elsewhere === undefined
+  for (const entry of places.entries) await gatherBodies(here ? log : null, entry, gathered)
   const leaves: AuditLeaf[] = []
   const { checkpoint } = log
   const tiles = new Map<string, Buffer>()
-  for (const entry of places.entries) leaves.push(await leafOf(log, entry, checkpoint, tiles))
+  for (const entry of places.entries) {
+    leaves.push(await leafOf(here ? log : null, entry, checkpoint, tiles))
+  }
   const bodies = (['request', 'response'] as const)
     .filter(side => gathered[side].found)
     .map(side => bodyOf(side, gathered[side], places.more))
@@ -38,7 +44,7 @@ function gather(): Gathered {
 }
 
 async function gatherBodies(
-  log: IndexedLog,
+  log: IndexedLog | null,
   entry: EntryPlace,
   into: { readonly request: Gathered; readonly response: Gathered },
 ): Promise<void> {
@@ -50,14 +56,17 @@ async function gatherBodies(
   }
   const wanted = entry.bodies.filter(([side]) => !into[side].sealed && into[side].length < SHOWN_BODY_BYTES)
   if (wanted.length === 0) return
-  const opened = await readEntryAt(
-    log.files,
-    log.dataDir,
-    log.origin,
-    id => log.epochs.find(id),
-    entry,
-    entry.keys,
-  ).catch(() => null)
+  const opened =
+    log === null
+      ? null
+      : await readEntryAt(
+          log.files,
+          log.dataDir,
+          log.origin,
+          id => log.epochs.find(id),
+          entry,
+          entry.keys,
+        ).catch(() => null)
   for (const [side] of wanted) {
     const body = opened?.[side] ?? null
     if (body === null) into[side].lost = true
@@ -98,14 +107,14 @@ function textOf(bytes: Buffer): string | null {
 }
 
 async function leafOf(
-  log: IndexedLog,
+  log: IndexedLog | null,
   entry: EntryPlace,
   { size, root }: PublishedCheckpoint,
   tiles: Map<string, Buffer>,
 ): Promise<AuditLeaf> {
   const hash = Buffer.from(entry.hash)
   const path =
-    entry.seq < size
+    log !== null && entry.seq < size
       ? await inclusionProof(log.files, log.dataDir, entry.seq, size, tiles).catch(() => null)
       : null
   const proven = path !== null && rootFromProof(hash, entry.seq, size, path).equals(root)

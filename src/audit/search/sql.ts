@@ -1,9 +1,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { Head } from '../entry.ts'
-import type { AuditPage, AuditQuery, AuditRow } from './contract.ts'
+import type { AuditPage, AuditQuery } from './contract.ts'
+import { SEARCH_LIMIT } from './limits.ts'
+import { rowOf } from './row.ts'
 
 const COLUMNS = 'seq, call, kind, time, session, effect, complete, head, ending'
-export const SEARCH_LIMIT = 500
 
 /** @param among Only these rows, by their first entry. */
 export function searchCalls(database: DatabaseSync, query: AuditQuery, among?: readonly number[]): AuditPage {
@@ -17,20 +17,6 @@ export function searchCalls(database: DatabaseSync, query: AuditQuery, among?: r
     .map(rowOf)
   const items = rows.slice(0, limit)
   return rows.length > limit ? { items, next: String(items.at(-1)!.index) } : { items }
-}
-
-export function rowOf(row: Record<string, unknown>): AuditRow {
-  const part = (text: unknown) => (typeof text === 'string' ? (JSON.parse(text) as Head) : {})
-  return {
-    call: row.call as string,
-    kind: row.kind as AuditRow['kind'],
-    time: row.time as number,
-    session: row.session as string | null,
-    effect: row.effect as AuditRow['effect'],
-    complete: row.complete === 1,
-    head: { ...part(row.head), ...part(row.ending) },
-    index: row.seq as number,
-  }
 }
 
 function conditions(query: AuditQuery): { where: string[]; values: SQLInputValue[] } {
@@ -82,6 +68,7 @@ function conditions(query: AuditQuery): { where: string[]; values: SQLInputValue
 /** Each word as a quoted phrase with an open end, so that nothing a person types is syntax of FTS5. */
 function matchOf(text: string): string {
   return text
+    .replaceAll('\u0000', ' ')
     .split(/\s+/)
     .filter(word => /[\p{L}\p{N}]/u.test(word))
     .map(word => `"${word.replaceAll('"', '""')}"*`)
