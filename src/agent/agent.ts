@@ -1,12 +1,14 @@
 import type { UpstreamIdentity } from '../connections/connection.ts'
 import { Refusal } from '../errors/refusal.ts'
-import type { AgentWitness } from '../tunnel/contract.ts'
+import type { AgentWitness, AnswerHandler, UpstreamCall } from '../tunnel/contract.ts'
 import { refuseLater } from '../tunnel/refuse-later.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
+import { createSessionAccounts, type SessionAccounts } from './accounts/session-accounts.ts'
 import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
 import { type JudgedCall, judge } from './judge.ts'
 import { defaultPoolLimits, type PoolLimits } from './upstream/pool.ts'
+import type { UpstreamTarget } from './upstream/target.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
 
 /** One upstream as this agent serves it. Its own configuration: what a gateway says about it is only compared. */
@@ -60,6 +62,8 @@ interface Served {
   readonly connection: AgentConnection
   readonly ceiling: Ceiling
   readonly upstream: Upstream
+  /** Mode `serviceaccount`: where its tokens come from, and connections that the agent's own credential never opened. */
+  readonly accounts?: { readonly of: SessionAccounts; readonly upstream: Upstream }
 }
 
 /**
@@ -78,6 +82,14 @@ export function createAgent(options: AgentOptions): Agent {
       connection,
       ceiling: ceilings.length === 0 ? noCeiling : lowestCeiling(ceilings),
       upstream: createUpstream(connection.session, limits, clock),
+      ...(connection.upstreamIdentity === 'serviceaccount'
+        ? {
+            accounts: {
+              of: createSessionAccounts(connection.session, { clock }),
+              upstream: createUpstream(noCredential(connection.session.target), limits, clock),
+            },
+          }
+        : {}),
     }
   }
 
@@ -87,7 +99,7 @@ export function createAgent(options: AgentOptions): Agent {
       const before = served.get(connection.name)
       next.set(connection.name, before?.connection === connection ? before : serve(connection))
     }
-    for (const [name, before] of served) if (next.get(name) !== before) void before.upstream.close()
+    for (const [name, before] of served) if (next.get(name) !== before) void closeServed(before)
     served = next
   }
   setConnections(options.connections)
@@ -100,7 +112,8 @@ export function createAgent(options: AgentOptions): Agent {
     },
     get inFlight() {
       let sum = 0
-      for (const { upstream } of served.values()) sum += upstream.inFlight
+      for (const { upstream, accounts } of served.values())
+        sum += upstream.inFlight + (accounts?.upstream.inFlight ?? 0)
       return sum
     },
     serves: connection => served.has(connection),
@@ -119,16 +132,53 @@ export function createAgent(options: AgentOptions): Agent {
           error instanceof Refusal ? error : new Refusal('internal', { cause: error }),
         )
       }
-      return found.upstream.send(judged, call, handler)
+      return sendJudged(found, judged, call, handler)
     },
     async close() {
       closed = true
-      await Promise.all([...served.values()].map(({ upstream }) => upstream.close()))
+      await Promise.all([...served.values()].map(closeServed))
     },
     destroy() {
       closed = true
-      for (const { upstream } of served.values()) upstream.destroy()
+      for (const { upstream, accounts } of served.values()) {
+        upstream.destroy()
+        accounts?.upstream.destroy()
+        void accounts?.of.close()
+      }
     },
+  }
+}
+
+/** Which credential a judged call goes under is decided here and nowhere else. */
+function sendJudged(
+  { upstream, accounts }: Served,
+  judged: JudgedCall,
+  call: UpstreamCall,
+  handler: AnswerHandler,
+): () => void {
+  if (judged.ends !== undefined) accounts?.of.forget(judged.ends)
+  if (judged.account === undefined) return upstream.send(judged, call, handler)
+  try {
+    if (accounts === undefined) throw new Refusal('internal')
+    return accounts.upstream.send(judged, call, handler, accounts.of.credentialOf(judged.account))
+  } catch (error) {
+    return refuseLater(handler, error instanceof Refusal ? error : new Refusal('internal', { cause: error }))
+  }
+}
+
+async function closeServed({ upstream, accounts }: Served): Promise<void> {
+  await Promise.all([upstream.close(), accounts?.upstream.close()])
+  await accounts?.of.close()
+}
+
+/** Nothing goes out under it: every call brings the token of its session. */
+function noCredential(target: UpstreamTarget): UpstreamCredential {
+  return {
+    target,
+    description: 'service accounts of sessions',
+    current: () => undefined,
+    refresh: () => Promise.reject(new Refusal('internal', { check: 'agent-credential' })),
+    rejected() {},
   }
 }
 

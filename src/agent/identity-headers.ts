@@ -40,10 +40,12 @@ export function pushIdentityHeaders(
   if (identity.mode !== rules.upstreamIdentity) {
     throw denied('mode', `this connection impersonates in mode ${rules.upstreamIdentity}`)
   }
-  if (identity.mode === 'serviceaccount') {
-    throw denied('mode-unsupported', 'upstreamIdentity serviceaccount is not carried by this version')
-  }
   if (!SESSION_ID.test(identity.sessionId)) throw denied('session-id', 'the session id is malformed')
+  if (identity.mode === 'serviceaccount') {
+    checkSessionUser(identity)
+    // The token says who it is; there is nothing to impersonate, and no right to.
+    return
+  }
   if (identity.mode === 'session') checkSessionUser(identity)
   else checkPrincipalUser(identity, rules)
 
@@ -61,9 +63,9 @@ export function pushIdentityHeaders(
 
 function checkSessionUser(identity: SessionDescriptor): void {
   if (identity.user !== SESSION_USERS + identity.sessionId) {
-    throw denied('user', 'mode session impersonates the session itself and nobody else')
+    throw denied('user', 'in this mode a session is itself and nobody else')
   }
-  if (identity.groups.length > 0) throw denied('groups', 'mode session impersonates no groups')
+  if (identity.groups.length > 0) throw denied('groups', 'in this mode a session has no groups')
 }
 
 function checkPrincipalUser(identity: SessionDescriptor, rules: IdentityRules): void {

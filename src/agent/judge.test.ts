@@ -226,9 +226,24 @@ describe('identity', () => {
     assert.match(as({ ...session, sessionId: 'x', user: 'sallyport:s:x' }, rules), /session-id/)
   })
 
-  test('mode serviceaccount is refused in plain words until it is carried', () => {
+  test('mode serviceaccount: the session itself, and no impersonation at all', () => {
     const rules: IdentityRules = { upstreamIdentity: 'serviceaccount', serviceAccounts: true }
-    assert.equal(as({ mode: 'serviceaccount' }, rules), 'denied-by-agent agent/identity-mode-unsupported')
+    const identity = { ...alice, mode: 'serviceaccount' as const, user: `sallyport:s:${SESSION}`, groups: [] }
+    const { headers, account } = judged({ identity }, rules)
+    assert.equal(account, SESSION)
+    assert.ok(!headers.some(name => name.startsWith('impersonate')))
+    for (const wrong of [
+      { user: 'sallyport:local:alice' },
+      { user: 'system:serviceaccount:ci:deployer' },
+      { groups: ['sallyport:devs'] },
+      { sessionId: '../x', user: 'sallyport:s:../x' },
+    ]) {
+      assert.match(as({ ...identity, ...wrong }, rules), /^denied-by-agent agent\/identity-/)
+    }
+  })
+
+  test('other modes bring no account of a session', () => {
+    assert.equal(judged({}).account, undefined)
   })
 
   test('extras without our prefix are refused', () => {
@@ -326,6 +341,34 @@ describe("the gateway's own calls", () => {
           assert.equal(result === 'allowed', expected, `${method} ${target} ${purpose}: ${result}`)
         }
       }
+    }
+  })
+
+  test('session-end: one service account of a session, where there are such, and nothing else', () => {
+    const accounts = '/api/v1/namespaces/sallyport-sessions/serviceaccounts'
+    const rules: IdentityRules = { upstreamIdentity: 'serviceaccount', serviceAccounts: false }
+    const identity = { ...own, purpose: 'session-end' as const }
+    const good = { identity, method: 'DELETE', target: `${accounts}/${SESSION}`, headers: [] }
+    assert.equal(judged(good, rules).ends, SESSION)
+    assert.match(check(good), /denied-by-agent/, 'in another mode')
+    for (const wrong of [
+      { target: accounts },
+      { target: `${accounts}/default` },
+      { target: `${accounts}/${SESSION}/token` },
+      { target: `${accounts}/${SESSION}?dryRun=All` },
+      { target: `/api/v1/namespaces/sallyport-system/serviceaccounts/${SESSION}` },
+      { target: `/api/v1/namespaces/kube-system/serviceaccounts/${SESSION}` },
+      { target: `/api/v1/namespaces/sallyport-sessions/secrets/${SESSION}` },
+      { method: 'GET' },
+      { method: 'PUT', body: Buffer.from('{}') },
+      { body: Buffer.from('{}') },
+      { identity: { ...identity, user: 'sallyport:x' } },
+    ]) {
+      assert.match(
+        check({ ...good, ...wrong }, rules),
+        /^(denied-by-agent|request-ambiguous)/,
+        JSON.stringify(wrong),
+      )
     }
   })
 

@@ -14,6 +14,10 @@ export interface JudgedCall {
   readonly headers: string[]
   /** The answer may come from something behind the API server, whose 401 is its own. */
   readonly passUnauthorized: boolean
+  /** Session under whose own service account it must go, because nothing in the headers says who it is. */
+  readonly account?: string
+  /** Session whose service account this call of the gateway ends. */
+  readonly ends?: string
 }
 
 const AUDIT_ID = /^[A-Za-z0-9-]{1,64}$/
@@ -38,8 +42,9 @@ export function judge(call: UpstreamCall, rules: IdentityRules, ceiling: Ceiling
     throw new Refusal('request-ambiguous', { check: 'agent/body', detail: `a ${parsed.method} with a body` })
   }
   const headers: string[] = []
+  let ends: string | undefined
   if (call.identity.mode === 'agent') {
-    checkOwnCall(call, parsed)
+    ends = checkOwnCall(call, parsed, rules)
   } else {
     const reason = ceiling.refuses(parsed)
     if (reason !== undefined) throw new Refusal('denied-by-agent', { check: 'agent/ceiling', detail: reason })
@@ -52,5 +57,7 @@ export function judge(call: UpstreamCall, rules: IdentityRules, ceiling: Ceiling
     target: parsed.target,
     headers,
     passUnauthorized: parsed.info.subresource === 'proxy',
+    ...(call.identity.mode === 'serviceaccount' ? { account: call.identity.sessionId } : {}),
+    ...(ends === undefined ? {} : { ends }),
   }
 }

@@ -1,6 +1,8 @@
 import { Refusal } from '../errors/refusal.ts'
 import type { ParsedRequest } from '../kubernetes/request/contract.ts'
 import type { SessionDescriptor, UpstreamCall } from '../tunnel/contract.ts'
+import type { IdentityRules } from './identity-headers.ts'
+import { SESSION_ID, SESSIONS_NAMESPACE } from './names.ts'
 
 const BODY_LIMIT = 64 * 1024
 const DISCOVERY_ROOTS: ReadonlySet<string> = new Set(['api', 'apis', 'openapi', 'version'])
@@ -9,16 +11,39 @@ const DISCOVERY_PARAMETERS: ReadonlySet<string> = new Set(['timeout', 'hash'])
 /**
  * Mode `agent`: calls of the gateway itself, sent under the agent's own credential without impersonation. There is
  * this fixed list of them and no more; each is checked on the parsed request, purpose by purpose. Throws Refusal
- * `denied-by-agent`.
+ * `denied-by-agent`. Returns the session whose service account the call deletes, if that is what it does.
  */
-export function checkOwnCall(call: UpstreamCall, parsed: ParsedRequest): void {
+export function checkOwnCall(
+  call: UpstreamCall,
+  parsed: ParsedRequest,
+  rules: Pick<IdentityRules, 'upstreamIdentity'>,
+): string | undefined {
   const { identity } = call
   if (identity.user !== '' || identity.groups.length > 0 || identity.extra.length > 0) {
     throw denied('a call of the gateway itself names no identity')
   }
+  if (identity.purpose === 'session-end') {
+    const ended = rules.upstreamIdentity === 'serviceaccount' ? endedSession(call, parsed) : undefined
+    if (ended === undefined) throw denied('this is no session-end call')
+    return ended
+  }
   if (!isAllowed(call, parsed, identity.purpose)) {
     throw denied(`this is no ${identity.purpose ?? 'known'} call`)
   }
+  return undefined
+}
+
+/** DELETE of one service account that is named as a session is, where only those are. */
+function endedSession(call: UpstreamCall, parsed: ParsedRequest): string | undefined {
+  const name = parsed.segments[5] ?? ''
+  const path = ['api', 'v1', 'namespaces', SESSIONS_NAMESPACE, 'serviceaccounts', name].join('/')
+  const whole =
+    parsed.method === 'DELETE' &&
+    call.body === null &&
+    parsed.query.length === 0 &&
+    parsed.segments.join('/') === path &&
+    SESSION_ID.test(name)
+  return whole ? name : undefined
 }
 
 function isAllowed(

@@ -10,7 +10,8 @@ import type { ClientCertificate } from './upstream/target.ts'
 export interface Upstream {
   readonly inFlight: number
   readonly connections: number
-  send(judged: JudgedCall, call: UpstreamCall, handler: AnswerHandler): () => void
+  /** Under `under` when given, which must be a bearer token for the same target; else under its own credential. */
+  send(judged: JudgedCall, call: UpstreamCall, handler: AnswerHandler, under?: UpstreamCredential): () => void
   close(): Promise<void>
   destroy(): void
 }
@@ -40,6 +41,7 @@ export function createUpstream(
   }
 
   function sendWith(
+    shown: UpstreamCredential,
     material: CredentialMaterial,
     judged: JudgedCall,
     call: UpstreamCall,
@@ -49,7 +51,7 @@ export function createUpstream(
     if (material.authorization !== '') judged.headers.push('authorization', material.authorization)
     const facts = {
       passUnauthorized: judged.passUnauthorized,
-      onUnauthorized: () => credential.rejected(material),
+      onUnauthorized: () => shown.rejected(material),
     }
     const request = {
       method: judged.method,
@@ -72,17 +74,17 @@ export function createUpstream(
       for (const old of retired) sum += old.connections
       return sum
     },
-    send(judged, call, handler) {
-      const material = credential.current(clock())
-      if (material !== undefined) return sendWith(material, judged, call, handler)
+    send(judged, call, handler, under = credential) {
+      const material = under.current(clock())
+      if (material !== undefined) return sendWith(under, material, judged, call, handler)
       let abort: (() => void) | undefined
       let aborted = false
-      credential.refresh().then(
+      under.refresh().then(
         fetched => {
           if (aborted) return
           if (closed)
             handler.onError(new Refusal('agent-unavailable', { check: 'agent/closing', retryAfter: 1 }))
-          else abort = sendWith(fetched, judged, call, handler)
+          else abort = sendWith(under, fetched, judged, call, handler)
         },
         error => {
           if (!aborted) handler.onError(upstreamRefusal(error))

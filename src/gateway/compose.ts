@@ -37,6 +37,7 @@ import { type Arrival, type Listener, listen } from './listener.ts'
 import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
 import { apiServices } from './services/api.ts'
+import { withSessionAccounts } from './services/session-accounts.ts'
 import { sessionEntries } from './services/session-entries.ts'
 
 export interface GatewayOptions {
@@ -159,7 +160,15 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const identity = await openIdentity({
       store,
       now,
-      hooks: sessionEntries(log, () => policies.digest),
+      hooks: withSessionAccounts(
+        sessionEntries(log, () => policies.digest),
+        {
+          connection: name => directory.byName(name),
+          linkTo: connection => registry.linkFor(connection),
+          ownCalls,
+          onError: error => logger.warn({ error }, 'the service account of a session is left to the sweeper'),
+        },
+      ),
       onError: error => logger.error({ error }, 'sessions, sign-ins or revocations could not be followed'),
       providers,
       trust: name => directory.byName(name)?.serviceAccounts,

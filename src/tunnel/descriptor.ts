@@ -6,7 +6,13 @@ import { LONGEST_BODY, LONGEST_DESCRIPTOR } from './protocol.ts'
 const PREFIX = 9
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
 const MODES: ReadonlySet<string> = new Set(['principal', 'session', 'serviceaccount', 'agent'])
-const PURPOSES: ReadonlySet<string> = new Set(['tokenreview', 'discovery', 'accessreview', 'jwks'])
+const PURPOSES: ReadonlySet<string> = new Set([
+  'tokenreview',
+  'discovery',
+  'accessreview',
+  'jwks',
+  'session-end',
+])
 /** A day: no head time-out is longer. */
 const LONGEST_TIME = 86_400_000
 
