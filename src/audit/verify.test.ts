@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { disk } from './files/disk.ts'
 import { formatCheckpoint } from './log/checkpoint.ts'
+import { type Cosigner, cosigner } from './log/cosignature.ts'
 import { type NoteSigner, noteSigner } from './log/note.ts'
 import { openPublisher } from './log/publisher.ts'
 import { decodeBundle, encodeBundle } from './log/tiles.ts'
@@ -19,6 +20,10 @@ let pristine = ''
 let vkey = ''
 let oldCheckpoint = ''
 let signer: NoteSigner
+const [first, second] = ['witness.example/1', 'witness.example/2'].map(name => cosigner(name, newPem())) as [
+  Cosigner,
+  Cosigner,
+]
 
 // 2 × 256 entries and some more, with bodies of both classes, frames, and a body of several frames.
 before(async () => {
@@ -66,11 +71,21 @@ function attempt(): Attempt {
   }
 }
 
-function check(directory: string, extra: { vkey?: string; old?: string; keys?: boolean } = {}): Report {
+interface Given {
+  readonly vkey?: string
+  readonly old?: string
+  readonly keys?: boolean
+  readonly witnesses?: readonly Cosigner[]
+  readonly quorum?: number
+}
+
+function check(directory: string, extra: Given = {}): Report {
   return verifyLog({
     directory,
     vkey: extra.vkey ?? vkey,
     oldCheckpoints: extra.old === undefined ? [] : [extra.old],
+    witnesses: (extra.witnesses ?? []).map(one => one.vkey),
+    ...(extra.quorum === undefined ? {} : { quorum: extra.quorum }),
     ...(extra.keys === true ? { keyFile: join(directory, 'secrets', 'kek') } : {}),
   })
 }
@@ -111,8 +126,30 @@ async function rewrite(directory: string, leaves: readonly Buffer[], by: NoteSig
 }
 
 function ownKey(): NoteSigner {
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
-  return noteSigner(ORIGIN, pem as string)
+  return noteSigner(ORIGIN, newPem())
+}
+
+function newPem(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+}
+
+/** The note with cosignatures, as it lies in `checkpoint.cosigned`. */
+function cosignedBy(note: string, ...by: Cosigner[]): string {
+  const text = note.slice(0, note.lastIndexOf('\n\n') + 1)
+  return note + by.map(one => one.cosign(text, Date.UTC(2026, 0, 2))).join('')
+}
+
+function putCosigned(directory: string, note: string): void {
+  writeFileSync(join(directory, 'checkpoint.cosigned'), note)
+}
+
+/** A copy in which the holder of the key has changed entry 10 and signed everything again. */
+async function rewritten(): Promise<Attempt> {
+  const x = attempt()
+  const leaves = allLeaves(x)
+  leaves[10] = edited(leaves[10]!, { effect: 'hold' })
+  await rewrite(x.directory, leaves, signer)
+  return x
 }
 
 /** Offsets of the records of a segment: [type, seq, from, to]. */
@@ -143,10 +180,108 @@ function exchange(directory: string, type: number, first: number, second: number
   writeFileSync(join(directory, SEGMENT), segment)
 }
 
+describe('verify with witnesses', () => {
+  const notesOf = (report: Report) => report.notes.join('\n')
+
+  test('rewritten whole and signed again: honestly unwitnessed without, red against a cosigned or a kept checkpoint', async () => {
+    const x = await rewritten()
+    const alone = check(x.directory)
+    assert.equal(alone.ok, true)
+    assert.match(notesOf(alone), /^unwitnessed: whoever holds the key/m)
+    assert.equal(alone.checks.find(one => one.name === 'witnesses')!.status, 'skipped')
+    // The forger takes the cosignatures away: the witness is missed.
+    const stripped = check(x.directory, { witnesses: [first] })
+    assert.equal(failed(stripped), 'witnesses')
+    assert.match(place(stripped, 'witnesses').problem, /0 of 1 witnesses have cosigned it, 1 must/)
+    // He leaves them: they contradict the tree, whether anybody asks for the witness or not.
+    putCosigned(x.directory, cosignedBy(oldCheckpoint, first))
+    assert.equal(failed(check(x.directory)), 'consistency')
+    const red = check(x.directory, { witnesses: [first] })
+    assert.equal(failed(red), 'consistency')
+    assert.match(place(red, 'consistency').problem, /checkpoint\.cosigned says/)
+    // The auditor has fetched it from the witness himself.
+    rmSync(join(x.directory, 'checkpoint.cosigned'))
+    const fetched = check(x.directory, { old: cosignedBy(oldCheckpoint, first), witnesses: [first] })
+    assert.equal(failed(fetched), 'consistency')
+    assert.equal(failed(check(x.directory, { old: oldCheckpoint })), 'consistency')
+  })
+
+  test('a cosignature moved onto the rewritten checkpoint is wrong', async () => {
+    const x = await rewritten()
+    const forged = readFileSync(join(x.directory, 'checkpoint'), 'utf8')
+    const line = cosignedBy(readFileSync(join(pristine, 'checkpoint'), 'utf8'), first)
+      .split('\n')
+      .at(-2)
+    putCosigned(x.directory, `${forged}${line}\n`)
+    const report = check(x.directory, { witnesses: [first] })
+    assert.match(
+      place(report, 'witnesses').problem,
+      /checkpoint\.cosigned: the cosignature of witness\.example\/1 is wrong/,
+    )
+  })
+
+  test('a cosigned checkpoint signed by another key than the log’s does not count', async () => {
+    const x = attempt()
+    const note = readFileSync(join(x.directory, 'checkpoint'), 'utf8')
+    putCosigned(x.directory, cosignedBy(ownKey().sign(note.slice(0, note.lastIndexOf('\n\n') + 1)), first))
+    const report = check(x.directory, { witnesses: [first] })
+    assert.match(
+      place(report, 'signature').problem,
+      /the cosigned checkpoint carries no signature of this key/,
+    )
+    place(report, 'witnesses')
+  })
+
+  test('the log cut back below what was cosigned is red', () => {
+    const x = attempt()
+    putCosigned(x.directory, cosignedBy(readFileSync(join(x.directory, 'checkpoint'), 'utf8'), first))
+    writeFileSync(join(x.directory, 'checkpoint'), oldCheckpoint)
+    const report = check(x.directory, { witnesses: [first] })
+    assert.match(
+      place(report, 'consistency').problem,
+      /checkpoint\.cosigned covers \d+ entries, this one only/,
+    )
+  })
+
+  test('quorum: so many witnesses must have cosigned, wherever their notes lie; the tail is named', () => {
+    const x = attempt()
+    putCosigned(x.directory, cosignedBy(oldCheckpoint, first))
+    mkdirSync(join(x.directory, 'witnesses'))
+    const newest = readFileSync(join(x.directory, 'checkpoint'), 'utf8')
+    writeFileSync(join(x.directory, 'witnesses', 'ab'), cosignedBy(newest, second))
+    const [oldSize, size] = [oldCheckpoint, newest].map(note => note.split('\n')[1])
+    const both = check(x.directory, { witnesses: [first, second] })
+    assert.equal(both.ok, true)
+    assert.match(notesOf(both), new RegExp(`^unwitnessed: the entries from ${oldSize} on$`, 'm'))
+    assert.match(
+      notesOf(both),
+      new RegExp(`witness.example/2 has cosigned ${size} of ${size} entries, at 2026-01-02T00:00:00`),
+    )
+    assert.doesNotMatch(notesOf(check(x.directory, { witnesses: [first, second], quorum: 1 })), /unwitnessed/)
+    const third = cosigner('witness.example/3', newPem())
+    assert.equal(failed(check(x.directory, { witnesses: [first, third] })), 'witnesses')
+    assert.equal(check(x.directory, { witnesses: [first, third], quorum: 1 }).ok, true)
+    // One witness given twice is one witness.
+    assert.throws(() => check(x.directory, { witnesses: [first, first], quorum: 2 }), RangeError)
+    for (const quorum of [0, 3, 1.5])
+      assert.throws(() => check(x.directory, { witnesses: [first, second], quorum }), RangeError)
+  })
+
+  test('another key of the same name is another witness, and the key of a log is none', () => {
+    const x = attempt()
+    putCosigned(x.directory, cosignedBy(oldCheckpoint, first))
+    assert.equal(failed(check(x.directory, { witnesses: [cosigner(first.name, newPem())] })), 'witnesses')
+    assert.throws(
+      () => verifyLog({ directory: x.directory, vkey, witnesses: [vkey] }),
+      /not an Ed25519 verifier key of a witness/,
+    )
+  })
+})
+
 describe('verify', () => {
   test('is green on what the log wrote: alone, against an old checkpoint, with keys, without segments', () => {
     assert.deepEqual(failed(check(pristine)), '')
-    const full = check(pristine, { old: oldCheckpoint, keys: true })
+    const full = check(pristine, { old: cosignedBy(oldCheckpoint, first), keys: true, witnesses: [first] })
     assert.equal(full.ok, true, failed(full))
     assert.deepEqual(
       full.checks.filter(one => one.status !== 'ok').map(one => one.name),

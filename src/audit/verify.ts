@@ -1,12 +1,17 @@
 /**
  * Checks a Sallyport audit log offline. One file, nothing but Node: copy it beside the log and run
  *
- *     node verify.ts DIR --vkey KEY [--old-checkpoint FILE]... [--keys KEKFILE] [--live] [--json]
+ *     node verify.ts DIR --vkey KEY [--witness KEY]... [--quorum K] [--old-checkpoint FILE]... [--keys KEKFILE]
+ *         [--live] [--json]
+ *     node verify.ts FILE.tlog-proof --vkey KEY [--witness KEY]... [--quorum K] [--leaf FILE] [--json]
  *
  * DIR holds `checkpoint` and `tile/` (C2SP tlog-tiles), perhaps `segments/` (encrypted heads and bodies), and for
  * `--keys` also `keys/`. KEY is the verifier key of the log, or a file with it, from somebody you trust and not
  * from DIR. A checkpoint kept from last time proves that nothing since was rewritten or cut off. `--live` is for
- * the directory of a running gateway: calls that are still under way may lack an outcome.
+ * the directory of a running gateway: calls that are still under way may lack an outcome. `--witness` is the
+ * verifier key of somebody who cosigns the log; so many as `--quorum` says (all that are given, without it) must have.
+ * Without a witness or a kept checkpoint nothing tells a log that the holder of its key rewrote whole and signed
+ * again from the first one: the report then says `unwitnessed`.
  *
  * Exit status: 0 all checks passed, 6 at least one failed, 2 wrong use. Nothing is written. Memory does not grow
  * with the log. This file shares no code with the writer of the log, so that both must be right.
@@ -26,6 +31,17 @@ export interface VerifyOptions {
   /** File with the key that wraps the epoch keys: heads and bodies are decrypted and compared as well. */
   readonly keyFile?: string
   readonly live?: boolean
+  /** Verifier keys of witnesses (C2SP tlog-cosignature v1). */
+  readonly witnesses?: readonly string[]
+  /** How many of them must have cosigned; all, when absent. */
+  readonly quorum?: number
+}
+
+export interface ProofOptions extends Pick<VerifyOptions, 'vkey' | 'witnesses' | 'quorum'> {
+  /** Text of a C2SP tlog-proof. */
+  readonly proof: string
+  /** The entry, when the proof does not carry it as extra data. */
+  readonly leaf?: Buffer
 }
 
 export interface Report {
@@ -67,7 +83,9 @@ const CHECKS = {
   entries: 'every entry is there',
   tiles: 'the tiles hold the hashes of the entries',
   root: 'the root over all entries is the signed one',
-  consistency: 'the log continues the checkpoints kept from earlier',
+  consistency: 'the log continues the checkpoints kept from earlier and those cosigned',
+  witnesses: 'enough witnesses have cosigned it',
+  inclusion: 'the entry is in the signed tree',
   form: 'every entry is a canonical leaf',
   sequence: 'entries are numbered without a gap',
   time: 'time never goes back',
@@ -77,6 +95,8 @@ const CHECKS = {
   contents: 'heads and bodies decrypt to the committed ones',
 } as const
 type CheckName = keyof typeof CHECKS
+const OF_PROOF: readonly CheckName[] = ['signature', 'origin', 'inclusion', 'form', 'witnesses']
+const OF_LOG = (Object.keys(CHECKS) as CheckName[]).filter(name => name !== 'inclusion')
 
 const WIDTH = 256
 const HASH = 32
@@ -85,10 +105,16 @@ const PLACES = 20
 /** @throws RangeError when the key or a file given by the caller cannot be used at all. */
 export function verifyLog(options: VerifyOptions): Report {
   const key = parseKey(options.vkey)
-  const results = new Results()
+  const watchers = parseWitnesses(options)
+  const results = new Results(OF_LOG)
   const notes: string[] = []
+  // Before the checkpoint: in a log that is being written it is the newest.
+  const kept = readKept(options, key, results)
   const checkpoint = readCheckpoint(options.directory, key, results)
-  if (checkpoint !== null) verifyEntries(options, key, checkpoint, results, notes)
+  if (checkpoint !== null) {
+    checkWitnesses(watchers, [...kept, checkpoint], checkpoint.size, results, notes)
+    verifyEntries(options, key, checkpoint, kept, results, notes)
+  }
   const checks = results.list()
   return {
     ok: checks.every(check => check.status !== 'failed'),
@@ -101,11 +127,15 @@ export function verifyLog(options: VerifyOptions): Report {
 }
 
 class Results {
+  readonly #names: readonly CheckName[]
   readonly #all = new Map<
     CheckName,
     { checked: number; failures: number; places: Place[]; reason?: string }
   >()
 
+  constructor(names: readonly CheckName[]) {
+    this.#names = names
+  }
   #of(name: CheckName) {
     let result = this.#all.get(name)
     if (result === undefined) {
@@ -126,7 +156,7 @@ class Results {
     this.#of(name).reason = reason
   }
   list(): Check[] {
-    return (Object.keys(CHECKS) as CheckName[]).map(name => {
+    return this.#names.map(name => {
       const result = this.#all.get(name) ?? { checked: 0, failures: 0, places: [], reason: 'not reached' }
       const status = result.failures > 0 ? 'failed' : result.reason !== undefined ? 'skipped' : 'ok'
       return { name, status, ...result }
@@ -147,11 +177,12 @@ interface Checkpoint {
   readonly root: Buffer
 }
 
-function parseKey(vkey: string): Key {
+/** @param type 1: of a log, 4: of a witness. */
+function parseKey(vkey: string, type = 1): Key {
   const [name = '', id = '', ...rest] = vkey.trim().split('+')
   const typed = Buffer.from(rest.join('+'), 'base64') // base64 may hold plus signs
-  if (name === '' || typed.length !== 33 || typed[0] !== 1)
-    throw new RangeError('not an Ed25519 verifier key')
+  if (name === '' || typed.length !== 33 || typed[0] !== type)
+    throw new RangeError(`not an Ed25519 verifier key of a ${type === 1 ? 'log' : 'witness'}`)
   const expected = createHash('sha256').update(`${name}\n`).update(typed).digest().subarray(0, 4)
   if (expected.toString('hex') !== id) throw new RangeError('the verifier key does not fit its own key id')
   const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), typed.subarray(1)])
@@ -189,7 +220,7 @@ function parseCheckpoint(note: string): (Checkpoint & { origin: string }) | null
   return { origin: lines[0]!, size: Number(lines[1]), root: Buffer.from(lines[2]!, 'base64') }
 }
 
-function readCheckpoint(directory: string, key: Key, results: Results): Checkpoint | null {
+function readCheckpoint(directory: string, key: Key, results: Results): Kept | null {
   const file = 'checkpoint'
   const note = readOptional(join(directory, file))?.toString() ?? null
   results.count('signature')
@@ -197,39 +228,223 @@ function readCheckpoint(directory: string, key: Key, results: Results): Checkpoi
     results.fail('signature', { problem: 'there is no checkpoint', file })
     return null
   }
+  const checkpoint = checkNote(note, key, results, { file })
+  return checkpoint === null ? null : { ...checkpoint, note, what: 'the checkpoint' }
+}
+
+function checkNote(note: string, key: Key, results: Results, where: { file?: string }): Checkpoint | null {
+  if (where.file === undefined) results.count('signature')
   const problem = signatureProblem(note, key)
-  if (problem !== null) results.fail('signature', { problem: `the checkpoint ${problem}`, file })
+  if (problem !== null) results.fail('signature', { problem: `the checkpoint ${problem}`, ...where })
   const checkpoint = parseCheckpoint(note)
   results.count('origin')
   if (checkpoint === null)
-    results.fail('origin', { problem: 'the text of the checkpoint is malformed', file })
+    results.fail('origin', { problem: 'the text of the checkpoint is malformed', ...where })
   else if (checkpoint.origin !== key.name) {
     results.fail('origin', {
       problem: `the checkpoint is of ${checkpoint.origin}, the key of ${key.name}`,
-      file,
+      ...where,
     })
   }
   return checkpoint
 }
 
-function readOldCheckpoints(options: VerifyOptions, key: Key, size: number, results: Results) {
-  const old: Checkpoint[] = []
+/** A signed checkpoint that the log must continue. */
+interface Kept extends Checkpoint {
+  readonly note: string
+  /** Where it is from, for messages. */
+  readonly what: string
+}
+
+/** What the caller has kept, and what lies cosigned beside the log. */
+function readKept(options: VerifyOptions, key: Key, results: Results): Kept[] {
+  const kept: Kept[] = []
   for (const note of options.oldCheckpoints ?? []) {
     const problem = signatureProblem(note, key)
     const checkpoint = parseCheckpoint(note)
-    if (problem !== null || checkpoint === null) {
-      throw new RangeError(`the old checkpoint ${problem ?? 'is malformed'}`)
+    if (problem !== null || checkpoint?.origin !== key.name) {
+      throw new RangeError(`the old checkpoint ${problem ?? 'is malformed or of another log'}`)
     }
-    results.count('consistency')
-    if (checkpoint.size > size) {
-      results.fail('consistency', {
-        problem: `an old checkpoint covers ${checkpoint.size} entries, this one only ${size}`,
-        entry: size,
-      })
-    } else old.push(checkpoint)
+    kept.push({ ...checkpoint, note, what: 'the old checkpoint' })
   }
-  if ((options.oldCheckpoints ?? []).length === 0) results.skip('consistency', 'no old checkpoint given')
-  return old
+  const folder = join(options.directory, 'witnesses')
+  const single = existsSync(folder) ? readdirSync(folder).map(name => `witnesses/${name}`) : []
+  for (const file of ['checkpoint.cosigned', ...single.filter(name => !name.endsWith('.tmp')).sort()]) {
+    const note = readOptional(join(options.directory, file))?.toString()
+    if (note === undefined) continue
+    results.count('signature')
+    const problem = signatureProblem(note, key)
+    const checkpoint = parseCheckpoint(note)
+    if (problem !== null || checkpoint?.origin !== key.name) {
+      const what = problem ?? 'is malformed or of another log'
+      results.fail('signature', { problem: `the cosigned checkpoint ${what}`, file })
+    } else kept.push({ ...checkpoint, note, what: file })
+  }
+  if (kept.length === 0) results.skip('consistency', 'no old checkpoint given, none cosigned')
+  return kept
+}
+
+// ---- witnesses (C2SP tlog-cosignature) ----
+
+interface Watchers {
+  readonly keys: readonly Key[]
+  readonly quorum: number
+}
+
+function parseWitnesses(options: Pick<VerifyOptions, 'witnesses' | 'quorum'>): Watchers {
+  const keys = [...new Set((options.witnesses ?? []).map(vkey => vkey.trim()))].map(vkey => parseKey(vkey, 4))
+  const quorum = options.quorum ?? keys.length
+  if (!Number.isInteger(quorum) || quorum > keys.length || (quorum < 1 && keys.length > 0)) {
+    throw new RangeError(`the quorum must be from 1 to the number of witnesses, ${keys.length}`)
+  }
+  return { keys, quorum }
+}
+
+/** Seconds since the epoch; null when it carries none of this key; a text says what is wrong. */
+function cosignature(note: string, key: Key): number | null | string {
+  const parts = splitNote(note)
+  let newest: number | null = null
+  for (const line of parts?.signatures ?? []) {
+    const match = /^\u2014 ([^\s+]+) (\S+)$/u.exec(line)
+    const signature = Buffer.from(match?.[2] ?? '', 'base64')
+    if (match?.[1] !== key.name || !signature.subarray(0, 4).equals(key.id)) continue
+    if (signature.length !== 76) return `the cosignature of ${key.name} is malformed`
+    const time = signature.readBigUInt64BE(4)
+    const message = Buffer.from(`cosignature/v1\ntime ${time}\n${parts!.text}`)
+    if (!verify(null, message, key.publicKey, signature.subarray(12)))
+      return `the cosignature of ${key.name} is wrong`
+    newest = Math.max(newest ?? 0, Number(time))
+  }
+  return newest
+}
+
+function checkWitnesses(
+  { keys, quorum }: Watchers,
+  found: readonly Kept[],
+  size: number,
+  results: Results,
+  notes: string[],
+): void {
+  if (keys.length === 0) {
+    results.skip('witnesses', 'no witness given')
+    notes.push(
+      'unwitnessed: whoever holds the key of the log could have rewritten it; give --witness or --old-checkpoint',
+    )
+    return
+  }
+  const reach: number[] = []
+  for (const key of keys) {
+    results.count('witnesses')
+    let best: { size: number; time: number } | null = null
+    for (const one of found) {
+      const time = cosignature(one.note, key)
+      if (typeof time === 'string') results.fail('witnesses', { problem: `${one.what}: ${time}` })
+      else if (time !== null && one.size >= (best?.size ?? 0)) best = { size: one.size, time }
+    }
+    if (best === null) notes.push(`${key.name} has cosigned nothing that is here`)
+    else {
+      reach.push(best.size)
+      const when = new Date(Math.min(best.time * 1000, 8.64e15)).toISOString()
+      notes.push(`${key.name} has cosigned ${best.size} of ${size} entries, at ${when}`)
+    }
+  }
+  if (reach.length < quorum) {
+    results.fail('witnesses', {
+      problem: `${reach.length} of ${keys.length} witnesses have cosigned it, ${quorum} must`,
+    })
+    return
+  }
+  const covered = reach.sort((a, b) => b - a)[quorum - 1]!
+  if (covered < size) notes.push(`unwitnessed: the entries from ${covered} on`)
+}
+
+// ---- one entry (C2SP tlog-proof) ----
+
+/** @throws RangeError when the key or the proof cannot be used at all. */
+export function verifyProof(options: ProofOptions): Report {
+  const key = parseKey(options.vkey)
+  const watchers = parseWitnesses(options)
+  const results = new Results(OF_PROOF)
+  const notes: string[] = []
+  const { index, path, extra, note } = parseProof(options.proof)
+  const leaf = options.leaf ?? extra
+  if (leaf === undefined) throw new RangeError('the proof carries no entry: give it with --leaf')
+  const checkpoint = checkNote(note, key, results, {})
+  if (checkpoint !== null) {
+    results.count('inclusion')
+    const leafHash = hash('sha256', Buffer.concat([Buffer.from([0]), leaf]), 'buffer')
+    const root = rootOfPath(leafHash, index, checkpoint.size, path)
+    if (root === null || !root.equals(checkpoint.root)) {
+      results.fail('inclusion', {
+        problem: 'the proof does not lead from this entry to the signed root',
+        entry: index,
+      })
+    }
+    results.count('form')
+    const parsed = parseLeaf(leaf)
+    if (typeof parsed === 'string') results.fail('form', { problem: `the entry ${parsed}`, entry: index })
+    else if (parsed.seq !== index) {
+      results.fail('form', { problem: `the entry says that it is entry ${parsed.seq}`, entry: index })
+    } else
+      notes.push(`entry ${index}: ${parsed.kind} ${parsed.phase} of call ${parsed.call} at ${parsed.time}`)
+    checkWitnesses(
+      watchers,
+      [{ ...checkpoint, note, what: 'the checkpoint' }],
+      checkpoint.size,
+      results,
+      notes,
+    )
+  }
+  const checks = results.list()
+  return {
+    ok: checks.every(check => check.status !== 'failed'),
+    origin: key.name,
+    size: checkpoint?.size ?? 0,
+    root: checkpoint?.root.toString('base64') ?? '',
+    checks,
+    notes,
+  }
+}
+
+function parseProof(text: string): { index: number; path: Buffer[]; extra?: Buffer; note: string } {
+  const end = text.indexOf('\n\n')
+  const lines = end < 0 ? [] : text.slice(0, end).split('\n')
+  if (lines.shift() !== 'c2sp.org/tlog-proof@v1') throw new RangeError('this is no c2sp.org/tlog-proof@v1')
+  const extra =
+    lines[0]?.startsWith('extra ') === true ? Buffer.from(lines.shift()!.slice(6), 'base64') : undefined
+  const index = /^index (0|[1-9]\d{0,14})$/.exec(lines.shift() ?? '')
+  if (index === null) throw new RangeError('the proof names no index')
+  if (lines.length > 63 || lines.some(line => !/^[A-Za-z0-9+/]{43}=$/.test(line))) {
+    throw new RangeError('a line of the proof is no hash')
+  }
+  const path = lines.map(line => Buffer.from(line, 'base64'))
+  return {
+    index: Number(index[1]),
+    path,
+    note: text.slice(end + 2),
+    ...(extra === undefined ? {} : { extra }),
+  }
+}
+
+/** RFC 9162 section 2.1.3.2; null when the path has not the right length. */
+function rootOfPath(leafHash: Buffer, index: number, size: number, path: readonly Buffer[]): Buffer | null {
+  if (index >= size) return null
+  let at = BigInt(index)
+  let last = BigInt(size - 1)
+  let root = leafHash
+  for (const sibling of path) {
+    if (last === 0n) return null
+    if ((at & 1n) === 1n || at === last) {
+      root = node(sibling, root)
+      while ((at & 1n) === 0n && at !== 0n) {
+        at >>= 1n
+        last >>= 1n
+      }
+    } else root = node(root, sibling)
+    at >>= 1n
+    last >>= 1n
+  }
+  return last === 0n ? root : null
 }
 
 // ---- the tree (RFC 6962) and its tiles (C2SP tlog-tiles) ----
@@ -749,12 +964,18 @@ function verifyEntries(
   options: VerifyOptions,
   key: Key,
   checkpoint: Checkpoint,
+  kept: readonly Kept[],
   results: Results,
   notes: string[],
 ): void {
   const { directory } = options
   const { size } = checkpoint
-  const old = readOldCheckpoints(options, key, size, results)
+  for (const one of kept) {
+    results.count('consistency')
+    if (one.size <= size) continue
+    const problem = `${one.what} covers ${one.size} entries, this one only ${size}`
+    results.fail('consistency', { problem, entry: size })
+  }
   const tree = new TreeCheck(directory, results)
   const calls = new CallCheck(results)
   const hasSegments = existsSync(join(directory, 'segments'))
@@ -766,9 +987,9 @@ function verifyEntries(
     results.skip('contents', keys === null ? 'no keys given' : 'no segments here')
 
   const compareOld = (entries: number) => {
-    for (const one of old) {
+    for (const one of kept) {
       if (one.size !== entries || one.root.equals(tree.root())) continue
-      const problem = `over the first ${entries} entries the root is ${tree.root().toString('base64')}, the old checkpoint says ${one.root.toString('base64')}`
+      const problem = `over the first ${entries} entries the root is ${tree.root().toString('base64')}, ${one.what} says ${one.root.toString('base64')}`
       results.fail('consistency', { problem, entry: entries })
     }
   }
@@ -887,28 +1108,49 @@ function main(args: string[]): number {
         keys: { type: 'string' },
         live: { type: 'boolean' },
         json: { type: 'boolean' },
+        witness: { type: 'string', multiple: true },
+        quorum: { type: 'string' },
+        leaf: { type: 'string' },
       },
     })
     if (positionals.length !== 1 || values.vkey === undefined)
-      throw new RangeError('give one directory and --vkey')
-    const report = verifyLog({
-      directory: positionals[0]!,
-      vkey: existsSync(values.vkey) ? readFileSync(values.vkey, 'utf8') : values.vkey,
-      oldCheckpoints: (values['old-checkpoint'] ?? []).map(file => readFileSync(file, 'utf8')),
-      live: values.live === true,
-      ...(values.keys === undefined ? {} : { keyFile: values.keys }),
-    })
+      throw new RangeError('give one directory or proof, and --vkey')
+    const path = positionals[0]!
+    const common = {
+      vkey: textOrFile(values.vkey),
+      witnesses: (values.witness ?? []).map(textOrFile),
+      ...(values.quorum === undefined ? {} : { quorum: Number(values.quorum) }),
+    }
+    const report = path.endsWith('.tlog-proof')
+      ? verifyProof({
+          ...common,
+          proof: readFileSync(path, 'utf8'),
+          ...(values.leaf === undefined ? {} : { leaf: readFileSync(values.leaf) }),
+        })
+      : verifyLog({
+          ...common,
+          directory: path,
+          oldCheckpoints: (values['old-checkpoint'] ?? []).map(file => readFileSync(file, 'utf8')),
+          live: values.live === true,
+          ...(values.keys === undefined ? {} : { keyFile: values.keys }),
+        })
     process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report))
     return report.ok ? 0 : 6
   } catch (error) {
     const usage =
-      'usage: node verify.ts DIR --vkey KEY [--old-checkpoint FILE]... [--keys KEKFILE] [--live] [--json]'
+      'usage: node verify.ts DIR --vkey KEY [--witness KEY]... [--quorum K] [--old-checkpoint FILE]... [--keys KEKFILE] [--live] [--json]\n' +
+      '       node verify.ts FILE.tlog-proof --vkey KEY [--witness KEY]... [--quorum K] [--leaf FILE] [--json]'
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`)
     return 2
   }
 }
 
 if (isMain()) process.exitCode = main(process.argv.slice(2))
+
+/** A key, or a file with it. */
+function textOrFile(value: string): string {
+  return existsSync(value) ? readFileSync(value, 'utf8') : value
+}
 
 function isMain(): boolean {
   const started = process.argv[1]

@@ -367,11 +367,11 @@ export const tree: readonly CommandSpec[] = [
   },
   {
     path: ['verify'],
-    summary: 'Check a log offline; lists each check and its result',
+    summary: 'Check a log, or the proof of one entry, offline; lists each check and its result',
     group: 'Audit',
     output: true,
     local: true,
-    arguments: [{ form: '<directory>', description: 'directory of the log' }],
+    arguments: [{ form: '<directory>', description: 'directory of the log, or a .tlog-proof file' }],
     options: [
       {
         flags: '--vkey <key>',
@@ -383,6 +383,13 @@ export const tree: readonly CommandSpec[] = [
         many: true,
         file: true,
       },
+      {
+        flags: '--witness <key>',
+        description: 'verifier key of a witness that must have cosigned, or a file that holds it',
+        many: true,
+      },
+      { flags: '--quorum <count>', description: 'how many of the witnesses must have (default: all given)' },
+      { flags: '--leaf <file>', description: 'entry of a proof that does not carry it', file: true },
       { flags: '--keys <file>', description: 'key file: check heads and bodies as well', file: true },
       { flags: '--live', description: 'the log is being written: open calls at its end are no failure' },
     ],
