@@ -86,6 +86,7 @@ function cliPage(): string {
         ['`SALLYPORT_OUTPUT`', 'form of the answer, as `-o`'],
         ['`SALLYPORT_BROWSER`', 'program that opens the address of a sign-in'],
         ['`SALLYPORT_CONFIG_DIR`, `SALLYPORT_STATE_DIR`', 'instead of the folders of the platform'],
+        ['`SALLYPORT_COMPLETION_MS`', 'how long completion may take to ask the gateway for names (250)'],
         ['`SALLYPORT_DEBUG`', 'print the stack of unexpected errors'],
         ['`HTTPS_PROXY`, `NO_PROXY`', 'as everywhere'],
       ],

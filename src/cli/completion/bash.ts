@@ -1,3 +1,4 @@
+import { liveOptions, livePaths } from './live-names.ts'
 import { completions } from './words.ts'
 
 /** Works with bash 3.2 (macOS) and later, without the bash-completion package. */
@@ -22,6 +23,7 @@ export function bashScript(): string {
     .filter(c => c.path !== '' && all.some(d => d.path.startsWith(`${c.path} `)))
     .map(c => c.path)
   return `# bash completion for sallyport
+_sallyport_names() { "\${COMP_WORDS[0]}" complete-names -- "\${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null; }
 _sallyport() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
   local path='' words='' options='' files='' value='' i
@@ -42,6 +44,13 @@ ${values.join('\n')}
   esac
   if [ -n "$files" ]; then COMPREPLY=($(compgen -f -- "$current")); return; fi
   if [ -z "$value" ]; then case "$current" in -*) words="$options" ;; esac; fi
+  # Names that only the gateway knows: harmless words, within 250 ms, or none.
+  case "$path $previous" in ${liveOptions()
+    .map(o => `'${o}'`)
+    .join('|')}) words=$(_sallyport_names) ;;
+  *) case "$path" in ${livePaths.map(p => `'${p}'`).join('|')})
+    case "$value:$current" in 1:*|:-*) ;; *) words="$words $(_sallyport_names)" ;; esac ;; esac ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _sallyport sallyport

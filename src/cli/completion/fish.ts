@@ -1,8 +1,15 @@
+import { liveOptions, livePaths } from './live-names.ts'
 import { completions } from './words.ts'
 
 export function fishScript(): string {
   const all = completions()
-  const lines = ['# fish completion for sallyport', 'complete -c sallyport -f']
+  const lines = [
+    '# fish completion for sallyport',
+    'complete -c sallyport -f',
+    '# Names that only the gateway knows: harmless words, within 250 ms, or none.',
+    'function __sallyport_names; set -l w (commandline -opc); $w[1] complete-names -- $w[2..-1] 2>/dev/null; end',
+  ]
+  const live = new Set(liveOptions())
   for (const { path, words, options } of all) {
     const when = condition(
       path,
@@ -13,6 +20,8 @@ export function fishScript(): string {
         `complete -c sallyport -n ${quote(when)} -a ${quote(word)}${summary === '' ? '' : ` -d ${quote(summary)}`}`,
       )
     }
+    if (livePaths.includes(path))
+      lines.push(`complete -c sallyport -n ${quote(when)} -a '(__sallyport_names)'`)
     for (const option of options) {
       const short = option.short === undefined ? '' : ` -s ${option.short.slice(1)}`
       const value =
@@ -20,9 +29,11 @@ export function fishScript(): string {
           ? ''
           : option.value === 'file'
             ? ' -r -F'
-            : option.value === 'any'
-              ? ' -x'
-              : ` -x -a ${quote(option.value.join(' '))}`
+            : live.has(`${path} ${option.long}`)
+              ? " -x -a '(__sallyport_names)'"
+              : option.value === 'any'
+                ? ' -x'
+                : ` -x -a ${quote(option.value.join(' '))}`
       lines.push(
         `complete -c sallyport -n ${quote(when)} -l ${option.long.slice(2)}${short}${value} -d ${quote(option.summary)}`,
       )

@@ -1,3 +1,4 @@
+import { liveOptions, livePaths } from './live-names.ts'
 import { completions } from './words.ts'
 
 export function powershellScript(): string {
@@ -35,6 +36,14 @@ ${values.join('\n')}
   $offer = if ($values.ContainsKey("$path $previous")) { $values["$path $previous"] }
     elseif ($wordToComplete.StartsWith('-')) { $here.Options }
     else { $here.Words }
+  # Names that only the gateway knows: harmless words, within 250 ms, or none.
+  $live = @(${[...livePaths].map(quote).join(', ')})
+  $liveOptions = @(${liveOptions().map(quote).join(', ')})
+  $isOption = $liveOptions -contains "$path $previous"
+  if ($isOption -or (($live -contains $path) -and -not $wordToComplete.StartsWith('-'))) {
+    $names = @(& $commandAst.CommandElements[0].ToString() complete-names '--' @typed 2>$null)
+    $offer = if ($isOption) { $names } else { @($offer) + $names }
+  }
   $offer | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
   }

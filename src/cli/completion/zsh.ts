@@ -1,3 +1,4 @@
+import { liveOptions, livePaths } from './live-names.ts'
 import { completions, type OptionWords } from './words.ts'
 
 export function zshScript(): string {
@@ -31,6 +32,7 @@ export function zshScript(): string {
     .map(c => c.path)
   return `#compdef sallyport
 # zsh completion for sallyport
+_sallyport_names() { "\${words[1]}" complete-names -- "\${(@)words[2,CURRENT-1]}" 2>/dev/null }
 _sallyport() {
   local here='' word i
   local -a words_here options_here
@@ -41,7 +43,9 @@ _sallyport() {
     else case "$here" in ${groups.map(quote).join('|')}) here="$here $word" ;; esac
     fi
   done
+  # Names that only the gateway knows: harmless words, within 250 ms, or none.
   case "$here \${words[CURRENT-1]}" in
+    ${liveOptions().map(quote).join('|')}) compadd -- \${(f)"$(_sallyport_names)"}; return ;;
 ${values.join('\n')}
   esac
   case "$here" in
@@ -51,6 +55,9 @@ ${describe.join('\n')}
 ${options.join('\n')}
   esac
   if [[ "\${words[CURRENT]}" == -* ]]; then _describe -o 'option' options_here
+  elif [[ "$here" == (${livePaths.map(p => p.replace(' ', '\\ ')).join('|')}) ]]; then
+    (( \${#words_here} )) && _describe 'word' words_here
+    compadd -- \${(f)"$(_sallyport_names)"}
   elif (( \${#words_here} )); then _describe 'word' words_here
   else _files
   fi

@@ -238,6 +238,15 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../credential.ts'),
   },
   {
+    path: ['complete-names'],
+    summary: 'Names that can follow, for the completion scripts',
+    group: 'Every day',
+    local: true,
+    hidden: true,
+    arguments: [{ form: '[words...]', description: 'what has been typed, after --' }],
+    load: () => import('../complete-names.ts'),
+  },
+  {
     path: ['sign-in-in-background'],
     summary: 'Finish a sign-in for a credential plugin that could not wait; started by it alone',
     group: 'Every day',
@@ -498,8 +507,7 @@ export const tree: readonly CommandSpec[] = [
   },
   {
     path: ['agent', 'manifests'],
-    summary:
-      'What an agent needs on a cluster, for kubectl apply -f -: accounts, smallest roles, admission policy',
+    summary: 'Manifest of what an agent needs: accounts, smallest roles, admission policy',
     group: 'Operate',
     local: true,
     options: [
