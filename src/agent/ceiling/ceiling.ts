@@ -45,7 +45,7 @@ export function compileCeiling(spec: CeilingSpec): Ceiling {
   const namespaces = spec.namespaces === undefined ? undefined : new Set(spec.namespaces)
   const verbs = spec.verbs === undefined ? undefined : new Set<string>(spec.verbs)
   const resources = spec.resources?.map(compileResource)
-  const denied = (spec.deniedResources ?? []).map(compileResource)
+  const denied = (spec.deniedResources ?? []).map(compileDenied)
   const paths = spec.nonResourcePaths ?? []
 
   return {
@@ -82,9 +82,7 @@ function effectiveVerb(info: RequestInfo): string {
 }
 
 function opensStream(info: RequestInfo): boolean {
-  return (
-    STREAMS.has(info.subresource) || (info.resource === 'pods' && info.subresource === 'ephemeralcontainers')
-  )
+  return STREAMS.has(info.subresource) || info.subresource === 'ephemeralcontainers'
 }
 
 /** `pods`, `pods/log`, `deployments.apps`, `*.apps`, `*`. A plain name does not cover subresources; `pods/*` does. */
@@ -101,6 +99,11 @@ function compileResource(pattern: string): (info: RequestInfo) => boolean {
     ((resource === '*' || resource === info.resource) &&
       (group === '*' || group === info.apiGroup) &&
       (subresource === '*' || subresource === info.subresource))
+}
+
+/** What is denied is denied with everything below it: without `nodes` there is no `nodes/proxy` either. */
+function compileDenied(pattern: string): (info: RequestInfo) => boolean {
+  return compileResource(pattern.includes('/') ? pattern : `${pattern}/*`)
 }
 
 function isAllowedPath(parsed: ParsedRequest, paths: readonly string[]): boolean {

@@ -22,6 +22,7 @@ export const ceilingSchema = z.strictObject({
     .min(1)
     .optional(),
   resources: z.array(resource).min(1).optional(),
+  /** A plain name covers its subresources too. */
   deniedResources: z.array(resource).optional(),
   /** Beside discovery, OpenAPI, version and health, which can always be read. `*` at the end matches any rest. */
   nonResourcePaths: z.array(z.string().startsWith('/')).optional(),
