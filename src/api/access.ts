@@ -76,6 +76,9 @@ export const access: Readonly<Record<string, Access>> = {
 
   'GET /v1/audit/entries': read('audit.search', 'entries'),
   'GET /v1/audit/entries/:call': read('audit.show', 'entries', 'call'),
+  // A proof shows digests and times, no names: whoever may search may have it.
+  'GET /v1/audit/entries/:call/proofs': read('audit.search', 'entries', 'call'),
+  'GET /v1/audit/export': read('audit.export', 'entries'),
   'GET /v1/audit/tail': read('audit.tail', 'entries'),
 
   'GET /v1/documents': {

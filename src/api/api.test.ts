@@ -33,6 +33,8 @@ const valid: Record<string, { path: string; body?: unknown }> = {
   'POST /v1/revocations': { path: '/v1/revocations', body: { target: { kind: 'session', id: 's-known' } } },
   'GET /v1/audit/entries': { path: '/v1/audit/entries' },
   'GET /v1/audit/entries/:call': { path: '/v1/audit/entries/call-1' },
+  'GET /v1/audit/entries/:call/proofs': { path: '/v1/audit/entries/call-1/proofs' },
+  'GET /v1/audit/export': { path: '/v1/audit/export' },
   'GET /v1/audit/tail': { path: '/v1/audit/tail' },
   'GET /v1/documents': { path: '/v1/documents?kind=Policy' },
   'GET /v1/documents/:kind/:name': { path: '/v1/documents/Policy/base' },

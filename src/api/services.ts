@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
 import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
@@ -231,6 +232,19 @@ export interface AuditServices {
   show(call: string): Promise<AuditDetail | undefined>
   /** Rows as they become complete; ends when `signal` aborts. */
   tail(filter: AuditFilter, signal: AbortSignal): AsyncIterable<AuditRow>
+  /** One for each entry of a call but its frames. */
+  proofs(call: string): Promise<readonly AuditProof[] | undefined>
+  /** The whole log as a tar.gz; with heads and bodies, encrypted as they are, when `records`. */
+  export(records: boolean): Readable
+}
+
+export interface AuditProof {
+  readonly index: number
+  readonly phase: string
+  /** Witnesses have signed the checkpoint in it. */
+  readonly cosigned: boolean
+  /** Text of a C2SP tlog-proof. */
+  readonly proof: string
 }
 
 export interface SourceText {

@@ -104,6 +104,7 @@ export const adminVerbs: readonly string[] = [
   'agent.enrol',
   'agent.list',
   'agent.remove',
+  'audit.export',
   'audit.search',
   'audit.show',
   'audit.tail',

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { sentence } from '../../audit/sentence.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { apiVersion, defined, listOf, pageOf, time } from '../present.ts'
@@ -6,7 +7,9 @@ import {
   auditDetailSchema,
   auditListSchema,
   auditParams,
+  auditProofsSchema,
   auditRowSchema,
+  exportQuery,
   searchQuery,
   tailQuery,
 } from '../schema/audit.ts'
@@ -18,6 +21,8 @@ const TAILS = 32
 
 export function auditRoutes(services: ApiServices): Route[] {
   let tails = 0
+  /** It reads the whole log: one at a time. */
+  let exporting = false
   return [
     route({
       method: 'GET',
@@ -58,6 +63,47 @@ export function auditRoutes(services: ApiServices): Route[] {
           leaves: detail.leaves.map(leaf => ({ ...leaf, time: time(leaf.time) })),
           bodies: detail.bodies.map(defined),
         }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/audit/entries/:call/proofs',
+      summary: 'Proofs that the entries of a call are in the signed log, one C2SP tlog-proof each',
+      params: auditParams,
+      response: auditProofsSchema,
+      handle: async x => {
+        const proofs = await services.audit.proofs(x.params.call)
+        if (proofs === undefined) {
+          throw new Refusal('resource-unknown', {
+            check: 'entry',
+            detail: `there is no entry ${x.params.call}`,
+          })
+        }
+        return { apiVersion, kind: 'AuditProofs', call: x.params.call, proofs }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/audit/export',
+      summary:
+        'The whole log with its verifier as one tar.gz; ?records=true adds heads and bodies, encrypted',
+      query: exportQuery,
+      response: z.unknown(),
+      produces: 'application/gzip',
+      handle: x => {
+        if (exporting) {
+          throw new Refusal('too-many-requests', {
+            check: 'exports',
+            detail: 'another export is under way',
+            retryAfter: 30,
+          })
+        }
+        exporting = true
+        const archive = services.audit.export(x.query.records === 'true')
+        archive.once('close', () => {
+          exporting = false
+        })
+        return archive
       },
     }),
     route({

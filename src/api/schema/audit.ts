@@ -79,5 +79,23 @@ export const auditDetailSchema = z.object({
 })
 export type AuditDetailDocument = z.infer<typeof auditDetailSchema>
 
+export const auditProofsSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('AuditProofs'),
+  call: z.string(),
+  proofs: z.array(
+    z.object({
+      index: z.number().int(),
+      phase: z.string(),
+      cosigned: z.boolean(),
+      /** A c2sp.org/tlog-proof@v1 whose extra data is the entry. */
+      proof: z.string(),
+    }),
+  ),
+})
+export type AuditProofsDocument = z.infer<typeof auditProofsSchema>
+
+export const exportQuery = z.strictObject({ records: z.enum(['true', 'false']).optional() })
+
 /** One line of the tail: an entry, or a heartbeat every 15 s so that both ends notice a dead link. */
 export type TailLine = { kind: 'AuditEntry'; entry: AuditItem } | { kind: 'Heartbeat'; time: string }

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
 import type { NewEntry } from '../../audit/entry.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
@@ -198,6 +199,11 @@ export function createFake(): Fake {
             policyDigest: `sha256:${'0'.repeat(64)}`,
           }
         },
+        async proofs(call) {
+          if (!fake.rows.some(r => r.call === call)) return undefined
+          return [{ index: 4, phase: 'intent', cosigned: false, proof: 'c2sp.org/tlog-proof@v1\nindex 4\n' }]
+        },
+        export: () => Readable.from([Buffer.from('archive')]),
         async *tail(_, signal) {
           const waiting: AuditRow[] = []
           let wake: () => void = () => {}

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
+import type { Readable } from 'node:stream'
 import type { ChosenGateway } from '../config/gateway.ts'
 import { exitCodes, Failure } from '../frame/failure.ts'
 import { failureOfAnswer } from './answer-failure.ts'
@@ -24,6 +25,8 @@ export interface ApiClient {
   post<T>(path: string, ask?: Ask): Promise<T>
   put<T>(path: string, ask?: Ask): Promise<T>
   delete<T>(path: string, ask?: Ask): Promise<T>
+  /** Bytes of an answer as they come. */
+  stream(path: string, ask?: Ask): Promise<Readable>
   /** Lines of an NDJSON answer as they come. */
   lines<T>(path: string, ask?: Ask): AsyncGenerator<T>
 }
@@ -87,6 +90,11 @@ export function createClient(gateway: ChosenGateway, token: string | undefined, 
     post: (path, ask) => call('POST', path, ask),
     put: (path, ask) => call('PUT', path, ask),
     delete: (path, ask) => call('DELETE', path, ask),
+    async stream(path, ask = {}) {
+      const res = await open('GET', path, ask, SILENCE)
+      if (res.statusCode === 200) return res
+      throw failureOfAnswer(res.statusCode!, await read(res, gateway, 'GET'), gateway.server)
+    },
     async *lines<T>(path: string, ask: Ask = {}): AsyncGenerator<T> {
       const res = await open('GET', path, ask, SILENCE)
       if (res.statusCode !== 200) {

@@ -325,6 +325,32 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../audit-show.ts'),
   },
   {
+    path: ['audit', 'proof'],
+    summary: 'Write proofs that the entries of a call are in the signed log',
+    group: 'Audit',
+    output: true,
+    arguments: [{ form: '<id>', description: 'request id' }],
+    options: [{ flags: '--out-dir <dir>', description: 'write the .tlog-proof files there', file: true }],
+    examples: ['sallyport audit proof 0198c0de-0000-7000-8000-000000000001 --out-dir evidence'],
+    load: () => import('../audit-proof.ts'),
+  },
+  {
+    path: ['audit', 'export'],
+    summary: 'Write the log, its cosigned checkpoints and a verifier into one archive for an auditor',
+    group: 'Audit',
+    options: [
+      { flags: '--out-file <file>', description: 'the archive, a tar.gz', file: true },
+      { flags: '--records', description: 'with requests and answers, encrypted as they are' },
+      {
+        flags: '--from <dir>',
+        description: 'offline, from the directory of a log and not from the gateway',
+        file: true,
+      },
+    ],
+    examples: ['sallyport audit export --out-file log.tar.gz'],
+    load: () => import('../audit-export.ts'),
+  },
+  {
     path: ['audit', 'tail'],
     summary: 'The trail as it is written',
     group: 'Audit',

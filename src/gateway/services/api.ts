@@ -16,6 +16,7 @@ import { newCallId } from '../call-id.ts'
 import type { Directory } from '../directory.ts'
 import type { FailureBudget } from '../failure-budget.ts'
 import { agentServices } from './agents.ts'
+import { auditServices } from './audit.ts'
 import { connectionServices } from './connections.ts'
 import { documentServices } from './documents.ts'
 import { ownConnection, ownSession } from './own-circumstances.ts'
@@ -110,7 +111,7 @@ export function apiServices(parts: ApiParts): ApiServices {
       },
       revoke: (target, by, reason, until) => revoke(identity, target, by.username, reason, until),
     },
-    audit: parts.index,
+    audit: auditServices(parts.index, log, parts.witnessing, now),
     documents: documentServices(parts.documents, log),
     agents: agentServices({
       store: parts.store,
