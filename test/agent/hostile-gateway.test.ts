@@ -36,7 +36,6 @@ before(
       const made = await runKubectl(cluster, args)
       assert.equal(made.code, 0, made.stderr)
     }
-    const { cert, key } = cluster.clientCertificate('agent', ['system:masters'])
     const target = {
       origin: cluster.url,
       basePath: '',
@@ -44,8 +43,13 @@ before(
     }
     const session = fixedCredential(target, 'test', {
       authorization: '',
-      certificate: { certificate: cert, key },
+      certificate: certificateOf(cluster.clientCertificate('agent', ['system:masters'])),
     })
+    const binder = fixedCredential(target, 'test', {
+      authorization: '',
+      certificate: certificateOf(cluster.clientCertificate('binder', ['system:masters'])),
+    })
+    const mayBind = { clusterRoles: ['view'] }
     const rules = {
       serviceAccounts: ['ci/deployer'],
       groups: ['sallyport:devs'],
@@ -60,8 +64,8 @@ before(
     agent = createAgent({
       name: 'far',
       connections: [
-        { name: 'prod', upstreamIdentity: 'principal', session, ceiling, ...rules },
-        { name: 'wide', upstreamIdentity: 'principal', session, serviceAccounts: true },
+        { name: 'prod', upstreamIdentity: 'principal', session, binder, mayBind, ceiling, ...rules },
+        { name: 'wide', upstreamIdentity: 'principal', session, binder, mayBind, serviceAccounts: true },
       ],
     })
     gateway = await startGateway()
@@ -76,6 +80,8 @@ after(async () => {
   await gateway?.stop()
   await cluster?.stop()
 })
+
+const certificateOf = ({ cert, key }: { cert: string; key: string }) => ({ certificate: cert, key })
 
 const plain = '/api/v1/namespaces/shop/configmaps/plain'
 const base = { target: plain, headers: ['accept', 'application/json'], headTimeout: 20_000 }
@@ -274,11 +280,12 @@ test('G8 no descriptor reaches the binder or names another credential', async ()
 })
 
 test('the API server saw nobody but those on the list', async () => {
-  const events = readFileSync(cluster.auditLog, 'utf8')
+  const all = readFileSync(cluster.auditLog, 'utf8')
     .split('\n')
     .filter(line => line !== '')
     .map(line => JSON.parse(line))
-    .filter(event => event.user.username === 'agent')
+  assert.ok(!all.some(event => event.user.username === 'binder'), 'and the binder was never used')
+  const events = all.filter(event => event.user.username === 'agent')
   const seen = new Set(events.map(event => event.impersonatedUser?.username ?? 'itself'))
   assert.ok(requests > 100, `${requests} calls were tried`)
   assert.ok(events.length < 12, `${events.length} came through`)
