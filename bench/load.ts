@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { Agent as HttpsAgent, request as requestTls } from 'node:https'
-import type { Target } from './targets.ts'
+import type { Target } from './targets/target.ts'
 
 /** What one scenario did to one target. */
 export interface Sample {
@@ -17,19 +17,21 @@ export interface Scenario {
   readonly concurrency: number
   /** A new TLS connection for each request. */
   readonly newConnection?: boolean
+  readonly upstream: Target['upstream']
 }
 
+export const SMALL = '/api/v1/namespaces/bench/configmaps/small'
+export const LIST = '/api/v1/namespaces/bench-list/configmaps'
+
 export const scenarios: readonly Scenario[] = [
-  { name: 'get-c1', path: '/api/v1/namespaces/bench/configmaps/small', concurrency: 1 },
-  { name: 'get-c16', path: '/api/v1/namespaces/bench/configmaps/small', concurrency: 16 },
-  { name: 'get-c64', path: '/api/v1/namespaces/bench/configmaps/small', concurrency: 64 },
-  { name: 'list-5mb-c2', path: '/api/v1/namespaces/bench-list/configmaps', concurrency: 2 },
-  {
-    name: 'new-connection-c4',
-    path: '/api/v1/namespaces/bench/configmaps/small',
-    concurrency: 4,
-    newConnection: true,
-  },
+  { name: 'get-c1', path: SMALL, concurrency: 1, upstream: 'api' },
+  { name: 'get-c16', path: SMALL, concurrency: 16, upstream: 'api' },
+  { name: 'get-c64', path: SMALL, concurrency: 64, upstream: 'api' },
+  { name: 'list-5mb-c2', path: LIST, concurrency: 2, upstream: 'api' },
+  { name: 'new-connection-c4', path: SMALL, concurrency: 4, newConnection: true, upstream: 'api' },
+  { name: 'static-get-c16', path: SMALL, concurrency: 16, upstream: 'static' },
+  { name: 'static-get-c64', path: SMALL, concurrency: 64, upstream: 'static' },
+  { name: 'static-list-5mb-c2', path: LIST, concurrency: 2, upstream: 'static' },
 ]
 
 /** Closed loop: each of `concurrency` workers sends its next request when its last answer has ended. */
@@ -118,12 +120,12 @@ export async function runWatches(
   return { requests: arrived, errors, latencies, seconds }
 }
 
-function keepAliveAgent(target: Target, sockets: number): Agent {
+export function keepAliveAgent(target: Target, sockets: number): Agent {
   const options = { keepAlive: true, maxSockets: sockets, scheduling: 'lifo' as const }
   return target.url.startsWith('https:') ? new HttpsAgent({ ...options, ...target.tls }) : new Agent(options)
 }
 
-function send(
+export function send(
   target: Target,
   path: string,
   agent: Agent | undefined,

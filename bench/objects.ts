@@ -2,9 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'undici'
 import type { Cluster } from '../testbed/start-cluster.ts'
+import { LIST, SMALL } from './load.ts'
+
+export const HUGE = '/api/v1/namespaces/bench-huge/configmaps'
+
+export interface BenchObjects {
+  /** Changes the object that the watches look at. */
+  tick(n: number): Promise<void>
+  /** What the API server answers, byte for byte, by path; and a list of 50 MB that it was not asked to hold. */
+  readonly recorded: ReadonlyMap<string, Buffer>
+}
 
 /** Puts the objects of the scenarios on the cluster: a small one, 5 MB of them, and one that changes for watches. */
-export async function prepareObjects(cluster: Cluster): Promise<{ tick(n: number): Promise<void> }> {
+export async function prepareObjects(cluster: Cluster): Promise<BenchObjects> {
   const dispatcher = new Agent({
     connect: {
       ca: readFileSync(cluster.caFile),
@@ -42,5 +52,20 @@ export async function prepareObjects(cluster: Cluster): Promise<{ tick(n: number
       configMap(`item-${i}`, { blob: randomBytes(38_000).toString('base64') }),
     )
   }
-  return { tick: n => send('PATCH', `${inBench}/ticker`, { data: { tick: String(n) } }) }
+  const recorded = new Map<string, Buffer>()
+  for (const path of [SMALL, LIST]) {
+    const { body } = await request(cluster.url + path, { dispatcher })
+    recorded.set(path, Buffer.from(await body.arrayBuffer()))
+  }
+  recorded.set(HUGE, hugeList(recorded.get(LIST)!))
+  return {
+    recorded,
+    tick: n => send('PATCH', `${inBench}/ticker`, { data: { tick: String(n) } }),
+  }
+}
+
+/** The items of the 5 MB list ten times. */
+function hugeList(list: Buffer): Buffer {
+  const { items, ...rest } = JSON.parse(list.toString()) as { items: unknown[] }
+  return Buffer.from(JSON.stringify({ ...rest, items: Array.from({ length: 10 }, () => items).flat() }))
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** Clock ticks per second in /proc; 100 on every Linux that Node runs on. */
 const TICKS = 100
@@ -23,4 +23,18 @@ export function residentBytes(pids: readonly number[]): number {
     bytes += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024
   }
   return bytes
+}
+
+/** The same by name of thread (Linux), in microseconds; the first thread of a process is `main`. */
+export function threadMicroseconds(pids: readonly number[]): Map<string, number> {
+  const byName = new Map<string, number>()
+  for (const pid of pids) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const name = readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').trim()
+      const [nanoseconds] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')
+      const key = thread === String(pid) ? 'main' : name
+      byName.set(key, (byName.get(key) ?? 0) + Number(nanoseconds) / 1000)
+    }
+  }
+  return byName
 }
