@@ -5,7 +5,7 @@ import { Refusal } from '../../errors/refusal.ts'
 import type { PostgresSettings } from '../../postgres/settings.ts'
 import type { Files } from '../files/files.ts'
 import type { EpochKeys } from '../keys/epochs.ts'
-import type { DurableBatch, PublishedCheckpoint } from '../log/contract.ts'
+import type { DurableBatch, DurableEntry, PublishedCheckpoint } from '../log/contract.ts'
 import type { AuditIndex, AuditPage, IndexStatus } from '../search/contract.ts'
 import { rowQueue } from '../search/row-queue.ts'
 import { showCall } from '../search/show.ts'
@@ -35,6 +35,9 @@ export interface IndexOptions {
   readonly backlogBytes?: number
 }
 
+/** Milliseconds that durable entries wait for company on their way to the index. */
+const GATHER = 15
+
 /**
  * Search over the log. It is derived: it starts where it stopped, catches up from the log, is made anew when its
  * file is worth nothing, and whatever happens to it, appends neither wait nor fail.
@@ -47,6 +50,8 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
   let worker: Worker | null = null
   let next = 0
   let backlog = 0
+  let gathered: DurableEntry[] = []
+  let gathering: NodeJS.Timeout | null = null
   let failure: string | null = null
   let closing = false
   let restart: NodeJS.Timeout | null = null
@@ -70,8 +75,27 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
     tell({ op: 'published', size, note })
   }
 
-  function tell(message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    worker?.postMessage(message, transfer)
+  function tell(message: ToWorker): void {
+    sendGathered() // whoever asks sees what was durable when he asked
+    worker?.postMessage(message)
+  }
+
+  /** To wake a thread costs more than to apply an entry, so durable batches go together, a moment later. */
+  function gather(batch: DurableBatch): void {
+    gathered.push(...batch.entries)
+    gathering ??= setTimeout(sendGathered, GATHER).unref()
+  }
+
+  function sendGathered(): void {
+    if (gathering !== null) clearTimeout(gathering)
+    gathering = null
+    if (gathered.length === 0) return
+    const entries = gathered
+    gathered = []
+    const first = entries[0]!.index
+    const packed = packBatch({ first, entries })
+    backlog += packed.byteLength
+    worker?.postMessage({ op: 'batch', first, packed } satisfies ToWorker, [packed])
   }
 
   function hear(from: Worker, message: FromWorker): void {
@@ -110,6 +134,7 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
   function failed(from: Worker, error: string, corrupt: boolean): void {
     if (from !== worker) return
     worker = null
+    gathered = [] // the next one reads them from disk
     failure = error
     for (const { reject } of requests.values()) reject(unavailable())
     requests.clear()
@@ -147,10 +172,9 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
   const stops = [
     log.onDurable(batch => {
       // Past the limit nothing is sent: the worker reads what it misses from disk.
-      if (worker === null || backlog > backlogLimit) return
-      const packed = packBatch(batch)
-      backlog += packed.byteLength
-      tell({ op: 'batch', first: batch.first, packed }, [packed])
+      if (worker !== null && backlog <= backlogLimit) gather(batch)
+      // A gap would otherwise be sent as if it were none.
+      else sendGathered()
     }),
     log.onCheckpoint(({ size, note }) => tell({ op: 'published', size, note })),
   ]
@@ -183,6 +207,7 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
     },
     caughtUp(size) {
       if (next >= size) return Promise.resolve()
+      sendGathered()
       return new Promise((resolve, reject) => waiters.push({ size, resolve, reject }))
     },
     async rebuild() {
