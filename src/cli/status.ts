@@ -105,7 +105,7 @@ function witnessWords(w: StatusDocument['log']['witnessing']): string {
       : `${one.name} ${one.state.toUpperCase()}${one.detail === undefined ? '' : ` (${one.detail})`}`,
   )
   const late =
-    w.unwitnessedSince === null
+    w.unwitnessedSince === null || !w.overdue
       ? ''
       : `; not enough cosignatures for ${span(Date.now() - Date.parse(w.unwitnessedSince))}`
   const blocked = w.blocked ? ', NEW CALLS ARE REFUSED' : w.overdue ? ', TOO LONG' : ''

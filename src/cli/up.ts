@@ -24,7 +24,8 @@ export const run: Run = async (context, _args, options) => {
       bindAdmins: options.bind !== false,
       witnesses: texts(options, 'witness'),
       witnessesRequired: countOf(text(options, 'witnessesRequired')),
-      unwitnessedAfter: timeOf(text(options, 'unwitnessedAfter')),
+      witnessInterval: timeOf('--witness-interval', text(options, 'witnessInterval')),
+      unwitnessedAfter: timeOf('--unwitnessed-after', text(options, 'unwitnessedAfter')),
       unwitnessed: text(options, 'unwitnessed') as 'alert' | 'seal' | undefined,
       output: json ? 'json' : 'text',
       self,
@@ -75,10 +76,10 @@ function countOf(value: string | undefined): number | undefined {
   return Number(value)
 }
 
-function timeOf(value: string | undefined): number | undefined {
+function timeOf(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined
   const match = /^(\d{1,6})(s|m|h)$/.exec(value)
-  if (match === null) throw usage('--unwitnessed-after takes a time such as 30s, 10m or 1h')
+  if (match === null) throw usage(`${name} takes a time such as 30s, 10m or 1h`)
   return Number(match[1]) * { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 's' | 'm' | 'h']
 }
 

@@ -40,6 +40,8 @@ export interface UpOptions {
   readonly witnesses?: readonly string[] | undefined
   /** Cosignatures that a checkpoint needs. */
   readonly witnessesRequired?: number | undefined
+  /** Milliseconds between two rounds. */
+  readonly witnessInterval?: number | undefined
   /** Milliseconds for which entries may stay without, and what happens then. */
   readonly unwitnessedAfter?: number | undefined
   readonly unwitnessed?: 'alert' | 'seal' | undefined
@@ -203,10 +205,11 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
 
 /** Options and no document: who may write documents must not be able to send the witnesses away. */
 function witnessesOf(options: UpOptions): NonNullable<Parameters<typeof openGateway>[0]['witnesses']> {
-  const { witnesses, witnessesRequired, unwitnessedAfter, unwitnessed } = options
+  const { witnesses, witnessesRequired, witnessInterval, unwitnessedAfter, unwitnessed } = options
   return {
     links: (witnesses ?? []).map(parseWitness),
     ...(witnessesRequired === undefined ? {} : { required: witnessesRequired }),
+    ...(witnessInterval === undefined ? {} : { interval: witnessInterval }),
     ...(unwitnessedAfter === undefined ? {} : { unwitnessedAfter }),
     ...(unwitnessed === undefined ? {} : { action: unwitnessed }),
   }

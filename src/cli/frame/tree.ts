@@ -72,6 +72,7 @@ export const tree: readonly CommandSpec[] = [
         flags: '--witnesses-required <count>',
         description: 'cosignatures that a checkpoint needs (default 0: tell when there is none)',
       },
+      { flags: '--witness-interval <time>', description: 'at most so often they are asked (default 10s)' },
       {
         flags: '--unwitnessed-after <time>',
         description: 'how long entries may stay without (default 10m)',

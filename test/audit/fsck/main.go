@@ -1,5 +1,5 @@
-// Command fsck checks a tlog-tiles log on disk with Tessera's own code: an implementation of the formats that is
-// not ours. It prints one line and exits 0 when root and tiles follow from the entries, 1 when they do not.
+// Command fsck checks logs, proofs and witnesses with Tessera's own code: an implementation of the formats that is not
+// ours. It exits 0 when root and tiles follow from the entries (a proof holds, a witness cosigns), 1 when not.
 package main
 
 import (
@@ -20,15 +20,27 @@ import (
 const limit = 5 * time.Second
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: fsck DIRECTORY VKEY-FILE")
-		os.Exit(2)
-	}
-	if err := check(os.Args[1], os.Args[2]); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Println("failed:", err)
 		os.Exit(1)
 	}
 	fmt.Println("ok")
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) == 2 && args[0] == "key":
+		return makeKey(args[1])
+	case len(args) == 2:
+		return check(args[0], args[1])
+	case len(args) == 4 && args[0] == "proof":
+		return checkProof(args[1], args[2], args[3])
+	case len(args) == 5 && args[0] == "grow":
+		return growLog(args[1], args[2], args[3], args[4])
+	}
+	fmt.Fprintln(os.Stderr, "usage: fsck DIRECTORY VKEY-FILE | fsck key NAME | fsck proof FILE LOG-KEY WITNESS-KEY | fsck grow DIRECTORY SIGNER WITNESS-KEY URL")
+	os.Exit(2)
+	return nil
 }
 
 func check(directory, keyFile string) error {
