@@ -5,6 +5,7 @@ import { refuseLater } from '../tunnel/refuse-later.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { createSessionAccounts, type SessionAccounts } from './accounts/session-accounts.ts'
 import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
+import { answerChecks } from './checks/answer-checks.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
 import { type JudgedCall, judge } from './judge.ts'
 import { defaultPoolLimits, type PoolLimits } from './upstream/pool.ts'
@@ -132,6 +133,8 @@ export function createAgent(options: AgentOptions): Agent {
           error instanceof Refusal ? error : new Refusal('internal', { cause: error }),
         )
       }
+      if (call.identity.mode === 'agent' && call.identity.purpose === 'checks')
+        return answerChecks(found.connection, handler)
       return sendJudged(found, judged, call, handler)
     },
     async close() {

@@ -1,5 +1,6 @@
 import { Refusal } from '../errors/refusal.ts'
 import type { ParsedRequest } from '../kubernetes/request/contract.ts'
+import { CHECKS_PATH } from '../tunnel/calls/check-upstream.ts'
 import type { SessionDescriptor, UpstreamCall } from '../tunnel/contract.ts'
 import type { IdentityRules } from './identity-headers.ts'
 import { SESSION_ID, SESSIONS_NAMESPACE } from './names.ts'
@@ -60,6 +61,8 @@ function isAllowed(
       return isDiscovery(call, parsed)
     case 'jwks':
       return isKeySet(call, parsed)
+    case 'checks':
+      return isChecks(call, parsed)
     default:
       return false
   }
@@ -103,6 +106,16 @@ function isKeySet(call: UpstreamCall, parsed: ParsedRequest): boolean {
     call.body === null &&
     parsed.query.length === 0 &&
     (path === '.well-known/openid-configuration' || path === 'openid/v1/jwks')
+  )
+}
+
+/** Nothing of this call goes upstream: the agent looks by itself, at what it always looks at. */
+function isChecks(call: UpstreamCall, parsed: ParsedRequest): boolean {
+  return (
+    parsed.method === 'GET' &&
+    call.body === null &&
+    parsed.query.length === 0 &&
+    `/${parsed.segments.join('/')}` === CHECKS_PATH
   )
 }
 

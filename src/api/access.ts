@@ -45,6 +45,7 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /v1/whoami': read('self.read', 'self'),
   'POST /v1/signout': write('self.signout', 'self'),
   'GET /v1/connections': read('self.read', 'connections'),
+  'GET /v1/connections/:name/checks': read('connection.check', 'connections', 'name'),
 
   'GET /v1/sessions': {
     kind: 'decided',

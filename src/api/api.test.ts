@@ -25,6 +25,7 @@ const valid: Record<string, { path: string; body?: unknown }> = {
   'GET /v1/whoami': { path: '/v1/whoami' },
   'POST /v1/signout': { path: '/v1/signout' },
   'GET /v1/connections': { path: '/v1/connections' },
+  'GET /v1/connections/:name/checks': { path: '/v1/connections/prod/checks' },
   'GET /v1/sessions': { path: '/v1/sessions' },
   'POST /v1/sessions': { path: '/v1/sessions', body: { connection: 'prod' } },
   'GET /v1/sessions/:id': { path: '/v1/sessions/s-known' },

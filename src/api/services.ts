@@ -145,7 +145,17 @@ export interface ConnectionView {
   readonly capture: string
 }
 
+/** One step of the way to a cluster. */
+export interface ConnectionCheck {
+  readonly check: string
+  readonly level: 'ok' | 'note' | 'warning' | 'failed'
+  readonly text: string
+  readonly cure?: string
+}
+
 export interface ConnectionServices {
+  /** Undefined: there is no such connection. */
+  check(name: string): Promise<readonly ConnectionCheck[] | undefined>
   /** Only those that this principal may open a session on. */
   usableBy(principal: Principal): Promise<readonly ConnectionView[]>
 }

@@ -101,6 +101,18 @@ test('connection add prints the document first and applies it only when told so'
   )
 })
 
+test('connection doctor prints each step with its cure, and its exit code is for scripts', async () => {
+  const good = fine(await user.run(['connection', 'doctor', 'prod', '-o', 'json']))
+  assert.equal(JSON.parse(good.stdout).kind, 'ConnectionReport')
+  const bad = await user.run(['connection', 'doctor', 'staging'])
+  assert.equal(bad.code, 1)
+  assert.match(bad.stdout, /^failed {3}reach {2}v1\.36\.3\n {9}cure: look$/m)
+  assert.equal((await user.run(['connection', 'doctor', 'absent'])).code, 1)
+  api.fake.deny.add('connection.check')
+  assert.equal((await user.run(['connection', 'doctor', 'prod'])).code, 4)
+  api.fake.deny.clear()
+})
+
 test('revoke says what was cut, and asks for issuer and subject', async () => {
   api.fake.sessions.length = 0
   await api.fake.services.sessions.open(alice, 'prod', { address: '', port: 0, userAgent: '' })

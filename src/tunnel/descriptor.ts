@@ -12,6 +12,7 @@ const PURPOSES: ReadonlySet<string> = new Set([
   'accessreview',
   'jwks',
   'session-end',
+  'checks',
 ])
 /** A day: no head time-out is longer. */
 const LONGEST_TIME = 86_400_000

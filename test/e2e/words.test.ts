@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { expectStatus, openSession, signInAsAdmin } from './call.ts'
-import { type Ran, runProgram, startUp, type Up } from './rig.ts'
+import { type Ran, runProgram, sallyport, startUp, type Up } from './rig.ts'
 
 /** What an unchanged kubectl is told beside its answers: warnings, whoami, can-i. */
 let cluster: Cluster
@@ -119,4 +119,38 @@ test('a session that is about to end says when; with warnings off only the clust
   assert.match(ran.stderr, /Warning: v1 ComponentStatus is deprecated/)
   const strict = await kubectl('silent', silent.token, 'get', 'namespaces', '--warnings-as-errors')
   assert.equal(strict.code, 0, strict.stderr)
+})
+
+interface Report {
+  readonly ok: boolean
+  readonly checks: readonly { check: string; level: string; text: string; cure?: string }[]
+}
+
+async function connectionDoctor(name: string): Promise<Report & { readonly code: number | null }> {
+  const env = { SALLYPORT_TOKEN: admin, SALLYPORT_CA_FILE: up.caFile, SALLYPORT_GATEWAY: up.url }
+  const ran = await sallyport(['connection', 'doctor', name, '-o', 'json'], { env })
+  assert.notEqual(ran.stdout, '', ran.stderr)
+  return { ...JSON.parse(ran.stdout), code: ran.code }
+}
+
+test('connection doctor walks the whole way, and the agent itself looks at rights and locks', async () => {
+  const report = await connectionDoctor(up.connection)
+  const level = Object.fromEntries(report.checks.map(c => [c.check, c.level]))
+  for (const check of ['agent', 'reach', 'clock', 'audit-id', 'discovery', 'tokenreviews'])
+    assert.equal(level[check], 'ok', `${check}: ${JSON.stringify(report.checks)}`)
+  assert.match(JSON.stringify(report.checks), /the API server answers, v1\.\d+/)
+  // The demo credential may do everything: the one thing that an agent's credential must not.
+  assert.ok(report.checks.some(c => c.check.startsWith('session/') && c.level === 'failed' && c.cure))
+  assert.equal(report.code, 1)
+  assert.doesNotMatch(JSON.stringify(report), /BEGIN|Bearer|eyJ/)
+})
+
+test('connection doctor stops at the broken leg and names its cure: no agent', async () => {
+  await put('Connection', 'away', { agents: ['nobody'] })
+  const report = await connectionDoctor('away')
+  assert.equal(report.code, 1)
+  assert.deepEqual(
+    report.checks.map(c => [c.check, c.level, c.cure]),
+    [['agent', 'failed', 'sallyport agent token nobody']],
+  )
 })

@@ -1,7 +1,14 @@
+import { Refusal } from '../../errors/refusal.ts'
 import { apiVersion, defined, listOf, principalOf, time } from '../present.ts'
 import { signOutOf } from '../record.ts'
 import { type Route, route } from '../route.ts'
-import { connectionsSchema, signedOutSchema, whoamiSchema } from '../schema/identity.ts'
+import {
+  connectionParams,
+  connectionReportSchema,
+  connectionsSchema,
+  signedOutSchema,
+  whoamiSchema,
+} from '../schema/identity.ts'
 import type { ApiServices } from '../services.ts'
 
 export function identityRoutes(services: ApiServices): Route[] {
@@ -44,6 +51,20 @@ export function identityRoutes(services: ApiServices): Route[] {
           ...defined(c),
           agents: [...c.agents],
         })),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/connections/:name/checks',
+      summary: 'The way to one cluster, step by step, with what to do where it is broken',
+      params: connectionParams,
+      response: connectionReportSchema,
+      handle: async x => {
+        const { name } = x.params
+        const checks = await services.connections.check(name)
+        if (checks === undefined) throw new Refusal('connection-unknown', { check: 'connection-name' })
+        const ok = checks.every(c => c.level !== 'failed')
+        return { apiVersion, kind: 'ConnectionReport', connection: name, ok, checks: checks.map(defined) }
+      },
     }),
   ]
 }

@@ -64,6 +64,23 @@ export const connectionsSchema = listSchema('ConnectionList', connectionSchema)
 export type ConnectionItem = z.infer<typeof connectionSchema>
 export type ConnectionList = z.infer<typeof connectionsSchema>
 
+export const connectionParams = z.strictObject({ name: nameSchema })
+export const connectionReportSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('ConnectionReport'),
+  connection: z.string(),
+  ok: z.boolean(),
+  checks: z.array(
+    z.object({
+      check: z.string(),
+      level: z.enum(['ok', 'note', 'warning', 'failed']),
+      text: z.string(),
+      cure: z.string().optional(),
+    }),
+  ),
+})
+export type ConnectionReport = z.infer<typeof connectionReportSchema>
+
 const revocationTarget = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('session'), id: z.string().min(1).max(64) }),
   z.strictObject({

@@ -139,6 +139,18 @@ export function createFake(): Fake {
         end: async id => endAll(fake, s => s.id === id) > 0,
       },
       connections: {
+        check: async name =>
+          name === 'absent'
+            ? undefined
+            : [
+                { check: 'agent', level: 'ok', text: 'connected: embedded' },
+                {
+                  check: 'reach',
+                  level: name === 'staging' ? 'failed' : 'ok',
+                  text: 'v1.36.3',
+                  cure: 'look',
+                },
+              ],
         usableBy: async () =>
           ['prod', 'staging'].map(name => ({
             name,

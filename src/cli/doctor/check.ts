@@ -2,10 +2,10 @@
 export interface Check {
   /** Stable: `dns`, `tls-expiry`, `kubeconfig-exec`. */
   readonly check: string
-  readonly level: 'ok' | 'warning' | 'failed'
+  readonly level: 'ok' | 'note' | 'warning' | 'failed'
   /** One clause. */
   readonly text: string
-  readonly cure?: string
+  readonly cure?: string | undefined
 }
 
 export function ok(check: string, text: string): Check {

@@ -223,6 +223,14 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../connection-add.ts'),
   },
   {
+    path: ['connection', 'doctor'],
+    summary: 'Check the way to a cluster step by step: agent, reach, clock, rights, locks; with cures',
+    group: 'Operate',
+    output: true,
+    arguments: [{ form: '<name>', description: 'name of the connection' }],
+    load: () => import('../connection-doctor.ts'),
+  },
+  {
     path: ['credential'],
     summary: 'Exec credential plugin of kubectl (client.authentication.k8s.io/v1)',
     group: 'Every day',

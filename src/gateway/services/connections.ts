@@ -1,9 +1,12 @@
 import type { ConnectionServices } from '../../api/services.ts'
+import type { Connection } from '../../connections/connection.ts'
 import type { Documents } from '../../documents/documents.ts'
 import type { CertificateAuthority } from '../../pki/authority.ts'
 import type { PolicySet } from '../../policy/decision.ts'
+import type { RecordedLink } from '../../tunnel/contract.ts'
 import type { AgentRegistry } from '../../tunnel/registry.ts'
 import type { Directory } from '../directory.ts'
+import { checkConnection } from './connection-checks.ts'
 import { ownSession } from './own-circumstances.ts'
 
 export interface ConnectionServicesParts {
@@ -14,12 +17,17 @@ export interface ConnectionServicesParts {
   policies(): PolicySet
   url(): string
   now(): number
+  linkTo(connection: Connection): RecordedLink
 }
 
 /** Connections that a principal may open a session on, as kubeconfigs need them. */
 export function connectionServices(parts: ConnectionServicesParts): ConnectionServices {
   const { directory, documents, registry, authority } = parts
   return {
+    async check(name) {
+      const connection = directory.byName(name)
+      return connection === undefined ? undefined : checkConnection(parts, connection)
+    },
     async usableBy(principal) {
       const connected = new Map(registry.status().map(a => [a.name, a.connected]))
       return directory
