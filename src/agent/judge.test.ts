@@ -303,6 +303,10 @@ describe("the gateway's own calls", () => {
     for (const target of [...roots, '/openapi/v3/apis/apps/v1?hash=AB12', '/apis?timeout=32s']) {
       assert.equal(check({ target, identity: { ...own, purpose: 'discovery' } }), 'allowed', target)
     }
+    const checks = { ...own, purpose: 'checks' } as const
+    assert.equal(check({ target: '/sallyport/checks', identity: checks }), 'allowed')
+    for (const target of ['/sallyport', '/sallyport/checks/x', '/sallyport/checks?x=1', '/api'])
+      assert.notEqual(check({ target, identity: checks }), 'allowed', target)
     for (const target of ['/openid/v1/jwks', '/.well-known/openid-configuration']) {
       assert.equal(check({ target, identity: { ...own, purpose: 'jwks' } }), 'allowed', target)
     }
@@ -332,7 +336,14 @@ describe("the gateway's own calls", () => {
       '/api/v1/watch/secrets',
     ]
     for (const target of targets) {
-      for (const purpose of ['tokenreview', 'discovery', 'accessreview', 'jwks', undefined] as const) {
+      for (const purpose of [
+        'tokenreview',
+        'discovery',
+        'accessreview',
+        'jwks',
+        'checks',
+        undefined,
+      ] as const) {
         for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD']) {
           const identity = purpose === undefined ? own : { ...own, purpose }
           const body = method === 'GET' || method === 'HEAD' ? null : Buffer.from('{}')

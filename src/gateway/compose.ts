@@ -272,7 +272,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         providers: () => providers,
         url: () => urlOf(options, listener),
         draining: () => draining,
-        linkTo: connection => ownCalls.through(registry.linkFor(connection)),
+        ownCalls,
       }),
       { metrics: metrics.registry },
     )

@@ -14,6 +14,17 @@ export interface OwnCall {
   /** Path and query. */
   readonly target: string
   readonly agent?: string
+  /** Whom the agent tried to be, when it looked whether it can. */
+  readonly as?: string
+}
+
+/** A call that an agent made by itself, for a check. */
+export interface MadeCall {
+  readonly id: string
+  readonly at: number
+  readonly milliseconds: number
+  /** 0: there was no answer. */
+  readonly status: number
 }
 
 /**
@@ -27,6 +38,8 @@ export interface OwnCalls {
   read(call: OwnCall, send: (auditId: string) => Promise<number>): Promise<number>
   /** A call that changes something: intent durable, then the call, then its outcome durable. `send` resolves with the status. */
   change(call: OwnCall, send: (auditId: string) => Promise<number>): Promise<number>
+  /** A read that an agent made by itself, under an id of its own. */
+  made(call: OwnCall, how: MadeCall): Promise<void>
   /** Waits for what is still being written. */
   close(): Promise<void>
 }
@@ -169,6 +182,13 @@ export function createOwnCalls(options: OwnCallsOptions): OwnCalls {
   return {
     through,
     read,
+    made(call, { id, at, milliseconds, status }) {
+      const ended =
+        status > 0
+          ? { result: resultOf(status, milliseconds) }
+          : failureOf(new Refusal('upstream-unreachable'), milliseconds)
+      return record({ id, call, begun: at, ...ended })
+    },
     async change(call, send) {
       const id = newCallId(now())
       const begun = now()
@@ -225,6 +245,7 @@ function headOf(call: OwnCall): Head {
 function endOf(call: OwnCall, ended: Pick<EndedRead, 'result' | 'error'>): Head {
   return {
     result: ended.result,
+    ...(call.as === undefined ? {} : { upstream: { mode: 'agent', user: call.as, groups: [] } }),
     ...(call.agent === undefined ? {} : { agent: call.agent }),
     ...(ended.error === undefined ? {} : { error: ended.error }),
   }
@@ -243,6 +264,7 @@ function factsOf({ id, call, begun, result, error }: EndedRead): Readonly<Record
     code: result.code,
     ended: result.ended,
     milliseconds: result.milliseconds,
+    ...(call.as === undefined ? {} : { as: call.as }),
     ...(call.agent === undefined ? {} : { agent: call.agent }),
     ...(error === undefined ? {} : { error }),
   }

@@ -289,6 +289,16 @@ function searchMemory(pid: number, wanted: readonly Buffer[]): boolean {
   }
 }
 
+test('the checks of a connection are made by the agent, on its side of the tunnel', async () => {
+  const { json } = await expectStatus(200, up, '/v1/connections/far/checks', { token: admin })
+  const checks = json.checks as { check: string; level: string; text: string }[]
+  assert.ok(checks.some(c => c.check === 'reach' && c.level === 'ok'))
+  assert.ok(
+    checks.some(c => c.check.startsWith('session/')),
+    JSON.stringify(checks),
+  )
+})
+
 test("the agent's own ceiling holds whatever policy allows", async () => {
   await kill(one)
   one = await startAgent('one', { ceiling: { readOnly: true } })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { expectStatus, openSession, signInAsAdmin } from './call.ts'
+import { assertCrosschecked } from './crosscheck.ts'
 import { type Ran, runProgram, sallyport, startUp, type Up } from './rig.ts'
 
 /** What an unchanged kubectl is told beside its answers: warnings, whoami, can-i. */
@@ -12,15 +13,18 @@ let admin: string
 before(
   async () => {
     cluster = await startCluster({ nodes: [], controllerManager: false })
-    up = await startUp({ kubeconfig: cluster.kubeconfig })
+    up = await startUp({ kubeconfig: cluster.agentKubeconfig })
     admin = await signInAsAdmin(up)
     const mapped = [{ group: 'local:admins', upstream: ['sallyport:admins'] }]
-    await put('Connection', 'bare', { kubernetes: { kubeconfig: cluster.kubeconfig }, agents: ['embedded'] })
+    await put('Connection', 'bare', {
+      kubernetes: { kubeconfig: cluster.agentKubeconfig },
+      agents: ['embedded'],
+    })
     for (const [name, more] of Object.entries({
       silent: { warnings: 'off', session: { maximum: '5m' } },
       brief: { session: { maximum: '5m' } },
     })) {
-      const kubernetes = { kubeconfig: cluster.kubeconfig }
+      const kubernetes = { kubeconfig: cluster.agentKubeconfig }
       await put('Connection', name, { agents: ['embedded'], kubernetes, groupMappings: mapped, ...more })
     }
     const match = {
@@ -154,3 +158,10 @@ test('connection doctor stops at the broken leg and names its cure: no agent', a
     [['agent', 'failed', 'sallyport agent token nobody']],
   )
 })
+
+// The last test of this file: it stops the gateway.
+test(
+  'every call is in both logs, those of the checks too',
+  { timeout: 60_000 },
+  async t => void (await assertCrosschecked(t, cluster, up)),
+)

@@ -1,6 +1,6 @@
 import type { AgentConnection } from '../agent.ts'
 import type { UpstreamCredential } from '../credentials/credential.ts'
-import { openApiClient } from '../upstream/api-client.ts'
+import { type MadeRequest, openApiClient } from '../upstream/api-client.ts'
 import { checkBinder } from './binder-checks.ts'
 import type { Finding, UpstreamChecks } from './contract.ts'
 import { readVersion, whoAmI } from './rights.ts'
@@ -11,14 +11,17 @@ import { checkSession } from './session-checks.ts'
  * Which locks the cluster behind a connection has, and what the agent's credentials may do there that they should not.
  * Changes nothing: reviews and dry runs. Never rejects: what could not be asked is a finding.
  */
-export async function checkUpstream(connection: AgentConnection): Promise<UpstreamChecks> {
+export async function checkUpstream(
+  connection: AgentConnection,
+  made?: (request: MadeRequest) => void,
+): Promise<UpstreamChecks> {
   const findings: Finding[] = []
   let serverVersion: string | undefined
   let minor: number | undefined
   let sessionUser: string | undefined
   let binderUser: string | undefined
 
-  const session = openApiClient(connection.session)
+  const session = openApiClient(connection.session, Date.now, made)
   try {
     const version = await readVersion(session)
     serverVersion = version?.text
@@ -31,7 +34,7 @@ export async function checkUpstream(connection: AgentConnection): Promise<Upstre
     await session.close()
   }
   if (connection.binder !== undefined && connection.mayBind !== undefined) {
-    const binder = openApiClient(connection.binder)
+    const binder = openApiClient(connection.binder, Date.now, made)
     try {
       binderUser = await whoAmI(binder)
       findings.push(await separate(connection.session, connection.binder, sessionUser, binderUser))

@@ -25,10 +25,29 @@ export interface ApiCall {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** A request of this client, for who keeps the books: `id` went along as Audit-ID. */
+export interface MadeRequest {
+  readonly id: string
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  /** Milliseconds since the epoch, and how long it took. */
+  readonly at: number
+  readonly milliseconds: number
+  /** 0: there was no answer. */
+  readonly status: number
+  /** Whom it tried to be. */
+  readonly as?: string
+}
+
 const TIME = 10_000
 const LONGEST_ANSWER = 4 * 1024 * 1024
 
-export function openApiClient(credential: UpstreamCredential, clock: () => number = Date.now): ApiClient {
+export function openApiClient(
+  credential: UpstreamCredential,
+  clock: () => number = Date.now,
+  made?: (request: MadeRequest) => void,
+): ApiClient {
   const { target } = credential
   let dispatcher: Agent | undefined
   let dispatcherFor: unknown
@@ -42,6 +61,9 @@ export function openApiClient(credential: UpstreamCredential, clock: () => numbe
         dispatcherFor = material.certificate
       }
       const { body, headers, contentType = 'application/json' } = options
+      const id = made === undefined ? undefined : crypto.randomUUID()
+      const at = clock()
+      let status = 0
       try {
         // Redirects are not followed: undici does so only when told to.
         const answer = await request(`${target.origin}${target.basePath}${path}`, {
@@ -50,6 +72,7 @@ export function openApiClient(credential: UpstreamCredential, clock: () => numbe
             accept: 'application/json',
             'user-agent': 'sallyport-agent',
             ...headers,
+            ...(id === undefined ? {} : { 'audit-id': id }),
             ...(body === undefined ? {} : { 'content-type': contentType }),
             ...(material.authorization === '' ? {} : { authorization: material.authorization }),
           },
@@ -58,10 +81,15 @@ export function openApiClient(credential: UpstreamCredential, clock: () => numbe
           headersTimeout: TIME,
           bodyTimeout: TIME,
         })
+        status = answer.statusCode
         if (answer.statusCode === 401) credential.rejected(material)
         return readAnswer(answer.statusCode, await readText(answer.body))
       } catch (error) {
         throw upstreamRefusal(error)
+      } finally {
+        const as = headers?.['impersonate-user']
+        const facts = { method, target: path, at, milliseconds: clock() - at, status }
+        if (id !== undefined) made?.({ id, ...facts, ...(as === undefined ? {} : { as }) })
       }
     },
     async close() {

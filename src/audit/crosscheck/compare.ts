@@ -60,7 +60,9 @@ function compareObject(ours: OurCall, event: ClusterEvent, same: Same): void {
 
 function compareIdentity(ours: OurCall, event: ClusterEvent, same: Same): void {
   if (ours.own) {
-    same('user', '(the agent itself)', event.asUser ?? '(the agent itself)')
+    // A check of which impersonations the cluster allows names whom it tried; the cluster may have refused it.
+    if (ours.user !== undefined && event.asUser === undefined && event.code === 403) return
+    same('user', ours.user ?? '(the agent itself)', event.asUser ?? '(the agent itself)')
     return
   }
   // An impersonation that the cluster refused, or a credential that it did not know, did nothing for anybody.

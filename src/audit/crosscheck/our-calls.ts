@@ -148,15 +148,18 @@ interface BatchedCall {
   readonly ended: NonNullable<Head['result']>['ended']
   readonly milliseconds: number
   readonly error?: NonNullable<Head['error']>
+  /** Whom the agent tried to be. */
+  readonly as?: string
 }
 
 function fromBatch(one: BatchedCall): OurCall {
-  const { connection, action, code, ended: how, milliseconds, error } = one
+  const { connection, action, code, ended: how, milliseconds, error, as } = one
   const head: Head = {
     connection,
     ...(action === undefined ? {} : { action }),
     result: { code, bytesIn: 0, bytesOut: 0, milliseconds, ended: how },
     ...(error === undefined ? {} : { error }),
+    ...(as === undefined ? {} : { upstream: { mode: 'agent', user: as, groups: [] } }),
   }
   const leaf = { kind: 'agent.call', phase: 'state', call: one.id } as const
   return ended(begun(leaf, one.at + milliseconds, head), one.at + milliseconds, head)

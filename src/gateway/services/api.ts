@@ -2,7 +2,6 @@ import type { ApiServices, Client, HealthCheck } from '../../api/services.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
 import type { Witnessing } from '../../audit/witnesses/contract.ts'
-import type { Connection } from '../../connections/connection.ts'
 import type { Documents } from '../../documents/documents.ts'
 import type { IdentityProviderSettings } from '../../documents/to-identity-provider.ts'
 import type { Identity } from '../../identity/open-identity.ts'
@@ -12,11 +11,11 @@ import type { CompiledPolicies } from '../../policy/compile.ts'
 import type { StateStore } from '../../store/store.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { AgentGate } from '../../tunnel/agent-gate.ts'
-import type { RecordedLink } from '../../tunnel/contract.ts'
 import type { AgentRegistry } from '../../tunnel/registry.ts'
 import { newCallId } from '../call-id.ts'
 import type { Directory } from '../directory.ts'
 import type { FailureBudget } from '../failure-budget.ts'
+import type { OwnCalls } from '../own-calls.ts'
 import { agentServices } from './agents.ts'
 import { auditServices } from './audit.ts'
 import { connectionServices } from './connections.ts'
@@ -45,8 +44,7 @@ export interface ApiParts {
   providers(): readonly IdentityProviderSettings[]
   url(): string
   draining(): boolean
-  /** Recorded like every call of our own. */
-  linkTo(connection: Connection): RecordedLink
+  readonly ownCalls: OwnCalls
 }
 
 /** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */

@@ -6,10 +6,12 @@ import { fetchDiscovery } from '../../tunnel/calls/fetch-document.ts'
 import { reviewToken } from '../../tunnel/calls/review-token.ts'
 import type { RecordedLink } from '../../tunnel/contract.ts'
 import type { AgentRegistry } from '../../tunnel/registry.ts'
+import { newCallId } from '../call-id.ts'
+import type { OwnCalls } from '../own-calls.ts'
 
 export interface ConnectionChecksParts {
   readonly registry: AgentRegistry
-  linkTo(connection: Connection): RecordedLink
+  readonly ownCalls: Pick<OwnCalls, 'through' | 'made'>
   now(): number
 }
 
@@ -28,7 +30,7 @@ export async function checkConnection(
   const { name } = connection
   const checks = agentChecks(parts, connection)
   if (!checks.some(c => c.check === 'agent' && c.level === 'ok')) return checks
-  const link = parts.linkTo(connection)
+  const link = parts.ownCalls.through(parts.registry.linkFor(connection))
   const sentAt = parts.now()
   try {
     const { version, date, auditId } = await askVersion(link, name)
@@ -60,7 +62,12 @@ export async function checkConnection(
     )
   }
   try {
-    for (const { check, level, text, advice } of await checkUpstream(link, name)) {
+    const { findings, requests } = await checkUpstream(unrecorded(parts, connection), name)
+    for (const { id, at, milliseconds, status, method, target, as } of requests) {
+      const call = { connection: name, purpose: 'checks', method, target, agent: link.name }
+      await parts.ownCalls.made(as === undefined ? call : { ...call, as }, { id, at, milliseconds, status })
+    }
+    for (const { check, level, text, advice } of findings) {
       checks.push({
         check,
         level: level === 'danger' ? 'failed' : level,
@@ -73,6 +80,18 @@ export async function checkConnection(
     checks.push({ check: 'rights', level: 'warning', text, cure: `upgrade the agent ${link.name}` })
   }
   return checks
+}
+
+/** For the one call that no API server sees: what the agent then asks of it is recorded request by request. */
+function unrecorded({ registry, now }: ConnectionChecksParts, connection: Connection): RecordedLink {
+  const link = registry.linkFor(connection)
+  return {
+    recorded: true,
+    name: link.name,
+    connected: link.connected,
+    dispatch: (call, handler) => link.dispatch({ ...call, auditId: newCallId(now()) }, handler),
+    close: () => link.close(),
+  }
 }
 
 function agentChecks({ registry }: ConnectionChecksParts, connection: Connection): ConnectionCheck[] {

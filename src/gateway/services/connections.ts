@@ -1,11 +1,10 @@
 import type { ConnectionServices } from '../../api/services.ts'
-import type { Connection } from '../../connections/connection.ts'
 import type { Documents } from '../../documents/documents.ts'
 import type { CertificateAuthority } from '../../pki/authority.ts'
 import type { PolicySet } from '../../policy/decision.ts'
-import type { RecordedLink } from '../../tunnel/contract.ts'
 import type { AgentRegistry } from '../../tunnel/registry.ts'
 import type { Directory } from '../directory.ts'
+import type { OwnCalls } from '../own-calls.ts'
 import { checkConnection } from './connection-checks.ts'
 import { ownSession } from './own-circumstances.ts'
 
@@ -17,7 +16,7 @@ export interface ConnectionServicesParts {
   policies(): PolicySet
   url(): string
   now(): number
-  linkTo(connection: Connection): RecordedLink
+  readonly ownCalls: OwnCalls
 }
 
 /** Connections that a principal may open a session on, as kubeconfigs need them. */

@@ -6,6 +6,7 @@ import { ownCall } from './own-call.ts'
 /** The agent's own path, for a call that goes to no API server as it is. */
 export const CHECKS_PATH = '/sallyport/checks'
 const LIMIT = 1024 * 1024
+const MOST_REQUESTS = 1_000
 /** Some twenty questions, one after the other, each with 10 s at most. */
 const TIME = 120_000
 
@@ -17,8 +18,30 @@ export interface UpstreamFinding {
   readonly advice?: string
 }
 
-/** Asks the agent to look: which rights and locks its credential and its cluster have. Rejects with a Refusal. */
-export async function checkUpstream(link: RecordedLink, connection: string): Promise<UpstreamFinding[]> {
+/** A request that the agent made for it. */
+export interface CheckRequest {
+  /** Its Audit-ID. */
+  readonly id: string
+  readonly method: string
+  readonly target: string
+  readonly at: number
+  readonly milliseconds: number
+  /** 0: there was no answer. */
+  readonly status: number
+  readonly as?: string
+}
+
+export interface UpstreamLook {
+  readonly findings: readonly UpstreamFinding[]
+  /** To be recorded before anything of this is used. */
+  readonly requests: readonly CheckRequest[]
+}
+
+/**
+ * Asks the agent to look: which rights and locks its credential and its cluster have. `link` need not record: nothing
+ * of the call itself goes upstream. Rejects with a Refusal.
+ */
+export async function checkUpstream(link: RecordedLink, connection: string): Promise<UpstreamLook> {
   const call = ownCall(connection, 'checks', { method: 'GET', target: CHECKS_PATH, headTimeout: TIME })
   const { status, body } = await collect(link, call, LIMIT)
   if (status !== 200) throw new Refusal('upstream-answer-refused', { check: 'checks' })
@@ -28,10 +51,12 @@ export async function checkUpstream(link: RecordedLink, connection: string): Pro
   } catch {
     throw new Refusal('upstream-answer-refused', { check: 'checks' })
   }
-  const findings = (value as { findings?: unknown } | null)?.findings
+  const { findings, requests } = (value ?? {}) as { findings?: unknown; requests?: unknown }
   if (!Array.isArray(findings) || !findings.every(isFinding))
     throw new Refusal('upstream-answer-refused', { check: 'checks' })
-  return findings
+  if (!Array.isArray(requests) || requests.length > MOST_REQUESTS || !requests.every(isRequest))
+    throw new Refusal('upstream-answer-refused', { check: 'checks' })
+  return { findings, requests }
 }
 
 export interface UpstreamVersion {
@@ -70,6 +95,21 @@ export async function askVersion(link: RecordedLink, connection: string): Promis
     date: headerOf(headers, 'date'),
     auditId: headerOf(headers, 'audit-id'),
   }
+}
+
+function isRequest(value: unknown): value is CheckRequest {
+  const { id, method, target, at, milliseconds, status, as } = (value ?? {}) as Record<string, unknown>
+  return (
+    typeof id === 'string' &&
+    /^[0-9a-f-]{36}$/.test(id) &&
+    typeof method === 'string' &&
+    /^[A-Z]{3,6}$/.test(method) &&
+    typeof target === 'string' &&
+    target.startsWith('/') &&
+    target.length < 1024 &&
+    [at, milliseconds, status].every(Number.isFinite) &&
+    (as === undefined || (typeof as === 'string' && as.length < 512))
+  )
 }
 
 function isFinding(value: unknown): value is UpstreamFinding {
