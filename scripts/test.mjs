@@ -28,6 +28,8 @@ const node = process.execPath
 const crosschecks = mkdtempSync(join(tmpdir(), 'sallyport-crosschecks-'))
 process.on('exit', () => rmSync(crosschecks, { recursive: true, force: true }))
 process.env.SALLYPORT_TEST_CROSSCHECKS = crosschecks
+// Gateways of test/e2e then keep state and index there; the log stays where it is.
+const onPostgres = { SALLYPORT_TEST_STORE: 'postgres' }
 const suite = patterns => {
   const files = patterns.flatMap(p => globSync(p, { exclude: f => f.includes('node_modules') })).sort()
   if (files.length === 0) {
@@ -38,8 +40,11 @@ const suite = patterns => {
 }
 
 if (named.length > 0) run('named tests', node, ['--test', '--test-concurrency=2', ...suite(named)])
-else if (full) run('full', node, ['--test', '--test-concurrency=1', ...suite(['test/full/**/*.test.ts'])])
-else {
+else if (full) {
+  run('full', node, ['--test', '--test-concurrency=1', ...suite(['test/full/**/*.test.ts'])])
+  const endToEnd = suite(['test/e2e/**/*.test.ts'])
+  run('end to end on PostgreSQL', node, ['--test', '--test-concurrency=1', ...endToEnd], onPostgres)
+} else {
   run('lint and format', 'biome', ['check', '--error-on-warnings'])
   run('types', 'tsc', ['-p', '.'])
   run('testbed', node, ['scripts/build-testbed.ts'])
@@ -50,9 +55,15 @@ else {
       'src/**/*.test.ts',
       'testbed/**/*.test.ts',
       'test/*.test.ts',
-      'test/{audit,parity,protobuf,yaml,e2e,attacks,docs}/**/*.test.ts',
+      'test/{audit,parity,protobuf,yaml,e2e,engines,attacks,docs}/**/*.test.ts',
     ]),
   ])
+  run(
+    'end to end on PostgreSQL, in part',
+    node,
+    ['--test', '--test-concurrency=1', ...suite(['test/e2e/{first-minutes,sessions}.test.ts'])],
+    onPostgres,
+  )
 }
 if (readdirSync(crosschecks).length > 0)
   run('crosscheck', node, ['scripts/crosscheck-summary.ts', crosschecks])

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import pg from 'pg'
 import type { PostgresSettings } from './settings.ts'
 
@@ -32,7 +33,9 @@ export function clientConfig(
         : {
             rejectUnauthorized: true,
             minVersion: 'TLSv1.2',
-            servername: settings.host,
+            // What the certificate must name: without it `pg` would have an address compared with `localhost`.
+            host: settings.host,
+            ...(isIP(settings.host) === 0 ? { servername: settings.host } : {}),
             ...(tls.ca === null ? {} : { ca: tls.ca }),
             ...(tls.verify === 'full' ? {} : { checkServerIdentity: () => undefined }),
             ...(tls.certificate === null ? {} : { cert: tls.certificate, key: tls.key! }),
@@ -64,6 +67,8 @@ export function openPool(
   })
   // A connection that breaks while nobody uses it; the pool has dropped it already.
   pool.on('error', () => {})
+  // One that breaks in use: its query rejects, and without a listener the event would end this process as well.
+  pool.on('connect', client => client.on('error', () => {}))
   return pool
 }
 

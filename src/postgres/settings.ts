@@ -24,10 +24,11 @@ export interface PostgresTls {
   readonly key: string | null
 }
 
-const PARAMETERS = ['host', 'schema', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']
+const PARAMETERS = ['host', 'user', 'schema', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey']
 
 /**
- * Reads `postgres://user@host:5432/database?schema=…&sslmode=…` (the words are those of libpq, PostgreSQL 15, 34.1.2).
+ * Reads `postgres://user@host:5432/database?schema=…&sslmode=…` (the words are those of libpq, PostgreSQL 15, 34.1.2;
+ * a socket: `postgres:///database?host=/run/postgresql&user=…`).
  * Server certificates are verified unless the server is on this machine or `sslmode=disable` says otherwise; modes that
  * encrypt without verifying are refused. Throws an Error that never shows the password.
  */
@@ -54,7 +55,8 @@ export function parsePostgresUrl(text: string, password: string | null): Postgre
   if (directory !== undefined && named !== '') fail('two hosts are named')
   const host = directory ?? named
   if (host === '') fail('names no host')
-  const user = decoded(url.username)
+  if (url.username !== '' && given('user') !== undefined) fail('two users are named')
+  const user = given('user') ?? decoded(url.username)
   if (user === '') fail('names no user')
   const database = decoded(url.pathname.slice(1))
   if (database === '' || database.includes('/')) fail('names no database')
@@ -120,6 +122,8 @@ export function isLocal(host: string): boolean {
 export function maskedUrl(text: string): string {
   try {
     const { protocol, username, hostname, port, pathname } = new URL(text)
+    // Of another scheme: what stands where is not known.
+    if (!/^postgres(ql)?:$/.test(protocol)) return 'the address of the store'
     const who = username === '' ? '' : `${username}@`
     return `${protocol}//${who}${hostname}${port === '' ? '' : `:${port}`}${pathname}`
   } catch {

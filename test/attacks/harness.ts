@@ -42,6 +42,9 @@ export interface RigOptions {
   readonly now?: () => number
   readonly hosts?: readonly string[]
   readonly capture?: 'full' | 'metadata'
+  readonly postgres?: GatewayOptions['postgres']
+  /** Of the log; default attacks.test/log. */
+  readonly origin?: string
 }
 
 /** `admin` may do everything, `dev` what no rule has to open by name, `nobody` what everybody may. */
@@ -139,7 +142,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     configDir,
     listen: { host: '127.0.0.1', port: 0 },
     names: ['127.0.0.1', 'localhost'],
-    origin: 'attacks.test/log',
+    origin: options.origin ?? 'attacks.test/log',
     version: '0.0.0-test',
     logger: createLogger('debug', {
       write(line: string) {
@@ -149,6 +152,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     embedded: agent,
     onFinished: x => finished.push(x),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.postgres === undefined ? {} : { postgres: options.postgres }),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.now === undefined ? {} : { now: options.now }),
   }).catch(async error => {
