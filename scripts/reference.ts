@@ -11,7 +11,7 @@ import {
   type OptionSpec,
   outputOptions,
 } from '../src/cli/frame/command-spec.ts'
-import { exitCodes } from '../src/cli/frame/failure.ts'
+import { exitCodes, exitMeanings } from '../src/cli/frame/failure.ts'
 import { tree } from '../src/cli/frame/tree.ts'
 import { type CatalogueEntry, catalogue } from '../src/errors/catalogue.ts'
 
@@ -46,17 +46,6 @@ function readOrEmpty(path: string): string {
 }
 
 function cliPage(): string {
-  const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
-    done: 'done',
-    failed: 'failed; the message says why',
-    usage: 'the command line or the configuration is wrong',
-    signInFirst: 'sign in first',
-    denied: 'denied by policy',
-    waitingForApproval: 'needs an approval',
-    verificationFailed: 'a log did not verify',
-    unreachable: 'the gateway cannot be reached',
-    outcomeUnknown: 'the change was sent and no answer came: it may or may not have happened',
-  }
   const groups = [...new Set(tree.map(spec => spec.group))]
   return page('Commands', [
     'Data goes to standard output, talk to standard error. Every command also takes `-h, --help`.',
@@ -65,7 +54,7 @@ function cliPage(): string {
       ['code', 'meaning'],
       Object.entries(exitCodes).map(([name, code]) => [
         String(code),
-        meanings[name as keyof typeof exitCodes],
+        exitMeanings[name as keyof typeof exitCodes],
       ]),
     ),
     '## Options of many commands',

@@ -386,6 +386,8 @@ export interface Explanation {
     readonly effect: string
     readonly why: string
   }[]
+  /** What was not known when it was judged, in words. */
+  readonly notes: readonly string[]
 }
 
 export interface PolicyTestResult {

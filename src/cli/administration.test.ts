@@ -134,6 +134,11 @@ test('why explains a recorded call and an imagined one', async () => {
   assert.match(fine(await user.run(['why', 'call-1'])).stdout, /Decision: +allow/)
   const imagined = fine(await user.run(['why', 'delete', 'pods/api-7f', '-n', 'shop', '-c', 'prod']))
   assert.match(imagined.stdout, /Decision: +deny/)
+  assert.match(
+    imagined.stdout,
+    /Passes: +when a rule covers it; the nearest one is base\/all: needs verbs delete/,
+  )
+  assert.match(imagined.stdout, /Note: +judged without a body/)
 })
 
 test('a broken profile is an error that names the file, never a silent other gateway', async () => {

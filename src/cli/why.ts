@@ -17,7 +17,9 @@ export const run: Run = async (context, words, options) => {
     ['Decision', answer.effect],
     ['By', answer.rules.join(', ') || 'no rule: what nothing allows is denied'],
     ['Because', answer.reason],
+    ['Passes', passes(answer)],
     ['Policy', answer.policyDigest ?? undefined],
+    ...answer.notes.map(note => ['Note', note] as const),
   ])
   const looked = answer.considered.map(
     c =>
@@ -26,6 +28,21 @@ export const run: Run = async (context, words, options) => {
   const rules = looked.length === 0 ? [] : ['', 'Rules looked at:', ...looked]
   await context.output.one(answer, [facts, ...rules].join('\n'), `decision/${answer.effect}`)
   return exitCodes.done
+}
+
+/** What would make it pass, in words; nothing when it does. */
+function passes({ effect, considered }: Explained): string | undefined {
+  if (effect === 'allow' || considered.length === 0) return undefined
+  const against = considered.filter(c => c.matched && c.effect !== 'allow').map(c => c.rule)
+  if (against.length > 0)
+    return `when ${against.join(' and ')} ${against.length > 1 ? 'are' : 'is'} not about it`
+  // The rule with the fewest gaps is the nearest one.
+  const [nearest] = considered
+    .filter(c => !c.matched && c.effect === 'allow' && c.why.startsWith('does not cover it: '))
+    .map(c => ({ rule: c.rule, needs: c.why.slice('does not cover it: '.length).split('; ') }))
+    .sort((a, b) => a.needs.length - b.needs.length)
+  if (nearest === undefined) return 'when a rule allows it: no rule comes near'
+  return `when a rule covers it; the nearest one is ${nearest.rule}: ${nearest.needs.join('; ')}`
 }
 
 function actionOf(verb: string, thing: string, words: readonly string[], options: Options): object {

@@ -4,7 +4,7 @@ import { apiVersion, defined } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import { auditParams } from '../schema/audit.ts'
 import { checkBody, checkedSchema, explainBody, explainedSchema, testedSchema } from '../schema/documents.ts'
-import type { ApiServices } from '../services.ts'
+import type { ApiServices, AuditDetail } from '../services.ts'
 
 export function policyRoutes(services: ApiServices): Route[] {
   return [
@@ -38,7 +38,7 @@ export function policyRoutes(services: ApiServices): Route[] {
       response: explainedSchema,
       handle: async x => {
         const e = await services.policy.explain(x.caller.principal, x.body)
-        return { apiVersion, kind: 'Explanation', ...e }
+        return { apiVersion, kind: 'Explanation', ...e, notes: [...e.notes] }
       },
     }),
     route({
@@ -66,9 +66,51 @@ export function policyRoutes(services: ApiServices): Route[] {
           rules: [...(decision?.rules ?? (error?.check === undefined ? [] : [error.check]))],
           reason: error?.detail ?? decision?.reason ?? '',
           policyDigest: detail.policyDigest,
-          considered: [],
+          ...(await considered(services, detail)),
         }
       },
     }),
   ]
+}
+
+/**
+ * The rules as they would be looked at now, for the action as it was recorded. Of people only: what a service account is
+ * beside its name is not in the record. A call that was refused before it was understood has no action to look at.
+ */
+async function considered(services: ApiServices, { row, policyDigest }: AuditDetail) {
+  const { principal, action, connection } = row.head
+  const nothing = { considered: [], notes: [] }
+  if (row.kind !== 'k8s.request' || principal?.kind !== 'person' || connection === undefined) return nothing
+  if (typeof action?.verb !== 'string') return nothing
+  const text = (name: string): string => (typeof action[name] === 'string' ? (action[name] as string) : '')
+  try {
+    const e = await services.policy.explain(
+      {
+        ...principal,
+        kind: 'person',
+        authentication: { method: 'session', provider: '', validUntil: services.now(), credentialDigest: '' },
+      },
+      {
+        connection,
+        action: {
+          verb: action.verb,
+          group: text('apiGroup'),
+          resource: text('resource'),
+          subresource: text('subresource'),
+          namespace: text('namespace'),
+          name: text('name'),
+          path: text('path'),
+        },
+      },
+    )
+    const changed =
+      policyDigest === null || e.policyDigest === policyDigest
+        ? []
+        : ['policy has changed since: the rules below are those of now']
+    return { considered: [...e.considered], notes: [...changed, ...e.notes] }
+  } catch (error) {
+    // The connection may be gone by now; what was decided is known all the same.
+    if (error instanceof Refusal) return nothing
+    throw error
+  }
 }

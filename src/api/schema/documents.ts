@@ -137,5 +137,7 @@ export const explainedSchema = z.object({
   considered: z.array(
     z.object({ rule: z.string(), matched: z.boolean(), effect: z.string(), why: z.string() }),
   ),
+  /** What this explanation could not look at. */
+  notes: z.array(z.string()),
 })
 export type Explained = z.infer<typeof explainedSchema>

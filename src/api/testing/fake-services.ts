@@ -348,7 +348,16 @@ export function createFake(): Fake {
           rules: ['base/all'],
           reason: 'because',
           policyDigest: 'sha256:00',
-          considered: [],
+          considered: [
+            {
+              rule: 'base/all',
+              effect: 'allow',
+              matched: false,
+              why: 'does not cover it: needs verbs delete',
+            },
+            { rule: 'base/far', effect: 'allow', matched: false, why: 'does not cover it: needs a; needs b' },
+          ],
+          notes: ['judged without a body'],
         }),
       },
       status: async () => ({

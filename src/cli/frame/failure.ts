@@ -13,6 +13,19 @@ export const exitCodes = {
   outcomeUnknown: 8,
 } as const
 
+/** The same table in words, for the reference page and for people. */
+export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  done: 'done',
+  failed: 'failed; the message says why',
+  usage: 'the command line or the configuration is wrong',
+  signInFirst: 'sign in first',
+  denied: 'denied by policy',
+  waitingForApproval: 'needs an approval',
+  verificationFailed: 'a log did not verify',
+  unreachable: 'the gateway cannot be reached',
+  outcomeUnknown: 'the change was sent and no answer came: it may or may not have happened',
+}
+
 export interface FailureFacts {
   readonly exitCode: number
   /** What was refused or failed: one clause. */

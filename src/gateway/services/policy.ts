@@ -3,6 +3,7 @@ import type { Documents } from '../../documents/documents.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
 import { checkPolicies } from '../../policy/check/check-policies.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
+import type { ConsideredRule } from '../../policy/explain.ts'
 import { risksOf } from '../../policy/risk.ts'
 import { runPolicyTests } from '../../policy/testing/run-policy-tests.ts'
 import type { Directory } from '../directory.ts'
@@ -28,9 +29,20 @@ export function policyServices(parts: PolicyServicesParts): PolicyServices {
       const { effect, rules, reason, policyDigest, considered } = parts
         .policies()
         .explain(action, { session, connection, now: parts.now() })
-      return { effect, rules, reason, policyDigest, considered }
+      return { effect, rules, reason, policyDigest, considered, notes: notesOn(action, considered) }
     },
   }
+}
+
+/** What a decision about the request itself would see, and this one cannot. */
+function notesOn(action: KubernetesAction, considered: readonly ConsideredRule[]): string[] {
+  const notes: string[] = []
+  if (['create', 'update', 'patch'].includes(action.verb))
+    notes.push('judged without a body: risk classes and conditions that look at it may decide otherwise')
+  const failed = considered.filter(c => c.why.includes('its condition failed')).map(c => c.rule)
+  if (failed.length > 0)
+    notes.push(`a condition asks for something that is not known here: ${failed.join(', ')}`)
+  return notes
 }
 
 /** The action that a person describes in words: no body, no query, risks by what is asked alone. */
