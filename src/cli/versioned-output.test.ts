@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { parse } from 'yaml'
+import { alice, policyDocument, rowOf } from '../api/testing/fixtures.ts'
+import { createUser, type User } from '../api/testing/run-cli.ts'
+import { type ServedApi, serveApi } from '../api/testing/serve-api.ts'
+import { API_VERSION } from '../brand.ts'
+import { tree } from './frame/tree.ts'
+
+let api: ServedApi
+let user: User
+let dir = ''
+
+before(async () => {
+  api = await serveApi()
+  user = createUser(api, 'alice')
+  assert.equal((await user.run(['login', '--code', 'open-sesame'])).code, 0)
+  dir = join(api.dir, 'documents')
+  mkdirSync(dir)
+  writeFileSync(join(dir, 'base.json'), JSON.stringify(policyDocument('base')))
+  api.fake.codes.add('another')
+})
+after(() => api.close())
+
+/** One command line for each command that prints data, with the kind of its document. */
+const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: string }>> = {
+  login: { args: ['--code', 'another'], kind: 'SignIn' },
+  whoami: { args: [], kind: 'WhoAmI' },
+  status: { args: [], kind: 'ClientStatus' },
+  doctor: { args: [], kind: 'DoctorReport' },
+  'profile list': { args: [], kind: 'ProfileList' },
+  why: { args: ['delete', 'pods/x', '-c', 'prod'], kind: 'Explanation' },
+  errors: { args: [], kind: 'ErrorList' },
+  'connection list': { args: [], kind: 'ConnectionList' },
+  'connection doctor': { args: ['prod'], kind: 'ConnectionReport' },
+  'session list': { args: [], kind: 'SessionList' },
+  'session show': { args: ['SESSION'], kind: 'Session' },
+  'session end': { args: ['SESSION'], kind: 'SessionEndList' },
+  revoke: { args: ['issuer', 'https://other.test'], kind: 'Revocation' },
+  'audit search': { args: [], kind: 'AuditList' },
+  'audit show': { args: ['--last'], kind: 'AuditEntry' },
+  get: { args: ['policies'], kind: 'DocumentList' },
+  apply: { args: ['-f', 'DIR'], kind: 'ApplyResult' },
+  diff: { args: ['-f', 'DIR'], kind: 'ApplyResult' },
+  delete: { args: ['policy', 'base'], kind: 'ApplyResult' },
+  'agent token': { args: ['far'], kind: 'EnrolmentToken' },
+  'agent remove': { args: ['far'], kind: 'AgentRemoval' },
+  'policy check': { args: ['DIR'], kind: 'PolicyCheck' },
+  'policy test': { args: ['DIR'], kind: 'PolicyTest' },
+  logout: { args: [], kind: 'ClientSignOut' },
+}
+
+/** Need a cluster, a log or a server, or end only when told to: their own tests look at the same. */
+const elsewhere = new Set([
+  'up',
+  'audit tail',
+  'audit proof',
+  'audit crosscheck',
+  'audit export',
+  'verify',
+  'witness',
+  'agent check',
+])
+
+test('every command that prints data is looked at', () => {
+  const missing = tree
+    .filter(spec => spec.output === true)
+    .map(spec => spec.path.join(' '))
+    .filter(path => lines[path] === undefined && !elsewhere.has(path))
+  assert.deepEqual(missing, [], 'add a line for it here')
+})
+
+test('JSON and YAML of every command are one versioned document, the same in both', async () => {
+  await api.fake.services.sessions.open(alice, 'prod', { address: '', port: 0, userAgent: '' })
+  api.fake.rows.push(rowOf('call-1', 'api-7f'))
+  // Repeating these changes what they answer; they are asked once.
+  const once = new Set([
+    'login',
+    'logout',
+    'session end',
+    'revoke',
+    'agent remove',
+    'delete',
+    'apply',
+    'doctor',
+  ])
+  for (const [path, { args, kind }] of Object.entries(lines)) {
+    const given = args.map(arg => (arg === 'DIR' ? dir : arg === 'SESSION' ? api.fake.sessions[0]!.id : arg))
+    const json = await user.run([...path.split(' '), ...given, '-o', 'json'])
+    const document = JSON.parse(json.stdout)
+    assert.deepEqual([document.apiVersion, document.kind], [API_VERSION, kind], `${path}: ${json.stdout}`)
+    if (kind.endsWith('List')) assert.ok(Array.isArray(document.items) && 'metadata' in document, path)
+    if (once.has(path)) continue
+    const yaml = await user.run([...path.split(' '), ...given, '-o', 'yaml'])
+    // A list of documents is printed as the documents themselves, which can be applied again.
+    if (path === 'get') continue
+    const read = parse(yaml.stdout)
+    assert.deepEqual(Object.keys(read), Object.keys(document), path)
+  }
+})
