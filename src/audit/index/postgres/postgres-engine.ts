@@ -15,7 +15,7 @@ const LIMITS = { connect: 5_000, statement: 60_000 }
 
 /** The index of several gateways. Each writes the part of its own log, and all read all. */
 export async function openPostgresEngine(settings: PostgresSettings, origin: string): Promise<IndexEngine> {
-  const pool = openPool(settings, 'index', { max: 3, limits: LIMITS })
+  const pool = openPool(settings, 'index', { max: 3, limits: LIMITS, synchronous: 'off' })
   const s = quoted(settings.schema)
   try {
     const client = await pool.connect()
