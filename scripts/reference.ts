@@ -14,25 +14,29 @@ import {
 import { exitCodes, exitMeanings } from '../src/cli/frame/failure.ts'
 import { tree } from '../src/cli/frame/tree.ts'
 import { type CatalogueEntry, catalogue } from '../src/errors/catalogue.ts'
+import { documentsPage } from './reference/documents-page.ts'
+import { code, page, rows } from './reference/markdown.ts'
+import { metricsPage } from './reference/metrics-page.ts'
 
 /**
  * The pages of docs/reference that are made from the code: `node scripts/reference.ts` writes them,
  * `node scripts/reference.ts --check` fails when one is stale.
  */
-export function referencePages(): Readonly<Record<string, string>> {
+export async function referencePages(): Promise<Readonly<Record<string, string>>> {
   return {
     'docs/reference/cli.md': cliPage(),
     'docs/reference/errors.md': errorsPage(),
     'docs/reference/api.md': apiPage(),
+    'docs/reference/documents.md': documentsPage(),
+    'docs/reference/metrics.md': await metricsPage(),
   }
 }
 
 const root = dirname(import.meta.dirname)
-const note = '<!-- Made by scripts/reference.ts from the code. Do not edit. -->'
 
 /** Paths whose file is not what the code says. */
-export function stalePages(): string[] {
-  return Object.entries(referencePages())
+export async function stalePages(): Promise<string[]> {
+  return Object.entries(await referencePages())
     .filter(([path, text]) => readOrEmpty(join(root, path)) !== text)
     .map(([path]) => path)
 }
@@ -163,29 +167,15 @@ function apiPage(): string {
   ])
 }
 
-function page(title: string, parts: readonly string[]): string {
-  return `${[`# ${title}`, note, ...parts].join('\n\n')}\n`
-}
-
-function rows(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map(c => c.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...body.map(line)].join('\n')
-}
-
-function code(text: string): string {
-  return `\`${text}\``
-}
-
 if (import.meta.main) {
   if (process.argv.includes('--check')) {
-    const stale = stalePages()
+    const stale = await stalePages()
     if (stale.length > 0) {
       process.stderr.write(`stale: ${stale.join(', ')}; write them anew with: node scripts/reference.ts\n`)
       process.exitCode = 1
     }
   } else {
-    for (const [path, text] of Object.entries(referencePages())) {
+    for (const [path, text] of Object.entries(await referencePages())) {
       mkdirSync(dirname(join(root, path)), { recursive: true })
       writeFileSync(join(root, path), text)
     }

@@ -90,7 +90,7 @@ const connections = z
   )
   .min(1)
 
-const schema = z.strictObject({
+export const agentConfigSchema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal('AgentConfig'),
   /** `https://host:port` of the gateway. */
@@ -115,7 +115,7 @@ const schema = z.strictObject({
 })
 
 export type CredentialSpec = z.infer<typeof credential>
-export type AgentConfig = Omit<z.infer<typeof schema>, 'gateway'> & {
+export type AgentConfig = Omit<z.infer<typeof agentConfigSchema>, 'gateway'> & {
   readonly gateway: { readonly host: string; readonly port: number }
 }
 export type { CeilingSpec }
@@ -143,7 +143,7 @@ export function parseAgentConfig(text: string, file: string): AgentConfig {
       document.errors.map(fault => `${at(fault.pos[0])}: not valid YAML (${fault.code})`).join('\n'),
     )
   }
-  const parsed = schema.safeParse(document.toJS({ maxAliasCount: 0 }))
+  const parsed = agentConfigSchema.safeParse(document.toJS({ maxAliasCount: 0 }))
   const problems = parsed.success ? [] : parsed.error.issues
   if (!parsed.success) {
     const texts = problems.map(issue => {
