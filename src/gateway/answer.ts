@@ -20,7 +20,7 @@ export class Answer implements AnswerHandler {
   #paused = false
   #controller: AnswerController | undefined
   #head: { resolve(answer: Answer): void; reject(error: Error): void } | undefined
-  #progress: { resolve(): void; reject(error: Error): void } | undefined
+  #progress: { bytes: number; resolve(): void; reject(error: Error): void } | undefined
   #abort: (reason?: unknown) => void = () => {}
 
   /** Resolves when status and headers are there. Call once, before the dispatch can answer. */
@@ -52,7 +52,7 @@ export class Answer implements AnswerHandler {
       this.#paused = true
       this.#controller?.pause()
     }
-    this.#wake()
+    if (this.#progress !== undefined && this.#bytes >= this.#progress.bytes) this.#wake()
   }
 
   onEnd(): void {
@@ -81,11 +81,14 @@ export class Answer implements AnswerHandler {
     return taken
   }
 
-  /** Resolves when more has arrived or the answer has ended; rejects when it broke off. */
-  progress(): Promise<void> {
+  /**
+   * Resolves when more has arrived and at least `bytes` wait, or the answer has ended; rejects when it broke off.
+   * More than half a mebibyte would never come: the upstream is told to pause before.
+   */
+  progress(bytes = 1): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error)
     return new Promise((resolve, reject) => {
-      this.#progress = { resolve, reject }
+      this.#progress = { bytes, resolve, reject }
     })
   }
 

@@ -1,4 +1,4 @@
-import { createCipheriv, createHash, hash } from 'node:crypto'
+import { type CipherGCM, createCipheriv, createHash, type Hash, hash } from 'node:crypto'
 import type { CapturedBody } from '../entry.ts'
 import { type DataKey, nextNonce } from '../keys/datakeys.ts'
 import {
@@ -72,7 +72,7 @@ function sealFrames(
     while (from < chunk.length) {
       // A frame is closed only when more follows, so that the last one carries the flag.
       if (gathered === FRAME_BYTES) {
-        cipherDigest.update(sealFrame(out, key, type, frame, false, seq, pieces, gathered))
+        sealPieces(out, key, type, frame, false, seq, pieces, gathered, cipherDigest)
         frame += 1
         pieces = []
         gathered = 0
@@ -83,8 +83,41 @@ function sealFrames(
       from += count
     }
   }
-  cipherDigest.update(sealFrame(out, key, type, frame, true, seq, pieces, gathered))
+  sealPieces(out, key, type, frame, true, seq, pieces, gathered, cipherDigest)
   return { ct: cipherDigest.digest('base64url'), pt: plainDigest.digest('base64url'), bytes }
+}
+
+/** Frames longer than this are not copied again after encryption. */
+const COPIED = 8 * 1024
+
+/** One frame of a body; its payload goes through `digest` as well. */
+function sealPieces(
+  out: Slab,
+  key: DataKey,
+  type: RecordType,
+  frame: number,
+  last: boolean,
+  seq: number,
+  pieces: readonly Uint8Array[],
+  length: number,
+  digest: Hash,
+): void {
+  if (length <= COPIED) {
+    digest.update(sealFrame(out, key, type, frame, last, seq, pieces, length))
+    return
+  }
+  const head = out.reserve(LENGTH_BYTES + HEADER_BYTES)
+  const cipher = beginFrame(head, key, type, frame, last, seq, length)
+  digest.update(head.subarray(LENGTH_BYTES))
+  for (const piece of pieces) {
+    const sealed = cipher.update(piece)
+    digest.update(sealed)
+    out.append(sealed)
+  }
+  cipher.final() // a stream mode: nothing is left to write
+  const tag = cipher.getAuthTag()
+  digest.update(tag)
+  out.append(tag)
 }
 
 /** Returns the payload, in place. */
@@ -99,16 +132,31 @@ function sealFrame(
   length: number,
 ): Buffer {
   const record = out.reserve(LENGTH_BYTES + HEADER_BYTES + length + TAG_BYTES)
-  record.writeUInt32BE(record.length - LENGTH_BYTES, 0)
+  const cipher = beginFrame(record, key, type, frame, last, seq, length)
   const payload = record.subarray(LENGTH_BYTES)
-  const nonce = nextNonce(key)
-  writeHeader(payload, type, last ? key.flags | FLAG_LAST : key.flags, frame, seq, key.kid, nonce)
-  payload.copy(key.aad, key.contextBytes, 0, NONCE_AT)
-  const cipher = createCipheriv('aes-256-gcm', key.secret, nonce)
-  cipher.setAAD(key.aad)
   let at = HEADER_BYTES
   for (const piece of pieces) at += cipher.update(piece).copy(payload, at)
-  cipher.final() // a stream mode: nothing is left to write
+  cipher.final()
   cipher.getAuthTag().copy(payload, at)
   return payload
+}
+
+/** Writes length and header of a record for `length` bytes of plaintext. */
+function beginFrame(
+  record: Buffer,
+  key: DataKey,
+  type: RecordType,
+  frame: number,
+  last: boolean,
+  seq: number,
+  length: number,
+): CipherGCM {
+  record.writeUInt32BE(HEADER_BYTES + length + TAG_BYTES, 0)
+  const header = record.subarray(LENGTH_BYTES)
+  const nonce = nextNonce(key)
+  writeHeader(header, type, last ? key.flags | FLAG_LAST : key.flags, frame, seq, key.kid, nonce)
+  header.copy(key.aad, key.contextBytes, 0, NONCE_AT)
+  const cipher = createCipheriv('aes-256-gcm', key.secret, nonce)
+  cipher.setAAD(key.aad)
+  return cipher
 }

@@ -21,7 +21,7 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
   for (const text of warningsOf(gateway, x)) headers.push('warning', warningHeader(text))
   const limit = x.action.longRunning ? 0 : gateway.limits.wholeAnswer
 
-  while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress()
+  while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress(limit + 1)
 
   if (answer.ended && limit > 0) {
     const body = answer.take()
@@ -44,6 +44,8 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
     let bytesOut = 0
     let betweenEvents = true
     for (;;) {
+      // Each frame costs an entry: those of an answer with an end are not smaller than one that would leave whole.
+      while (!answer.ended && answer.waiting < limit) await answer.progress(limit)
       const chunks = answer.take()
       if (chunks.length > 0) {
         if (x.connection.capture === 'full') await gateway.log.append(frameOf(x, frame++, chunks))
