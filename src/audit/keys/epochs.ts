@@ -35,8 +35,10 @@ export function epochKeys(
     if (!EPOCH_ID.test(id)) return null
     const text = await readWhole(files, path(id))
     if (text === null) return null
-    const stored = JSON.parse(text.toString()) as { v: number; epoch: string; wrapped: string }
-    if (stored.v !== 1 || stored.epoch !== id) throw new Error(`${path(id)} is not the wrapped key of ${id}`)
+    const stored = parseStored(text)
+    if (stored?.v !== 1 || stored.epoch !== id || typeof stored.wrapped !== 'string') {
+      throw new Error(`${path(id)} is not the wrapped key of ${id}`)
+    }
     return {
       id,
       key: await keyEncryption.unwrap(Buffer.from(stored.wrapped, 'base64'), { origin, epoch: id }),
@@ -56,5 +58,14 @@ export function epochKeys(
       await replaceWholeDurably(files, path(id), Buffer.from(`${JSON.stringify(stored)}\n`), 0o600)
       return { id, key }
     },
+  }
+}
+
+/** Null for what is no JSON object. */
+function parseStored(text: Buffer): Readonly<Record<string, unknown>> | null {
+  try {
+    return JSON.parse(text.toString()) as Readonly<Record<string, unknown>> | null
+  } catch {
+    return null
   }
 }
