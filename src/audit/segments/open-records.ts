@@ -27,7 +27,7 @@ export interface OpenedBody {
 }
 
 export interface DataKeyring {
-  /** Takes a record of type `key`. */
+  /** Takes a record of type `key`. One that cannot be opened teaches nothing; rejects when no epoch key can be asked for. */
   learn(payload: Buffer): Promise<void>
   has(kid: string): boolean
   /** All records of one entry, in order. Throws when a key is gone or a record was changed. */
@@ -63,8 +63,15 @@ export function dataKeyring(origin: string, find: (id: string) => Promise<EpochK
         at = end
         return value
       }
-      const epoch = text()
-      const session = text()
+      let epoch: string
+      let session: string
+      try {
+        epoch = text()
+        session = text()
+      } catch {
+        // A damaged record: what its key would open stays closed, and `verify` says why.
+        return
+      }
       let epochKey = epochs.get(epoch)
       if (epochKey === undefined) {
         // The payload may be a window that the wait below lets move on.
@@ -75,10 +82,12 @@ export function dataKeyring(origin: string, find: (id: string) => Promise<EpochK
       }
       if (epochKey === null) return
       const context = keyContext(origin, session, sealed, epoch, kid)
-      known.set(kid.toString('hex'), {
-        key: decryptWith(epochKey.key, nonce, context, payload.subarray(at)),
-        session,
-      })
+      try {
+        const key = decryptWith(epochKey.key, nonce, context, payload.subarray(at))
+        known.set(kid.toString('hex'), { key, session })
+      } catch {
+        return
+      }
     },
     has: kid => known.has(kid),
     open(payloads) {
