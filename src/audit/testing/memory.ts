@@ -26,7 +26,8 @@ export function memoryDisk(content = new Map<string, Buffer>()): MemoryDisk {
     names.set(path, [...(names.get(path) ?? []), to => (path = to)])
     return {
       async read(into, position) {
-        return bytesOf(path).copy(into, 0, position)
+        const bytes = bytesOf(path)
+        return position >= bytes.length ? 0 : bytes.copy(into, 0, position)
       },
       async write(buffers, position) {
         await self.fault?.('write', path)
