@@ -92,7 +92,8 @@ async function until(what: string, done: () => boolean | Promise<boolean>): Prom
 const fails = (ran: Ran): string => {
   assert.equal(ran.code, 3, ran.stderr)
   assert.equal(ran.stdout, '')
-  assert.ok(ran.milliseconds < 5_500, `${ran.milliseconds} ms`)
+  // Five seconds from when it runs; the start of a process comes on top, on a machine that may be busy.
+  assert.ok(ran.milliseconds < 8_000, `${ran.milliseconds} ms`)
   return urlIn(ran.stderr)!
 }
 
@@ -169,6 +170,32 @@ test('over SSH the address and its code are those of the device flow', async () 
   await until('a poll succeeds', async () => (await credential(false)).code === 0)
   await until('the process in the background ends by itself', () => children().length === 0)
 })
+
+for (const interactive of [false, true]) {
+  test(`a sign-in that ends while another call still asks the gateway is enough (interactive: ${interactive})`, async t => {
+    const url = fails(await credential(false))
+    const arrived = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    t.after(() => {
+      api.before = () => {}
+      goOn.resolve()
+    })
+    api.before = request => {
+      if (!request.includes('/v1/signin/providers')) return
+      arrived.resolve()
+      return goOn.promise
+    }
+    const late = credential(interactive)
+    await arrived.promise
+    await finish(url)
+    await until('the process in the background ends by itself', () => children().length === 0)
+    goOn.resolve()
+    const ran = await late
+    assert.equal(ran.code, 0, ran.stderr)
+    assert.equal(urlIn(ran.stderr), undefined, 'nobody is asked again')
+    assert.equal(children().length, 0)
+  })
+}
 
 test('an issuer that cannot be used: the reason, within 5 s, and nothing left running', async () => {
   api.fake.providers[0] = { ...api.fake.providers[0]!, issuer: 'https://127.0.0.1:1' }

@@ -29,7 +29,9 @@ _sallyport; printf '%s\\n' "\${COMPREPLY[@]}"`
     return execFileSync('bash', ['--noprofile', '--norc', '-c', program]).toString().trim().split('\n')
   }
   assert.deepEqual(complete('sallyport', 'au'), ['audit'])
-  assert.deepEqual(complete('sallyport', 'audit', ''), ['search', 'show', 'tail', 'crosscheck'])
+  const below = tree.flatMap(({ path: [noun, verb], hidden }) => (noun === 'audit' && !hidden ? [verb] : []))
+  assert.deepEqual(complete('sallyport', 'audit', ''), below)
+  assert.deepEqual(complete('sallyport', 'audit', 'ta'), ['tail'])
   assert.deepEqual(complete('sallyport', 'audit', 'search', '--dec'), ['--decision'])
   assert.deepEqual(complete('sallyport', 'audit', 'search', '--decision', 'd'), ['deny'])
   assert.deepEqual(complete('sallyport', 'whoami', '-o', 'ya'), ['yaml'])

@@ -136,8 +136,8 @@ async function obtain(
       if (!(error instanceof Failure) || error.facts.exitCode !== exitCodes.signInFirst) throw error
       // A token that was given wins at the next call as well: another sign-in would change nothing.
       if (context.env.SALLYPORT_TOKEN) throw error
-      forgetSignIn(context.paths, gateway.server)
-      signedIn = await signInHere(context, gateway, interactive, codeFile)
+      if (token() === signedIn) forgetSignIn(context.paths, gateway.server)
+      signedIn = token() ?? (await signInHere(context, gateway, interactive, codeFile))
       opened = await open(gateway, connection, signedIn)
     }
     return give(file, {
@@ -200,6 +200,7 @@ function expiryFor(session: StoredSession): string {
   return new Date(session.expiresAt - Math.min(MARGIN, left / 10)).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
+/** Only where there is no sign-in: one that another process keeps meanwhile is taken. */
 async function signInHere(
   context: Context,
   gateway: ChosenGateway,
@@ -215,7 +216,7 @@ async function signInHere(
     return signInInBackground(context, gateway, provider, PATIENCE - 1_500)
   }
   const here: Context = { ...context, gateway: async () => gateway, client: async () => client }
-  const wishes = { interactive, remember: false, ...(code === undefined ? {} : { code }) }
+  const wishes = { interactive, remember: false, before: undefined, ...(code === undefined ? {} : { code }) }
   return (await signIn(here, wishes)).token
 }
 

@@ -1,4 +1,5 @@
 import type { ConnectionList, SignIn } from '../api/schema/identity.ts'
+import { readSignIn } from './config/sign-in-file.ts'
 import { type Context, flag, type Options, type Run, text } from './frame/context.ts'
 import { exitCodes, Failure, usage } from './frame/failure.ts'
 import { factLines } from './output/facts.ts'
@@ -7,8 +8,10 @@ import { signIn } from './signin/sign-in.ts'
 
 export const run: Run = async (context, _args, options) => {
   const code = await codeOf(context, options)
+  const before = readSignIn(context.paths, (await context.gateway()).server, Date.now())?.token
   const answer = await signIn(context, {
     interactive: true,
+    before,
     remember: true,
     code,
     provider: text(options, 'provider'),

@@ -21,7 +21,7 @@ export const run: Run = async context => {
     warn: () => {},
   }
   try {
-    await signIn(here, { interactive: true, background: true, remember: false, provider })
+    await signIn(here, { interactive: true, background: true, remember: false, before: undefined, provider })
     return exitCodes.done
   } catch (error) {
     if (error instanceof Failure) return error.facts.exitCode

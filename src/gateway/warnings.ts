@@ -51,9 +51,6 @@ function about(gateway: Gateway, x: Answered): Warning[] {
   if (isReview(x, 'selfsubjectaccessreviews') && isAllNames(action.body?.object)) {
     warnings.push(['review of all', 'asked with *: rules that deny single actions are not looked at'])
   }
-  if (action.query.dryRun) {
-    warnings.push(['dry run', 'a dry run is decided and recorded like the request itself; nothing is stored'])
-  }
   return warnings
 }
 

@@ -10,6 +10,8 @@ export interface Step {
   readonly expect: RegExp
   /** Exit code; default 0. */
   readonly code?: number
+  /** What the gateway adds on standard error, to the letter and in this order; default nothing. */
+  readonly warns?: readonly string[]
 }
 
 const configMap = (color: string): string => `apiVersion: v1
@@ -220,6 +222,7 @@ export const tour: readonly Step[] = [
     name: 'auth can-i --list',
     args: ['auth', 'can-i', '--list'],
     expect: /selfsubjectaccessreviews\.authorization\.k8s\.io/,
+    warns: ['this list is of the RBAC of the cluster alone; can-i VERB RESOURCE asks policy as well'],
   },
   {
     name: 'auth can-i for another',

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { printable } from '../../audit/sentence.ts'
 import type { ChosenGateway } from '../config/gateway.ts'
+import { readSignIn } from '../config/sign-in-file.ts'
 import type { Context } from '../frame/context.ts'
 import { exitCodes, Failure } from '../frame/failure.ts'
 import { announcementFile, findUnderWay, readUnderWay, type UnderWay } from './under-way.ts'
@@ -19,17 +20,22 @@ const LOOK_EVERY = 50
 /**
  * For callers that cannot answer, such as editors that poll: starts a sign-in in a process of its own and fails at
  * once with its address, so that the next poll finds a person signed in. The child ends by itself within five minutes
- * and a half, whatever happens. Never resolves; throws the Failure that the caller should see.
+ * and a half, whatever happens. Only for callers without a sign-in. Resolves with the token of one that has come about
+ * meanwhile; otherwise throws the Failure that the caller should see.
  */
 export async function signInInBackground(
   context: Context,
   gateway: ChosenGateway,
   provider: { readonly name: string; readonly issuer: string },
   patience: number,
-): Promise<never> {
+): Promise<string> {
   const until = Date.now() + patience
   const present = await findUnderWay(context.paths, gateway.server)
   if (present !== undefined) throw waiting(context, gateway, present)
+  // In this order: whoever runs a sign-in keeps the token first and is under way no more after that.
+  const finished = (): string | undefined => readSignIn(context.paths, gateway.server, Date.now())?.token
+  const token = finished()
+  if (token !== undefined) return token
   const launcher = fileURLToPath(new URL('../../../bin/sallyport.mjs', import.meta.url))
   const { KUBERNETES_EXEC_INFO: _, ...env } = context.env
   const child = spawn(process.execPath, [launcher, 'sign-in-in-background'], {
@@ -52,6 +58,8 @@ export async function signInInBackground(
   while (Date.now() < until) {
     const found = await findUnderWay(context.paths, gateway.server)
     if (found !== undefined) throw waiting(context, gateway, found)
+    const token = finished()
+    if (token !== undefined) return token
     if (ended) break
     await new Promise(resolve => setTimeout(resolve, LOOK_EVERY))
   }

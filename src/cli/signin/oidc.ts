@@ -27,14 +27,13 @@ export async function signInWithOidc(
 ): Promise<SignIn> {
   const startedAt = Date.now()
   const file = announcementFile(context.paths, gateway.server, provider.issuer)
-  const before = readSignIn(context.paths, gateway.server, startedAt)?.token
   let shown = ''
   for (;;) {
     const lock = await lockOf(file, 500)
     if (lock !== undefined) {
       try {
         const other = readSignIn(context.paths, gateway.server, Date.now())
-        if (other !== undefined && other.token !== before) return described(other)
+        if (other !== undefined && other.token !== wishes.before) return described(other)
         announce(file, { url: '', more: '', failure: '' })
         const { idToken } = await authenticate(context, provider, wishes, file)
         const answer = await exchange(idToken)

@@ -15,6 +15,11 @@ export interface SignInWishes {
   readonly interactive: boolean
   /** Nobody sees this process: addresses are announced to others, and no second tab is opened unasked. */
   readonly background?: boolean
+  /**
+   * The token that was there when this sign-in was asked for. Another one that is there later was kept by another
+   * process meanwhile: it is taken, and nobody is asked again.
+   */
+  readonly before: string | undefined
   /** Make this gateway the one that later commands mean. */
   readonly remember: boolean
 }
