@@ -32,9 +32,9 @@ export async function signInWithOidc(
     const lock = await lockOf(file, 500)
     if (lock !== undefined) {
       try {
+        announce(file, { url: '', more: '', failure: '' })
         const other = readSignIn(context.paths, gateway.server, Date.now())
         if (other !== undefined && other.token !== wishes.before) return described(other)
-        announce(file, { url: '', more: '', failure: '' })
         const { idToken } = await authenticate(context, provider, wishes, file)
         const answer = await exchange(idToken)
         announce(file, { unanswered: false })

@@ -57,9 +57,15 @@ export async function findUnderWay(paths: Paths, server: string): Promise<UnderW
     const file = join(folder(paths, server), name)
     const found = readUnderWay(file)
     if (found.url === '') continue
-    // Whoever announced it may have died: the lock is the truth.
-    const lock = await lockOf(file, 0)
-    if (lock === undefined) return found
+    // Whoever announced it may have died: the lock is the truth. It is tried twice, because another process may just
+    // look like this one, or have begun anew and be about to erase the address.
+    const lock = await lockOf(file, 1)
+    if (lock === undefined) {
+      if (readUnderWay(file).url === found.url) return found
+      continue
+    }
+    // Erased while nobody can hold it: the next one takes the lock before its own address is known.
+    announce(file, { url: '', more: '' })
     lock.release()
   }
   return undefined
