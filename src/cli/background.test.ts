@@ -89,19 +89,47 @@ async function until(what: string, done: () => boolean | Promise<boolean>): Prom
   }
 }
 
-const fails = (ran: Ran): string => {
-  assert.equal(ran.code, 3, ran.stderr)
-  assert.equal(ran.stdout, '')
-  // Five seconds from when it runs; the start of a process comes on top, on a machine that may be busy.
-  assert.ok(ran.milliseconds < 8_000, `${ran.milliseconds} ms`)
-  return urlIn(ran.stderr)!
+/**
+ * Asks as an editor does, again and again, until it is told to sign in and `stderr` has what is looked for. On a busy
+ * machine five seconds may not be enough for the gateway's answer: that is said too, and only then it asks again.
+ */
+async function refused(pattern: RegExp, ask = () => credential(false)): Promise<Ran> {
+  let ran = await ask()
+  await until(`a poll prints ${pattern}`, async () => {
+    assert.equal(ran.stdout, '')
+    if (ran.code === 3 && pattern.test(ran.stderr)) return true
+    assert.ok(ran.code === 3 || ran.code === 7, ran.stderr)
+    ran = await ask()
+    return false
+  })
+  return ran
 }
 
-test('a caller that cannot answer gets the address within 5 s; the sign-in is finished behind it, and the next poll works', async () => {
-  const url = fails(await credential(false))
+const address = async (): Promise<string> => urlIn((await refused(/^ {2}https:/m)).stderr)!
+const one = (): Promise<void> => until('one process in the background', () => children().length === 1)
+const none = (): Promise<void> =>
+  until('the process in the background ends by itself', () => children().length === 0)
+
+test('a caller that cannot answer is answered within 5 s, also by a gateway that never does', async t => {
+  const idle = await user.run(['errors'])
+  const silent = Promise.withResolvers<void>()
+  t.after(() => {
+    api.before = () => {}
+    silent.resolve()
+  })
+  api.before = () => silent.promise
+  const ran = await credential(false)
+  assert.equal(ran.code, 7, ran.stderr)
+  assert.match(ran.stderr, /did not answer in time/)
+  // Five seconds by its own clock; its start and its end take what they take on this machine now.
+  assert.ok(ran.milliseconds < 6_000 + 4 * idle.milliseconds, `${ran.milliseconds}, ${idle.milliseconds} ms`)
+})
+
+test('a caller that cannot answer gets the address; the sign-in is finished behind it, and the next poll works', async () => {
+  const url = await address()
   assert.ok(url.startsWith(issuer.issuer), url)
-  assert.equal(fails(await credential(false)), url, 'the next poll shows the same address')
-  assert.equal(children().length, 1)
+  assert.equal(await address(), url, 'the next poll shows the same address')
+  await one()
   await finish(url)
   let ran = await credential(false)
   await until('a poll succeeds', async () => {
@@ -109,20 +137,19 @@ test('a caller that cannot answer gets the address within 5 s; the sign-in is fi
     return ran.code === 0
   })
   assert.match(JSON.parse(ran.stdout).status.token, /^session-token/)
-  await until('the process in the background ends by itself', () => children().length === 0)
+  await none()
   assert.deepEqual(globSync('.config/**', { cwd: user.home }), [], 'the profile of the person is left alone')
   assert.ok(tabsOpened().length <= 1)
 })
 
 test('ten of them at once: one address, one browser tab', async () => {
-  const all = await Promise.all(Array.from({ length: 10 }, () => credential(false)))
-  const urls = new Set(all.map(fails))
+  const urls = new Set(await Promise.all(Array.from({ length: 10 }, address)))
   assert.equal(urls.size, 1, [...urls].join('\n'))
-  assert.equal(children().length, 1)
+  await one()
   await until('the tab', () => tabsOpened().length > 0)
   assert.deepEqual(tabsOpened(), [...urls])
   await finish([...urls][0]!)
-  await until('the process in the background ends by itself', () => children().length === 0)
+  await none()
   const after = await Promise.all(Array.from({ length: 10 }, () => credential(false)))
   for (const ran of after) assert.equal(ran.code, 0, ran.stderr)
   assert.equal(tabsOpened().length, 1)
@@ -142,7 +169,7 @@ test('ten kubectl in terminals at once: one tab, and all go on after one sign-in
 })
 
 test('an editor that polls all night opens no second tab, however long ago the first one was', async () => {
-  const url = fails(await credential(false))
+  const url = await address()
   await until('the tab', () => tabsOpened().length === 1)
   // As if nobody had come: the one that waited is gone, and it is hours ago.
   for (const pid of children()) process.kill(Number(pid))
@@ -153,27 +180,27 @@ test('an editor that polls all night opens no second tab, however long ago the f
     announcement,
     JSON.stringify({ ...JSON.parse(readFileSync(announcement, 'utf8')), tabOpenedAt: 1 }),
   )
-  const second = fails(await credential(false))
+  const second = await address()
   assert.notEqual(second, url, 'the address of one that died is not shown')
   await finish(second)
   await until('signed in', async () => (await credential(false)).code === 0)
   assert.deepEqual(tabsOpened(), [url])
-  await until('the process in the background ends by itself', () => children().length === 0)
+  await none()
 })
 
 test('over SSH the address and its code are those of the device flow', async () => {
   user = createUser(api, `remote-${number++}`, { SSH_CONNECTION: '10.0.0.1 1 10.0.0.2 22' })
-  const ran = await credential(false)
-  const url = fails(ran)
-  assert.match(ran.stderr, /shows the code {2}\S+/)
+  const { stderr } = await refused(/shows the code {2}\S+/)
+  const url = urlIn(stderr)!
   await issuer.approveDevice(url, 'bob')
   await until('a poll succeeds', async () => (await credential(false)).code === 0)
-  await until('the process in the background ends by itself', () => children().length === 0)
+  await none()
 })
 
 for (const interactive of [false, true]) {
   test(`a sign-in that ends while another call still asks the gateway is enough (interactive: ${interactive})`, async t => {
-    const url = fails(await credential(false))
+    const url = await address()
+    await one()
     const arrived = Promise.withResolvers<void>()
     const goOn = Promise.withResolvers<void>()
     t.after(() => {
@@ -188,7 +215,7 @@ for (const interactive of [false, true]) {
     const late = credential(interactive)
     await arrived.promise
     await finish(url)
-    await until('the process in the background ends by itself', () => children().length === 0)
+    await none()
     goOn.resolve()
     const ran = await late
     assert.equal(ran.code, 0, ran.stderr)
@@ -199,10 +226,9 @@ for (const interactive of [false, true]) {
 
 test('an issuer that cannot be used: the reason, within 5 s, and nothing left running', async () => {
   api.fake.providers[0] = { ...api.fake.providers[0]!, issuer: 'https://127.0.0.1:1' }
-  const ran = await credential(false)
-  assert.equal(fails(ran), undefined)
-  assert.match(ran.stderr, /127\.0\.0\.1:1/)
-  await until('it ends', () => children().length === 0)
+  const { stderr } = await refused(/127\.0\.0\.1:1/)
+  assert.equal(urlIn(stderr), undefined)
+  await none()
 })
 
 test('a token that was given and is refused starts no sign-in', async () => {
@@ -210,9 +236,11 @@ test('a token that was given and is refused starts no sign-in', async () => {
     apiVersion: 'client.authentication.k8s.io/v1',
     spec: { interactive: false, cluster: { server: `${api.url}/k/prod` } },
   })
-  const ran = await user.run(['credential', '--gateway', api.url, '--connection', 'prod'], {
-    env: { KUBERNETES_EXEC_INFO: info, SALLYPORT_TOKEN: 'of-yesterday' },
-  })
-  assert.equal(fails(ran), undefined)
+  const { stderr } = await refused(/./, () =>
+    user.run(['credential', '--gateway', api.url, '--connection', 'prod'], {
+      env: { KUBERNETES_EXEC_INFO: info, SALLYPORT_TOKEN: 'of-yesterday' },
+    }),
+  )
+  assert.equal(urlIn(stderr), undefined)
   assert.equal(children().length, 0)
 })
