@@ -1,4 +1,5 @@
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
+import { createMeter } from '../../src/api/metrics.ts'
 import { createMetrics, type Gauges } from '../../src/telemetry/metrics.ts'
 import { code, page, rows } from './markdown.ts'
 
@@ -6,6 +7,7 @@ import { code, page, rows } from './markdown.ts'
 export async function metricsPage(): Promise<string> {
   const nothing = new Proxy({} as Gauges, { get: () => () => 0 })
   const { registry } = createMetrics(nothing)
+  createMeter(registry)
   const metrics = (await registry.getMetricsAsJSON()) as MetricObjectWithValues<MetricValue<string>>[]
   const withLabels = metrics.map(metric => {
     const { labelNames } = registry.getSingleMetric(metric.name) as unknown as { labelNames: string[] }
