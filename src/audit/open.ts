@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path'
 import { Refusal } from '../errors/refusal.ts'
 import { disk } from './files/disk.ts'
-import { readWhole, replaceWholeDurably } from './files/whole.ts'
+import type { Files } from './files/files.ts'
+import { readWhole, replaceWhole } from './files/whole.ts'
 import { entryClock } from './heads/clock.ts'
 import { dataKeys } from './keys/datakeys.ts'
 import { epochKeys } from './keys/epochs.ts'
@@ -40,7 +41,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditL
   const { dataDir, origin } = options
   for (const name of ['', 'segments', 'wal', 'keys', 'tile'])
     await files.makeDirectory(join(dataDir, name), 0o755)
-  await files.syncDirectory(dirname(dataDir))
+  await syncAncestors(files, dataDir)
   const unlock = await files.lock(join(dataDir, 'lock')).catch(error => {
     throw new Error(`the audit log ${dataDir} is open in another process`, { cause: error })
   })
@@ -51,6 +52,19 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditL
     if (error instanceof LogDamaged)
       error.message = `the audit log ${origin} in ${dataDir} is damaged: ${error.message}`
     throw error
+  }
+}
+
+/** Whoever started us may have made the directories above a moment ago. Those that we may not read we did not make. */
+async function syncAncestors(files: Files, dataDir: string): Promise<void> {
+  for (let at = dataDir; at !== dirname(at); ) {
+    at = dirname(at)
+    try {
+      await files.syncDirectory(at)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EINVAL') throw error
+    }
   }
 }
 
@@ -65,7 +79,8 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
   const keyEncryption =
     options.keyEncryption ?? (await fileKeyEncryption(files, join(dataDir, 'secrets', 'kek'), isNew))
   const found = await recover(files, dataDir, origin, signer.vkey)
-  await replaceWholeDurably(files, join(dataDir, 'log.vkey'), Buffer.from(`${signer.vkey}\n`))
+  await replaceWhole(files, join(dataDir, 'log.vkey'), Buffer.from(`${signer.vkey}\n`)) // made anew at each start
+  await files.syncDirectory(dataDir)
   const wal = walFile(files, dataDir, origin)
   await wal.begin(found.edge.size, found.tail, found.open.values())
   const epochs = epochKeys(files, dataDir, origin, keyEncryption)

@@ -9,11 +9,37 @@ import { type MemoryDisk, memoryDisk } from './memory.ts'
 export interface PowerDisk extends Files {
   /** Called after each operation. */
   onStep: (() => void) | null
-  /** Makes one kind of sync do nothing, to show that it is needed. */
-  skipSync: ((kind: 'file' | 'directory', path: string) => boolean) | null
+  /** Makes the syncs of one place in the code do nothing, to show that it is needed. Asked at each sync. */
+  skipSync: ((site: SyncSite) => boolean) | null
   /** @param chance From 0 to 1, of each pending operation to have reached the disk. */
   cut(random: () => number, chance: number): MemoryDisk
 }
+
+/** Who asked for a sync. */
+export interface SyncSite {
+  readonly kind: 'file' | 'directory'
+  readonly path: string
+  /** Frames of the code of the log, innermost first, to the first one that is no helper: `log/wal.ts:12 write`. */
+  readonly frames: readonly string[]
+}
+
+/** Code that syncs on behalf of others. */
+const HELPERS = 'files/'
+
+function siteOf(kind: SyncSite['kind'], path: string): SyncSite {
+  const frames: string[] = []
+  for (const line of new Error().stack!.split('\n')) {
+    const [, file, at] = /\/src\/audit\/([a-z/-]+\.ts):(\d+):\d+\)?$/.exec(line) ?? []
+    if (file === undefined || /^(testing\/|files\/deadline)/.test(file)) continue
+    const [, name = ''] = /at (?:async )?(?:Object\.)?(\S+) \(/.exec(line) ?? []
+    frames.push(`${file}:${at} ${name}`.trim())
+    if (!file.startsWith(HELPERS)) break
+  }
+  return { kind, path, frames }
+}
+
+/** What a power failure may tear: of one write any sectors may have reached the disk. */
+const SECTOR = 512
 
 interface Inode {
   synced: Buffer
@@ -23,12 +49,12 @@ interface Inode {
 type Change = { readonly at: number; readonly bytes: Buffer } | { readonly length: number }
 type NameChange = { readonly directory: string; apply(names: Map<string, Inode | null>): void }
 
-/** @param from What was on the disk before, all of it synced. `/data` is there from the start. */
+/** @param from What was on the disk before, all of it synced. `/srv` is there from the start. */
 export function powerDisk(from?: MemoryDisk): PowerDisk {
   // Directories are names with null.
   const current = new Map<string, Inode | null>([
     ['/', null],
-    ['/data', null],
+    ['/srv', null],
   ])
   const durable = new Map(current)
   let pending: NameChange[] = []
@@ -51,13 +77,26 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
     pending.push({ directory, apply })
   }
 
-  function changed(bytes: Buffer, one: Change, part = 1): Buffer {
+  function changed(bytes: Buffer, one: Change): Buffer {
     if ('length' in one) return Buffer.from(bytes.subarray(0, one.length))
-    const piece = one.bytes.subarray(0, Math.ceil(one.bytes.length * part))
-    const grown = Buffer.alloc(Math.max(bytes.length, one.at + piece.length))
+    const grown = Buffer.alloc(Math.max(bytes.length, one.at + one.bytes.length))
     bytes.copy(grown)
-    piece.copy(grown, one.at)
+    one.bytes.copy(grown, one.at)
     return grown
+  }
+
+  /** A write of which only a first part, or only some sectors, reached the disk. */
+  function torn(bytes: Buffer, one: Change, random: () => number): Buffer {
+    if ('length' in one) return changed(bytes, one)
+    const { at, bytes: whole } = one
+    if (random() < 0.5) return changed(bytes, { at, bytes: whole.subarray(0, random() * whole.length) })
+    let result = bytes
+    for (let from = 0; from < whole.length; ) {
+      const to = Math.min(whole.length, from + SECTOR - ((at + from) % SECTOR))
+      if (random() < 0.5) result = changed(result, { at: at + from, bytes: whole.subarray(from, to) })
+      from = to
+    }
+    return result
   }
 
   function fileOf(path: string): Inode {
@@ -77,7 +116,7 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
       write: async (buffers, position) => add({ at: position, bytes: Buffer.concat(buffers) }),
       truncate: async length => add({ length }),
       async datasync() {
-        if (self.skipSync?.('file', path) === true) return
+        if (self.skipSync?.(siteOf('file', path)) === true) return
         inode.synced = inode.current
         inode.pending = []
         self.onStep?.()
@@ -126,7 +165,7 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
       return names.map(name => name.slice(path.length + 1)).sort()
     },
     async syncDirectory(path) {
-      if (self.skipSync?.('directory', path) === true) return
+      if (self.skipSync?.(siteOf('directory', path)) === true) return
       for (const one of pending) if (one.directory === path) one.apply(durable)
       pending = pending.filter(one => one.directory !== path)
       self.onStep?.()
@@ -141,7 +180,7 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
         let bytes = inode.synced
         for (const one of inode.pending) {
           const luck = random()
-          if (luck < chance) bytes = changed(bytes, one, luck < chance / 2 ? 1 : random())
+          if (luck < chance) bytes = luck < chance / 2 ? changed(bytes, one) : torn(bytes, one, random)
         }
         content.set(path, bytes)
       }
