@@ -416,6 +416,15 @@ export interface StatusFacts {
     readonly sealed: boolean
     readonly lastEntryAt?: number
     readonly witnessing?: WitnessingStatus
+    readonly failure?: string
+    readonly quota?: {
+      readonly state: 'ok' | 'low' | 'full'
+      readonly freeBytes: number
+      readonly minFreeBytes: number
+      readonly usedBytes?: number
+      readonly limitBytes?: number
+    }
+    readonly keyFailure?: string
   }
   readonly agents: readonly { readonly name: string; readonly connected: boolean }[]
   readonly liveSessions: number

@@ -21,6 +21,7 @@ export type EntryKind =
   | 'log.sealed'
   | 'log.unwitnessed'
   | 'log.witness-conflict'
+  | 'log.quota'
 
 export interface NewEntry {
   /** UUIDv7; the request id that the caller sees. intent, frames and outcome of one call share it. */

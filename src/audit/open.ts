@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import { Refusal } from '../errors/refusal.ts'
+import { withDeadline } from './files/deadline.ts'
 import { disk } from './files/disk.ts'
 import type { Files } from './files/files.ts'
 import { readWhole, replaceWhole } from './files/whole.ts'
@@ -14,20 +15,25 @@ import type {
   AuditLogOptions,
   DurableBatch,
   LogFailure,
+  LogTrouble,
   OpenAuditLog,
   PublishedCheckpoint,
 } from './log/contract.ts'
 import { LogDamaged } from './log/damaged.ts'
 import { listeners } from './log/listeners.ts'
 import { openPublisher } from './log/publisher.ts'
+import { openQuota, quotaWords } from './log/quota.ts'
 import { recover } from './log/recover.ts'
 import { stalePartials } from './log/stale-partials.ts'
-import { cutOutcome, startEntry, stopEntry } from './log/state-entries.ts'
+import { cutOutcome, quotaEntry, startEntry, stopEntry } from './log/state-entries.ts'
 import { CARRIED_LIMIT, walName } from './log/wal.ts'
 import { segmentFile, segmentPlan, walFile } from './log/writer.ts'
 
 /** Milliseconds a checkpoint may take; it stands behind the disk's other work, so it is longer than an append's. */
 const PUBLICATION_DEADLINE = 10_000
+
+/** Milliseconds any operation on a file may take, whoever asks for it: longer is a device that hangs. */
+const FILE_DEADLINE = 10_000
 
 export type { AuditLogOptions, OpenAuditLog } from './log/contract.ts'
 
@@ -37,7 +43,7 @@ export type { AuditLogOptions, OpenAuditLog } from './log/contract.ts'
  * published, and an Error when another process has the log open.
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
-  const files = options.files ?? disk
+  const files = withDeadline(options.files ?? disk, FILE_DEADLINE)
   const { dataDir, origin } = options
   for (const name of ['', 'segments', 'wal', 'keys', 'tile'])
     await files.makeDirectory(join(dataDir, name), 0o755)
@@ -46,7 +52,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditL
     throw new Error(`the audit log ${dataDir} is open in another process`, { cause: error })
   })
   try {
-    return await openLocked(options, unlock)
+    return await openLocked(options, files, unlock)
   } catch (error) {
     unlock()
     if (error instanceof LogDamaged)
@@ -68,8 +74,7 @@ async function syncAncestors(files: Files, dataDir: string): Promise<void> {
   }
 }
 
-async function openLocked(options: AuditLogOptions, unlock: () => void): Promise<OpenAuditLog> {
-  const files = options.files ?? disk
+async function openLocked(options: AuditLogOptions, files: Files, unlock: () => void): Promise<OpenAuditLog> {
   const { dataDir, origin } = options
   const now = options.clock ?? Date.now
   const isNew =
@@ -86,7 +91,9 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
   const epochs = epochKeys(files, dataDir, origin, keyEncryption)
   let keyFailure: string | null = null
   const keys = dataKeys(origin, epochs, error => {
+    const before = keyFailure
     keyFailure = error === null ? null : error instanceof Error ? error.message : String(error)
+    if (keyFailure !== before) troubles.tell({ about: 'keys', detail: keyFailure })
   })
   const clock = entryClock(now, found.lastTime)
   await keys.prepare(now())
@@ -94,6 +101,16 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
   const durable = listeners<DurableBatch>()
   const checkpoints = listeners<PublishedCheckpoint>()
   const sealings = listeners<LogFailure>()
+  const troubles = listeners<LogTrouble>()
+  let isOpen = false
+  const quota = await openQuota({
+    files,
+    directory: dataDir,
+    options: options.quota ?? {},
+    now,
+    onChange: () => announceQuota(),
+    onFailure: error => appender.seal(null, error),
+  })
   const publisher = openPublisher(
     files,
     dataDir,
@@ -126,6 +143,10 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
     now,
     clock,
     build: entryBuilder(origin, keys, clock),
+    refuses(entry) {
+      if (keys.refuses(entry.session ?? '', now())) return 'key-encryption'
+      return quota.refuses(entry)
+    },
     plan: segmentPlan(origin, options.segmentBytes ?? 128 * 1024 * 1024, found.segmentEnd),
     // A few records travel with their leaves, so that one sync makes both durable. A new segment begins with a sync.
     carries: batch => batch.records.length <= CARRIED_LIMIT && batch.segment === segments.current,
@@ -153,10 +174,18 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
       schedulePublication()
     },
     onSealed(failure) {
+      quota.stop()
       if (timer !== null) clearTimeout(timer)
       sealings.tell(failure)
     },
   })
+
+  function announceQuota(): void {
+    if (!isOpen) return
+    const { status } = quota
+    appender.append(quotaEntry(now(), status)).catch(() => {}) // a log that cannot take it is sealed, and says so
+    troubles.tell({ about: 'quota', detail: status.state === 'ok' ? null : quotaWords(status) })
+  }
 
   async function rotate(): Promise<void> {
     const old = wal.first
@@ -200,6 +229,7 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
   }
 
   async function closeAll(): Promise<void> {
+    quota.stop()
     if (appender.sealed === null) {
       const state = [...appender.openCalls().map(cutOutcome), stopEntry(now())]
       const appended = Promise.all(state.map(entry => appender.append(entry)))
@@ -228,6 +258,8 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
     [startEntry(now(), recovery), ...cut.map(cutOutcome)].map(entry => appender.append(entry)),
   )
   await publish()
+  isOpen = true
+  if (quota.status.state !== 'ok') announceQuota()
 
   return {
     origin,
@@ -245,6 +277,9 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
     get keyFailure() {
       return keyFailure
     },
+    get quota() {
+      return quota.status
+    },
     get size() {
       return appender.size
     },
@@ -255,6 +290,11 @@ async function openLocked(options: AuditLogOptions, unlock: () => void): Promise
     publish,
     onDurable: durable.add,
     onCheckpoint: checkpoints.add,
+    onTrouble(listener) {
+      if (keyFailure !== null) listener({ about: 'keys', detail: keyFailure })
+      if (quota.status.state !== 'ok') listener({ about: 'quota', detail: quotaWords(quota.status) })
+      return troubles.add(listener)
+    },
     onSealed(listener) {
       if (appender.sealed !== null) listener(appender.sealed)
       return sealings.add(listener)

@@ -62,7 +62,7 @@ describe('recovery', () => {
     await (await open(files)).close()
     const again = await open(files)
     assert.equal(again.recovery.clean, true)
-    const crash = await open(again.files === files ? files.copy() : files)
+    const crash = await open(files.copy())
     assert.equal(crash.recovery.clean, false)
     await crash.close()
     await again.close()

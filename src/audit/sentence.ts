@@ -62,6 +62,8 @@ function what(row: SentenceFacts): string {
       return head.facts?.state === 'end' ? 'the log is witnessed again' : 'nobody witnesses the log'
     case 'log.witness-conflict':
       return `a witness contradicts the log: ${String(head.facts?.witness ?? '')}`
+    case 'log.quota':
+      return `room for the log: ${head.facts?.state ?? 'unknown'}`
     case 'agent.call':
       return Array.isArray(head.facts?.calls) ? `${head.facts.calls.length} calls of its own` : action(head)
     default:

@@ -112,6 +112,25 @@ function witnessWords(w: StatusDocument['log']['witnessing']): string {
   return `${each.join(', ') || 'none: nobody can tell if the log is rewritten'}${late}${blocked}`
 }
 
+function logTroubles(log: StatusDocument['log']): [name: string, value: string][] {
+  const lines: [string, string][] = []
+  if (log.failure !== undefined) lines.push(['Log failure', log.failure])
+  const { quota } = log
+  if (quota !== undefined && quota.state !== 'ok') {
+    const mebibytes = (bytes: number) => `${Math.floor(bytes / 1_048_576)} MiB`
+    const what = quota.state === 'full' ? 'FULL: new calls are refused' : 'LOW: new calls will be refused'
+    const own =
+      quota.usedBytes === undefined || quota.limitBytes === undefined
+        ? ''
+        : `, ${mebibytes(quota.usedBytes)} of ${mebibytes(quota.limitBytes)} taken`
+    const free = `${mebibytes(quota.freeBytes)} free, ${mebibytes(quota.minFreeBytes)} must stay so`
+    lines.push(['Log quota', `${what} (${free}${own})`])
+  }
+  if (log.keyFailure !== undefined)
+    lines.push(['Log keys', `FAILING, new sessions will be refused: ${log.keyFailure}`])
+  return lines
+}
+
 function gatewayFacts(s: StatusDocument): [name: string, value: string][] {
   const agents = s.agents.map(a => `${a.name} ${a.connected ? 'connected' : 'AWAY'}`)
   const issuers = s.issuers.map(
@@ -121,6 +140,7 @@ function gatewayFacts(s: StatusDocument): [name: string, value: string][] {
     ['Serving for', span(Date.now() - Date.parse(s.startedAt))],
     ['Log', `${s.log.origin}, ${s.log.size} entries${s.log.sealed ? ', SEALED: nothing is forwarded' : ''}`],
     ['Witnesses', witnessWords(s.log.witnessing)],
+    ...logTroubles(s.log),
     ['Agents', agents.join(', ') || 'none'],
     ['Issuers', issuers.join(', ')],
     ['Sessions', `${s.liveSessions} live`],

@@ -21,6 +21,10 @@ export const run: Run = async (context, _args, options) => {
       logLevel: text(options, 'logLevel'),
       store: text(options, 'store'),
       storePassword: text(options, 'storePassword'),
+      logQuota: {
+        ...sizeOption('bytes', '--log-quota', text(options, 'logQuota')),
+        ...sizeOption('minFree', '--log-min-free', text(options, 'logMinFree')),
+      },
       bindAdmins: options.bind !== false,
       witnesses: texts(options, 'witness'),
       witnessesRequired: countOf(text(options, 'witnessesRequired')),
@@ -81,6 +85,21 @@ function timeOf(name: string, value: string | undefined): number | undefined {
   const match = /^(\d{1,6})(s|m|h)$/.exec(value)
   if (match === null) throw usage(`${name} takes a time such as 30s, 10m or 1h`)
   return Number(match[1]) * { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 's' | 'm' | 'h']
+}
+
+const UNITS = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
+
+function sizeOption(name: 'bytes' | 'minFree', flag: string, value: string | undefined) {
+  if (value === undefined) return {}
+  const match = /^(\d{1,12})(|KiB|MiB|GiB|TiB)$/.exec(value)
+  if (match === null) {
+    throw new Failure({
+      exitCode: exitCodes.usage,
+      what: `${flag} takes bytes, or a number with KiB, MiB, GiB or TiB, not ${JSON.stringify(value)}`,
+      next: `for example: sallyport up ${flag} 10GiB`,
+    })
+  }
+  return { [name]: Number(match[1]) * UNITS[match[2] as keyof typeof UNITS] }
 }
 
 function explained(error: unknown): Error {

@@ -36,6 +36,7 @@ import { createKubernetesSide } from './kubernetes-side.ts'
 import { type Arrival, type Listener, listen } from './listener.ts'
 import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
+import { recordingEnds } from './recording-ends.ts'
 import { apiServices } from './services/api.ts'
 import { withSessionAccounts } from './services/session-accounts.ts'
 import { sessionEntries } from './services/session-entries.ts'
@@ -62,8 +63,8 @@ export interface GatewayOptions {
   /** For the live line of `up`. */
   readonly onFinished?: (x: FinishedExchange) => void
   readonly now?: () => number
-  /** What the log stands on: another disk, so that its faults can be planted, and how long it may hang. */
-  readonly audit?: Pick<AuditLogOptions, 'files' | 'deadline'>
+  /** What the log stands on: disk, keys, room, and how long it may hang. Files and keys can be planted by tests. */
+  readonly audit?: Pick<AuditLogOptions, 'files' | 'deadline' | 'quota' | 'keyEncryption'>
 }
 
 export interface RunningGateway {
@@ -105,6 +106,10 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       clock: now,
     })
     closers.push(() => log.close())
+    log.onTrouble(({ about, detail }) => {
+      if (detail === null) logger.info({ about }, 'audit log: over')
+      else logger.warn({ about, detail }, 'audit log needs attention')
+    })
     log.onSealed(failure =>
       logger.error({ check: failure.check, detail: failure.detail }, 'audit log sealed'),
     )
@@ -184,6 +189,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     closers.push(() => index.close())
     const metrics = createMetrics({
       logSealed: () => log.sealed,
+      logQuota: () => log.quota,
+      logKeysFailing: () => log.keyFailure !== null,
       logSize: () => log.size,
       indexLag: () => index.status().lag,
       unwitnessedSeconds() {
@@ -217,6 +224,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       classify: side.classify,
       policies: () => policies,
       agentFor: connection => registry.agentFor(connection),
+      onRecordingEnds: recordingEnds(log),
       draining: () => draining,
       onDrain(listener) {
         if (draining) listener()

@@ -30,6 +30,11 @@ export interface Gateway {
   policies(): PolicySet
   /** The first connected agent of this connection. */
   agentFor(connection: Connection): AgentLink | undefined
+  /**
+   * Runs `listener`, once, when calls under way must end because they cannot be recorded any more: a grace after the
+   * log failed or met its quota. Returns how to stop listening.
+   */
+  onRecordingEnds(listener: (error: Error) => void): () => void
   /** True while this process shuts down. */
   draining(): boolean
   /** Runs `listener` when this process begins to shut down, at once if it has; returns how to stop listening. */

@@ -89,6 +89,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     },
     openSession: async () => session,
     onSessionEnd: () => () => {},
+    onRecordingEnds: () => () => {},
     onDrain: () => () => {},
     classify: async (x: InSession) =>
       Object.assign(x, {

@@ -128,7 +128,7 @@ export function endingOf(error: unknown, headSent: boolean): NonNullable<Head['r
   if (
     headSent &&
     error instanceof Refusal &&
-    (error.code === 'session-ended' || error.check === 'slow-reader')
+    (error.code === 'session-ended' || error.code === 'audit-unavailable' || error.check === 'slow-reader')
   )
     return 'cut'
   if (error instanceof Refusal && catalogue[error.code].status < 500) return 'refused'

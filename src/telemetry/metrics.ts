@@ -12,6 +12,8 @@ export interface GatewayMetrics {
 /** What the metrics read at scrape time. */
 export interface Gauges {
   logSealed(): boolean
+  logQuota(): { readonly state: 'ok' | 'low' | 'full'; readonly free: number }
+  logKeysFailing(): boolean
   logSize(): number
   indexLag(): number
   unwitnessedSeconds(): number
@@ -51,6 +53,21 @@ export function createMetrics(gauges: Gauges): GatewayMetrics {
   }
   gauge('sallyport_audit_sealed', '1 while the audit log cannot be written and calls are refused.', () =>
     gauges.logSealed() ? 1 : 0,
+  )
+  gauge(
+    'sallyport_audit_quota_state',
+    'Room for the audit log: 0 enough, 1 low, 2 full and new calls are refused.',
+    () => ['ok', 'low', 'full'].indexOf(gauges.logQuota().state),
+  )
+  gauge(
+    'sallyport_audit_free_bytes',
+    'Bytes free on the file system of the audit log.',
+    () => gauges.logQuota().free,
+  )
+  gauge(
+    'sallyport_audit_keys_failing',
+    "1 while the coming day's keys of the audit log cannot be had.",
+    () => (gauges.logKeysFailing() ? 1 : 0),
   )
   gauge('sallyport_audit_entries', 'Entries in the audit log.', gauges.logSize)
   gauge(

@@ -45,6 +45,8 @@ export interface UpOptions {
   /** Milliseconds for which entries may stay without, and what happens then. */
   readonly unwitnessedAfter?: number | undefined
   readonly unwitnessed?: 'alert' | 'seal' | undefined
+  /** Bytes that the log may take, and bytes of its file system that must stay free; see `audit/log/quota.ts`. */
+  readonly logQuota?: { readonly bytes?: number; readonly minFree?: number } | undefined
   /** False: put nothing on the cluster; the local administrator then has whatever RBAC gives to its group. */
   readonly bindAdmins?: boolean | undefined
   /** Program and first arguments that run this CLI, for the kubeconfig. */
@@ -131,6 +133,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     ...(postgres === undefined ? {} : { postgres }),
     embedded: agent,
     witnesses: witnessesOf(options),
+    ...(options.logQuota === undefined ? {} : { audit: { quota: options.logQuota } }),
     onFinished: options.output === 'json' ? undefined : createLiveLine(line => talk(`  ${line}`)),
   }).catch(async error => {
     await witness.close()

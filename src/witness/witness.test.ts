@@ -239,7 +239,7 @@ describe('the state of a witness', () => {
     /** Sizes that a cut state has forgotten although their cosignature had left. */
     async function forgotten(skip: 'file' | 'directory' | null): Promise<number> {
       const files = powerDisk()
-      if (skip !== null) files.skipSync = kind => kind === skip
+      if (skip !== null) files.skipSync = site => site.kind === skip
       const cuts: { cut: ReturnType<typeof files.cut>; promised: number }[] = []
       let promised = 0
       files.onStep = () => {

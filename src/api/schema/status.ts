@@ -32,6 +32,19 @@ export const statusSchema = z.object({
         ),
       })
       .optional(),
+    /** Check and cause, while it is sealed. */
+    failure: z.string().optional(),
+    quota: z
+      .object({
+        state: z.enum(['ok', 'low', 'full']),
+        freeBytes: z.number(),
+        minFreeBytes: z.number(),
+        usedBytes: z.number().optional(),
+        limitBytes: z.number().optional(),
+      })
+      .optional(),
+    /** Why the coming day's keys could not be had. */
+    keyFailure: z.string().optional(),
   }),
   agents: z.array(z.object({ name: z.string(), connected: z.boolean() })),
   liveSessions: z.number().int(),

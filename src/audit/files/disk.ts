@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Files, LogFile } from './files.ts'
 
@@ -33,6 +34,20 @@ export const disk: Files = {
     } finally {
       await handle.close()
     }
+  },
+  async space(path) {
+    const { bavail, blocks, bsize } = await fs.promises.statfs(path)
+    return { free: bavail * bsize, total: blocks * bsize }
+  },
+  async usage(path) {
+    let bytes = 0
+    for (const entry of await fs.promises.readdir(path, { withFileTypes: true, recursive: true })) {
+      if (!entry.isFile()) continue
+      // Partial tiles come and go while they are counted.
+      const status = await fs.promises.stat(join(entry.parentPath, entry.name)).catch(() => null)
+      bytes += status?.size ?? 0
+    }
+    return bytes
   },
   // Node has no flock. SQLite holds a POSIX record lock (LockFileEx on Windows) that dies with the process, which
   // a file with a process id does not: in a container the next process has the same id.

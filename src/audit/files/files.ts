@@ -27,6 +27,10 @@ export interface Files {
   list(path: string): Promise<string[]>
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(path: string): Promise<void>
+  /** Bytes that may still be written on the file system that holds `path`, and its size. */
+  space(path: string): Promise<{ readonly free: number; readonly total: number }>
+  /** Bytes of all files below a directory. */
+  usage(path: string): Promise<number>
   /** Exclusive between processes and within one; freed by the kernel when the process dies. Rejects when held. */
   lock(path: string): Promise<() => void>
 }

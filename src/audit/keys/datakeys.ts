@@ -35,6 +35,11 @@ export interface DataKeys {
   prepare(now: number): Promise<void>
   /** Cheap; starts `prepare` for the next day in time. Failures go to `onTrouble` (null when over); the last day's keys stay in use. */
   tick(now: number): void
+  /**
+   * True while a session that has no keys yet may not get any: the day has begun, and its keys could not be had. Live
+   * sessions go on under the keys that they have.
+   */
+  refuses(session: string, now: number): boolean
   of(session: string, keyClass: KeyClass): DataKey
 }
 
@@ -47,6 +52,7 @@ export function dataKeys(origin: string, epochs: EpochKeys, onTrouble: (error: u
   let preparing = false
   let retryAt = 0
   let today = -1
+  let trouble = false
   let shown = new Map<string, DataKey>()
   let sealed = new Map<string, DataKey>()
 
@@ -79,14 +85,21 @@ export function dataKeys(origin: string, epochs: EpochKeys, onTrouble: (error: u
       prepareDay(missing).then(
         () => {
           preparing = false
+          trouble = false
           onTrouble(null)
         },
         error => {
           preparing = false
+          trouble = true
           retryAt = now + 10_000
           onTrouble(error)
         },
       )
+    },
+    refuses(session, now) {
+      if (!trouble) return false
+      this.tick(now)
+      return Math.floor(now / DAY) > today && !shown.has(session) && !sealed.has(session)
     },
     of(session, keyClass) {
       const keys = keyClass === 'sealed' ? sealed : shown

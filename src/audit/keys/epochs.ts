@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { within } from '../files/deadline.ts'
 import type { Files } from '../files/files.ts'
 import { readWhole, replaceWholeDurably } from '../files/whole.ts'
 import type { KeyEncryption } from './kek.ts'
@@ -19,6 +20,9 @@ export interface EpochKeys {
   /** An existing key by its id; null when it is gone. */
   find(id: string): Promise<EpochKey | null>
 }
+
+/** Milliseconds for an answer of whoever wraps keys. */
+const KEY_DEADLINE = 10_000
 
 const EPOCH_ID = /^(shown|sealed)-\d{4}-\d\d-\d\d$/
 
@@ -41,7 +45,11 @@ export function epochKeys(
     }
     return {
       id,
-      key: await keyEncryption.unwrap(Buffer.from(stored.wrapped, 'base64'), { origin, epoch: id }),
+      key: await within(
+        keyEncryption.unwrap(Buffer.from(stored.wrapped, 'base64'), { origin, epoch: id }),
+        KEY_DEADLINE,
+        `${keyEncryption.id}: unwrapping the key ${id}`,
+      ),
     }
   }
 
@@ -52,7 +60,11 @@ export function epochKeys(
       const existing = await find(id)
       if (existing !== null) return existing
       const key = randomBytes(32)
-      const wrapped = await keyEncryption.wrap(key, { origin, epoch: id })
+      const wrapped = await within(
+        keyEncryption.wrap(key, { origin, epoch: id }),
+        KEY_DEADLINE,
+        `${keyEncryption.id}: wrapping the key ${id}`,
+      )
       const stored = { v: 1, epoch: id, kek: keyEncryption.id, wrapped: wrapped.toString('base64') }
       await files.makeDirectory(join(directory, 'keys'), 0o755)
       await replaceWholeDurably(files, path(id), Buffer.from(`${JSON.stringify(stored)}\n`), 0o600)

@@ -38,6 +38,8 @@ export interface AppenderParts {
   readonly plan: ReturnType<typeof segmentPlan>
   /** Whether the write-ahead file can take the batch's records as well; the answer holds until the next batch is taken. */
   carries(batch: Batch): boolean
+  /** The check by which this entry is not taken although the log as such can be written; else null. */
+  refuses(entry: NewEntry): string | null
   /** Makes a batch's records durable. */
   writeRecords(batch: Batch): Promise<void>
   /** Makes a batch's leaves durable, and its records when they are carried; one batch at a time, in order. */
@@ -74,6 +76,8 @@ export function openAppender(parts: AppenderParts): Appender {
     const wrong = checkEntry(entry) ?? checkPhase(entry)
     if (wrong !== null)
       return Promise.reject(new Refusal('internal', { check: 'audit-entry', cause: new Error(wrong) }))
+    const refused = parts.refuses(entry)
+    if (refused !== null) return Promise.reject(new Refusal('audit-unavailable', { check: refused }))
     pending ??= openBatch(next, plan.place(next))
     const batch = pending
     const offset = batch.records.length
@@ -243,7 +247,7 @@ export function openAppender(parts: AppenderParts): Appender {
     const code = (cause as NodeJS.ErrnoException | null)?.code
     const full = code === 'ENOSPC' || code === 'EDQUOT'
     failure = {
-      check: check ?? (full ? 'disk-full' : 'io-error'),
+      check: check ?? (full ? 'disk-full' : code === 'ETIMEDOUT' ? 'deadline' : 'io-error'),
       detail: cause instanceof Error ? cause.message : String(cause),
       since: parts.now(),
       cause,

@@ -2,6 +2,7 @@ import type { AuditLog, NewEntry } from '../entry.ts'
 import type { Files } from '../files/files.ts'
 import type { EpochKeys } from '../keys/epochs.ts'
 import type { KeyEncryption } from '../keys/kek.ts'
+import type { QuotaOptions, QuotaStatus } from './quota.ts'
 
 export interface AuditLogOptions {
   /** The log's own directory; everything but `secrets/` may be copied to an auditor. */
@@ -20,6 +21,7 @@ export interface AuditLogOptions {
   /** Bytes after which a new segment or write-ahead file begins. Defaults 128 MiB and 16 MiB. */
   readonly segmentBytes?: number
   readonly walBytes?: number
+  readonly quota?: QuotaOptions
 }
 
 /** The log of one process, open for writing. */
@@ -33,8 +35,12 @@ export interface OpenAuditLog extends AuditLog {
   readonly checkpoint: PublishedCheckpoint
   /** Why the log is sealed; null while it is not. */
   readonly failure: LogFailure | null
-  /** Why the coming day's keys could not be had; the last day's stay in use meanwhile. */
+  /**
+   * Why the coming day's keys could not be had. Sessions that have keys stay under them; once the day has begun, new
+   * sessions are refused (503, check `key-encryption`).
+   */
   readonly keyFailure: string | null
+  readonly quota: QuotaStatus
   /** What was found and repaired at open. */
   readonly recovery: RecoveryReport
   /** For readers in this process. */
@@ -47,6 +53,14 @@ export interface OpenAuditLog extends AuditLog {
   onCheckpoint(listener: (checkpoint: PublishedCheckpoint) => void): () => void
   /** Called once, or at once when it is sealed already. */
   onSealed(listener: (failure: LogFailure) => void): () => void
+  /** What an operator should know before it is too late; what is so already is told at once. */
+  onTrouble(listener: (trouble: LogTrouble) => void): () => void
+}
+
+export interface LogTrouble {
+  readonly about: 'keys' | 'quota'
+  /** Null: it is over. */
+  readonly detail: string | null
 }
 
 export interface PublishedCheckpoint {

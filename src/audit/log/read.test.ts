@@ -71,5 +71,7 @@ const memoryless: Files = {
   makeDirectory: async () => {},
   list: async () => [],
   syncDirectory: async () => {},
+  space: async () => ({ free: 1, total: 1 }),
+  usage: async () => 0,
   lock: async () => () => {},
 }

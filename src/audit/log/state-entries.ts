@@ -1,6 +1,7 @@
 import type { EntryKind, NewEntry } from '../entry.ts'
 import { identifiers } from '../heads/identifier.ts'
 import type { RecoveryReport } from './contract.ts'
+import type { QuotaStatus } from './quota.ts'
 import type { OpenCall } from './wal.ts'
 
 const nextId = identifiers()
@@ -12,6 +13,11 @@ export function startEntry(now: number, recovery: RecoveryReport): NewEntry {
 
 export function stopEntry(now: number): NewEntry {
   return state(now, 'log.stop', { pid: process.pid })
+}
+
+export function quotaEntry(now: number, status: QuotaStatus): NewEntry {
+  const { state: quota, ...numbers } = status
+  return state(now, 'log.quota', { state: quota, ...numbers })
 }
 
 /** The outcome of a call that nobody can finish any more: what the caller got of it is at most a truncated answer. */

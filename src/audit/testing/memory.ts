@@ -7,6 +7,8 @@ export interface MemoryDisk extends Files {
   readonly content: Map<string, Buffer>
   /** Called before each write and sync; a throw or a promise that never resolves is the fault. */
   fault: ((operation: 'write' | 'sync', path: string) => void | Promise<void>) | null
+  /** What `space` says; nothing is enforced. */
+  room: { free: number; total: number }
   copy(): MemoryDisk
   /** Writes the files below `from` to a real directory. */
   dump(from: string, to: string): void
@@ -61,6 +63,7 @@ export function memoryDisk(content = new Map<string, Buffer>()): MemoryDisk {
   const self: MemoryDisk = {
     content,
     fault: null,
+    room: { free: 1e12, total: 1e12 },
     async open(path, mode) {
       if (mode === 'read' && !content.has(path)) throw missing(path)
       if (mode === 'create' || !content.has(path)) {
@@ -94,6 +97,14 @@ export function memoryDisk(content = new Map<string, Buffer>()): MemoryDisk {
     },
     async syncDirectory(path) {
       await self.fault?.('sync', path)
+    },
+    async space() {
+      return self.room
+    },
+    async usage(path) {
+      let bytes = 0
+      for (const name of content.keys()) if (name.startsWith(`${path}/`)) bytes += bytesOf(name).length
+      return bytes
     },
     async lock(path) {
       if (locked.has(path)) throw new Error('locked')

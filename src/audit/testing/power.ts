@@ -49,11 +49,12 @@ interface Inode {
 type Change = { readonly at: number; readonly bytes: Buffer } | { readonly length: number }
 type NameChange = { readonly directory: string; apply(names: Map<string, Inode | null>): void }
 
-/** @param from What was on the disk before, all of it synced. `/srv` is there from the start. */
+/** @param from What was on the disk before, all of it synced. `/data` and `/srv` are there from the start. */
 export function powerDisk(from?: MemoryDisk): PowerDisk {
   // Directories are names with null.
   const current = new Map<string, Inode | null>([
     ['/', null],
+    ['/data', null],
     ['/srv', null],
   ])
   const durable = new Map(current)
@@ -170,6 +171,8 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
       pending = pending.filter(one => one.directory !== path)
       self.onStep?.()
     },
+    space: async () => ({ free: 1e12, total: 1e12 }),
+    usage: async () => 0,
     lock: async () => () => {},
     cut(random, chance) {
       const names = new Map(durable)

@@ -59,6 +59,15 @@ export const tree: readonly CommandSpec[] = [
         description: `its password: file:/path or \${VARIABLE} (default SALLYPORT_STORE_PASSWORD)`,
       },
       {
+        flags: '--log-quota <size>',
+        description: 'most that the audit log may take, e.g. 50GiB (default: no limit)',
+      },
+      {
+        flags: '--log-min-free <size>',
+        description:
+          'room that must stay free beside it; below, new calls are refused (default 512MiB, at most 5 %)',
+      },
+      {
         flags: '--log-level <level>',
         description: 'log of the gateway, on standard error (default warn)',
         choices: ['debug', 'info', 'warn', 'error', 'silent'],

@@ -1,5 +1,6 @@
 import type { ApiServices, Client, HealthCheck } from '../../api/services.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
+import { type QuotaStatus, quotaWords } from '../../audit/log/quota.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
 import type { Witnessing } from '../../audit/witnesses/contract.ts'
 import type { Documents } from '../../documents/documents.ts'
@@ -70,7 +71,7 @@ export function apiServices(parts: ApiParts): ApiServices {
     health: {
       live: () => [{ name: 'process', ok: true }],
       ready: async () => [
-        { name: 'audit-log', ok: !log.sealed, ...(log.sealed ? { detail: 'it cannot be written' } : {}) },
+        logHealth(log),
         witnessCheck(parts.witnessing),
         { name: 'state-store', ok: await answers(parts.store) },
         {
@@ -133,6 +134,9 @@ export function apiServices(parts: ApiParts): ApiServices {
           size: log.size,
           sealed: log.sealed,
           witnessing: parts.witnessing.status(),
+          ...(log.failure === null ? {} : { failure: `${log.failure.check}: ${log.failure.detail}` }),
+          quota: quotaFacts(log.quota),
+          ...(log.keyFailure === null ? {} : { keyFailure: log.keyFailure }),
         },
         agents: registry.status().map(({ name, connected }) => ({ name, connected })),
         liveSessions: sessions.list().length,
@@ -155,6 +159,22 @@ function witnessCheck(witnessing: Witnessing): HealthCheck {
   const detail =
     conflicts.length > 0 ? 'a witness contradicts the log' : 'the log is unwitnessed for too long'
   return { name: 'witnesses', ok: !blocked, ...(conflicts.length > 0 || overdue ? { detail } : {}) }
+}
+
+function quotaFacts({ state, free, minFree, used, bytes }: QuotaStatus) {
+  const limit = used === null || bytes === null ? {} : { usedBytes: used, limitBytes: bytes }
+  return { state, freeBytes: free, minFreeBytes: minFree, ...limit }
+}
+
+function logHealth(log: OpenAuditLog): HealthCheck {
+  const name = 'audit-log'
+  if (log.failure !== null) return { name, ok: false, detail: `it cannot be written (${log.failure.check})` }
+  if (log.quota.state === 'full') return { name, ok: false, detail: `disk-quota: ${quotaWords(log.quota)}` }
+  const troubles = [
+    ...(log.quota.state === 'low' ? [`disk-quota: ${quotaWords(log.quota)}`] : []),
+    ...(log.keyFailure === null ? [] : ["key-encryption: the coming day's keys cannot be had"]),
+  ]
+  return troubles.length === 0 ? { name, ok: true } : { name, ok: true, detail: troubles.join('; ') }
 }
 
 async function answers(store: StateStore): Promise<boolean> {

@@ -15,6 +15,12 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
   x.progress.agent = link.name
   const head = answer.head()
   x.caller.onGone(() => answer.cancel(new CallerLeft()))
+  const { release } = x.progress
+  const forget = gateway.onRecordingEnds(error => answer.cancel(error))
+  x.progress.release = () => {
+    forget()
+    release?.()
+  }
   answer.abortWith(
     link.dispatch(
       {
