@@ -15,7 +15,6 @@ const DIRECTORY = '/srv/data/log'
 const OPTIONS = {
   dataDir: DIRECTORY,
   origin: 'sallyport.example/log',
-  segmentBytes: 30_000,
   checkpointInterval: 2,
 }
 const HOUR = 3_600_000
@@ -62,31 +61,51 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
   const checkpoints: string[] = []
   for (let run = 0; run < 4; run += 1) {
     const found: State[] = []
+    const isLast = run === 3
+    /** What the power failure that ends this run leaves; from then on the process is dead and promises nothing. */
+    let left: MemoryDisk | null = null
     disk.skipSync = skipSync
-    let steps = 0
     let every = 1 + Math.floor(random() * 10)
+    // Some processes die while they open the log; the others in the middle of their last writes.
+    let remaining = !isLast && seed % 4 === 2 ? 1 + Math.floor(random() * 40) : Number.POSITIVE_INFINITY
     disk.onStep = () => {
-      steps += 1
-      if (steps < every) return
-      steps = 0
-      every = 3 + Math.floor(random() * 20)
-      const chance = [0, 0.3, 0.6, 0.9][Math.floor(random() * 4)]!
-      found.push({
-        disk: disk.cut(random, chance),
-        keys,
-        acknowledged: [...acknowledged],
-        checkpoints: checkpoints.slice(-1),
-      })
+      if (left !== null) return
+      every -= 1
+      if (every <= 0) {
+        every = 3 + Math.floor(random() * 20)
+        const chance = [0, 0.3, 0.6, 0.9][Math.floor(random() * 4)]!
+        found.push({
+          disk: disk.cut(random, chance),
+          keys,
+          acknowledged: [...acknowledged],
+          checkpoints: checkpoints.slice(-1),
+        })
+      }
+      remaining -= 1
+      if (remaining <= 0) left = disk.cut(random, 0.5)
     }
-    const log = await openAuditLog({ ...(await optionsOf(keys)), walBytes, files: disk, clock: () => now })
+    const files = disk
+    // Another size of segments may come with another version.
+    const segmentBytes = [10_000, 30_000, 120_000][Math.floor(random() * 3)]!
+    const log = await openAuditLog({
+      ...(await optionsOf(keys)),
+      segmentBytes,
+      walBytes,
+      files,
+      clock: () => now,
+    })
     const first = await allLeaves(disk, log.size)
     const lost = acknowledged.findIndex((leaf, at) => first[at] !== leaf)
     if (lost >= 0) throw new Error(`entry ${lost} was lost between two runs`)
-    acknowledged.splice(0, acknowledged.length, ...first)
-    const forgetEntries = log.onDurable(batch =>
-      acknowledged.push(...batch.entries.map(entry => String(entry.leaf))),
-    )
-    const forgetCheckpoints = log.onCheckpoint(({ note }) => checkpoints.push(note))
+    const promise = (leaves: string[]) => {
+      if (left === null) acknowledged.push(...leaves)
+    }
+    promise(first.slice(acknowledged.length))
+    log.onDurable(batch => promise(batch.entries.map(entry => String(entry.leaf))))
+    log.onCheckpoint(({ note }) => {
+      if (left === null) checkpoints.push(note)
+    })
+    // Long enough for full tiles and a new write-ahead file within one run, now and then.
     const calls = seed % 4 === 2 ? 5 : seed % 4 === 1 && run === 0 ? 160 : 25
     const long = 5000 + run
     await log.append(intent(long))
@@ -99,18 +118,16 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
       await Promise.all(burst)
       if (number % 20 === 0) await log.publish()
     }
-    if (run < 3) {
-      // The power goes for real; the next run starts from what is left.
-      const left = disk.cut(random, 0.5)
-      disk.onStep = null
-      forgetCheckpoints()
-      forgetEntries() // what this dead process does from here on was promised to nobody
-      await log.close()
-      disk = powerDisk(left)
-    } else {
-      await log.append(outcome(long))
-      await log.close()
-    }
+    if (!isLast) {
+      remaining = Math.min(remaining, 1 + Math.floor(random() * 8))
+      // Larger than what the write-ahead file carries, every other time.
+      const last = body('x'.repeat(random() < 0.5 ? 80_000 : 800))
+      await Promise.all(
+        Array.from({ length: 4 }, (_, at) => recordCall(log, run * 1000 + 900 + at, { response: last })),
+      )
+    } else await log.append(outcome(long))
+    await log.close()
+    if (!isLast) disk = powerDisk(left ?? disk.cut(random, 0.5))
     yield* found
   }
 }
@@ -169,15 +186,20 @@ function syncsInTheSource(): string[] {
 }
 
 describe('after a power cut at any moment', () => {
-  const sites = new Map<string, SyncSite>()
+  /** Sites of syncs, and the seeds by which they are reached. */
+  const sites = new Map<string, Set<number>>()
+  const reached = new Set<string>()
+  const meet = (seed: number) => (site: SyncSite) => {
+    const seeds = sites.get(nameOf(site)) ?? new Set()
+    sites.set(nameOf(site), seeds.add(seed))
+    for (const one of site.frames) reached.add(one.split(' ')[0]!)
+    return false
+  }
 
   test('everything acknowledged and every checkpoint handed out is still there, and the log verifies', async t => {
     let checked = 0
     for (let seed = 1; checked < 1000; seed += 1) {
-      const found = states(seed, site => {
-        sites.set(nameOf(site), site)
-        return false
-      })
+      const found = states(seed, meet(seed))
       for await (const state of found) {
         assert.equal(await broken(state, t), null, `seed ${seed}, state ${checked}`)
         checked += 1
@@ -186,20 +208,21 @@ describe('after a power cut at any moment', () => {
     t.diagnostic(`${checked} states`)
   })
 
-  test('every sync in the source was reached', () => {
-    const reached = new Set([...sites.values()].flatMap(({ frames }) => frames.map(f => f.split(' ')[0])))
+  test('every sync in the source was reached', async () => {
     const source = syncsInTheSource()
     assert.ok(source.length >= 12, `${source.length} places`)
-    assert.deepEqual(
-      source.filter(place => !reached.has(place)),
-      [],
-    )
+    const missing = () => source.filter(place => !reached.has(place))
+    // Processes that die early take the rarer paths of recovery.
+    for (let seed = 1002; seed < 1200 && missing().length > 0; seed += 4)
+      for await (const _ of states(seed, meet(seed)));
+    assert.deepEqual(missing(), [])
   })
 
   test('without any one of them something is lost', async t => {
-    for (const name of [...sites.keys()].sort()) {
+    for (const [name, seeds] of [...sites].sort()) {
       await t.test(name, async one => {
-        for (const seed of [102, 106, 105, 113, 101, 109, 121, 129, 137, 145, 153, 103, 104]) {
+        const more = Array.from({ length: 40 }, (_, at) => 2002 + 4 * at)
+        for (const seed of [...[...seeds].slice(-30).reverse(), ...more]) {
           try {
             for await (const state of states(seed, site => nameOf(site) === name))
               if ((await broken(state, one)) !== null) return

@@ -24,7 +24,7 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const inSession = await openSession(gateway, routed) //                401, 403, 429, 503
     const classified = await classify(gateway, inSession) //               400, 405, 406, 408, 413, 415
     const decided = decide(gateway, classified) //                         403
-    const committed = commitIntent(gateway, decided)
+    const committed = await commitIntent(gateway, decided) //              503: the log takes nothing
     if (decided.action.hasSideEffect) await committed.intent //            503: the log cannot be written
     const answered = reviewAccess(gateway, committed) ?? (await forward(gateway, committed, new Answer())) //                                                    403, 502, 503, 504
     await deliver(gateway, answered) //                                    502, 503

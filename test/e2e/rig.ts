@@ -63,6 +63,8 @@ export interface UpOptions {
   readonly listen?: string
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** Program and first arguments that run the rest of the command line. */
+  readonly under?: readonly string[]
 }
 
 /** Starts the product as a person would: its own process, its own data directory, a free port. */
@@ -73,7 +75,8 @@ export async function startUp(options: UpOptions = {}): Promise<Up> {
   if (options.kubeconfig !== undefined) args.push('--kubeconfig', options.kubeconfig)
   if (options.configDir !== undefined) args.push('--config-dir', options.configDir)
   args.push(...(options.args ?? []))
-  const child = spawn(process.execPath, args, {
+  const [program, ...first] = [...(options.under ?? []), process.execPath]
+  const child = spawn(program!, [...first, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...(await storeEnvironment(dataDir)), ...options.env },
   })

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { Refusal } from '../../errors/refusal.ts'
 import type { EntryReceipt, NewEntry } from '../entry.ts'
 import type { EntryClock } from '../heads/clock.ts'
@@ -244,8 +245,9 @@ export function openAppender(parts: AppenderParts): Appender {
 
   function seal(check: LogFailure['check'] | null, cause: unknown): void {
     if (failure !== null) return
-    const code = (cause as NodeJS.ErrnoException | null)?.code
-    const full = code === 'ENOSPC' || code === 'EDQUOT'
+    const { code, errno } = (cause ?? {}) as NodeJS.ErrnoException
+    // libuv has no name for EDQUOT.
+    const full = code === 'ENOSPC' || errno === -constants.errno.EDQUOT
     failure = {
       check: check ?? (full ? 'disk-full' : code === 'ETIMEDOUT' ? 'deadline' : 'io-error'),
       detail: cause instanceof Error ? cause.message : String(cause),

@@ -25,12 +25,11 @@ export async function recoverSegments(
   const path = join(directory, 'segments')
   const firsts = (await files.list(path)).filter(name => segmentFirst(name) >= 0)
   const dropped = 0
-  let removed = false
   for (let name = firsts.pop(); name !== undefined; name = firsts.pop()) {
     const first = segmentFirst(name)
     if (first >= size) {
+      // Durably gone with the first batch to come: a process opens its first segment with a sync of the directory.
       await files.remove(join(path, name))
-      removed = true
       continue
     }
     const file = await files.open(join(path, name), 'write')
@@ -40,7 +39,6 @@ export async function recoverSegments(
       if (length < segmentHeader(origin).length && lastWithRecords < first) {
         await file.close()
         await files.remove(join(path, name))
-        removed = true
         continue
       }
       const scan = await scanSegment(file, origin)
@@ -66,7 +64,6 @@ export async function recoverSegments(
         await file.truncate(end)
         await file.datasync()
       }
-      if (removed) await files.syncDirectory(path)
       return { end: { first, position: end }, dropped: dropped + length - end }
     } finally {
       await file.close().catch(() => {})
@@ -75,6 +72,5 @@ export async function recoverSegments(
   if (lastWithRecords >= 0) {
     throw new LogDamaged('segment-short', `no segment holds entry ${lastWithRecords}, which was durable`)
   }
-  if (removed) await files.syncDirectory(path)
   return { end: null, dropped }
 }
