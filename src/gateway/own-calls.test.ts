@@ -73,6 +73,7 @@ describe('reads', () => {
     const link = answering(200)
     const own = createOwnCalls({ log, now: Date.now })
     const asked = fetchDiscovery(own.through(link), 'prod', '/apis')
+    while (log.entries.length === 0) await new Promise(setImmediate)
     assert.equal(await settled(asked), false)
     log.durable()
     assert.equal((await asked).status, 200)
