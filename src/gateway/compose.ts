@@ -189,7 +189,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     closers.push(() => index.close())
     const metrics = createMetrics({
       logSealed: () => log.sealed,
-      logQuota: () => log.quota,
+      logQuotaState: () => ['ok', 'low', 'full'].indexOf(log.quota.state),
+      logFreeBytes: () => log.quota.free,
       logKeysFailing: () => log.keyFailure !== null,
       logSize: () => log.size,
       indexLag: () => index.status().lag,

@@ -12,7 +12,8 @@ export interface GatewayMetrics {
 /** What the metrics read at scrape time. */
 export interface Gauges {
   logSealed(): boolean
-  logQuota(): { readonly state: 'ok' | 'low' | 'full'; readonly free: number }
+  logQuotaState(): number
+  logFreeBytes(): number
   logKeysFailing(): boolean
   logSize(): number
   indexLag(): number
@@ -57,13 +58,9 @@ export function createMetrics(gauges: Gauges): GatewayMetrics {
   gauge(
     'sallyport_audit_quota_state',
     'Room for the audit log: 0 enough, 1 low, 2 full and new calls are refused.',
-    () => ['ok', 'low', 'full'].indexOf(gauges.logQuota().state),
+    gauges.logQuotaState,
   )
-  gauge(
-    'sallyport_audit_free_bytes',
-    'Bytes free on the file system of the audit log.',
-    () => gauges.logQuota().free,
-  )
+  gauge('sallyport_audit_free_bytes', 'Bytes free on the file system of the audit log.', gauges.logFreeBytes)
   gauge(
     'sallyport_audit_keys_failing',
     "1 while the coming day's keys of the audit log cannot be had.",
