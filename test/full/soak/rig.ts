@@ -1,15 +1,16 @@
-import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type OidcProvider, startOidcProvider } from '../../../testbed/oidc/start-provider.ts'
-import { runKubectl } from '../../../testbed/run-kubectl.ts'
+import { startOidcProvider } from '../../../testbed/oidc/start-provider.ts'
 import { type Cluster, startCluster } from '../../../testbed/start-cluster.ts'
-import { call, expectStatus, openSession, signInAsAdmin } from '../../e2e/call.ts'
+import { expectStatus, signInAsAdmin } from '../../e2e/call.ts'
 import { cli, startUp, type Up } from '../../e2e/rig.ts'
-import type { Identity, Way } from './client.ts'
+import type { Way } from './client.ts'
+import { prepareCluster } from './cluster.ts'
+import { documents } from './documents.ts'
+import { createIdentities, type Identities } from './identities.ts'
 
 /** A cluster, a gateway with an embedded agent and a remote one, and people who may use both. */
 export interface SoakRig {
@@ -18,15 +19,7 @@ export interface SoakRig {
   readonly agent: ChildProcess
   readonly admin: string
   readonly ways: { readonly direct: Way; readonly embedded: Way; readonly remote: Way }
-  /** Persons by ID token, a service account, and sessions of the local administrator, one on each connection. */
-  readonly identities: {
-    readonly direct: Identity
-    readonly alice: Identity
-    readonly bob: Identity
-    readonly account: Identity
-    readonly embedded: Identity
-    readonly remote: Identity
-  }
+  readonly identities: Identities
   /** All credentials anew, as clients do long before the old ones end. */
   renew(): Promise<void>
   agentSaid(): string
@@ -34,7 +27,6 @@ export interface SoakRig {
   close(): Promise<void>
 }
 
-export const NAMESPACE = 'soak'
 const apiVersion = 'sallyport.dev/v1'
 
 export async function openRig(): Promise<SoakRig> {
@@ -103,88 +95,6 @@ function waysOf(cluster: Cluster, up: Up): SoakRig['ways'] {
   }
 }
 
-async function prepareCluster(cluster: Cluster): Promise<void> {
-  const direct = async (args: readonly string[], stdin?: string): Promise<void> => {
-    const done = await runKubectl(cluster, args, stdin === undefined ? {} : { stdin })
-    assert.equal(done.code, 0, `kubectl ${args.join(' ')}: ${done.stderr}`)
-  }
-  for (const name of [NAMESPACE, 'soak-large', 'soak-lost']) await direct(['create', 'namespace', name])
-  for (const group of ['dev', 'ops', 'admins']) {
-    const binding = ['create', 'clusterrolebinding', `soak-${group}`, '--clusterrole=cluster-admin']
-    await direct([...binding, `--group=sallyport:${group}`])
-  }
-  await direct(['-n', NAMESPACE, 'create', 'serviceaccount', 'worker'])
-  await direct([
-    ...['create', 'clusterrolebinding', 'soak-worker', '--clusterrole=cluster-admin'],
-    `--serviceaccount=${NAMESPACE}:worker`,
-  ])
-  await direct(['-n', NAMESPACE, 'create', 'configmap', 'small', `--from-literal=text=${'x'.repeat(1000)}`])
-  const items = Array.from({ length: 100 }, (_, i) => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: `item-${i}`, namespace: 'soak-large' },
-    data: { text: `line ${i} of a text that is long. `.repeat(1600) },
-  }))
-  await direct(['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
-  const script = 'while :; do i=$((i+1)); echo tick $i; sleep 0.2; done'
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'ticker', namespace: NAMESPACE },
-    spec: {
-      terminationGracePeriodSeconds: 1,
-      containers: [{ name: 'main', image: 'shell', command: ['sh', '-c', script] }],
-    },
-  }
-  await direct(['create', '-f', '-'], JSON.stringify(pod))
-  await direct(['-n', NAMESPACE, 'wait', 'pod/ticker', '--for=condition=Ready', '--timeout=60s'])
-}
-
-function documents(cluster: Cluster, provider: OidcProvider): Record<string, object> {
-  const oidc = { issuer: provider.issuer, audiences: ['sallyport'], prefix: 'corp:', ca: provider.ca }
-  const groupMappings = [
-    { group: 'corp:dev', upstream: ['sallyport:dev'] },
-    { group: 'corp:ops', upstream: ['sallyport:ops'] },
-    { group: 'local:admins', upstream: ['sallyport:admins'] },
-  ]
-  const connection = (name: string, spec: object): object => ({
-    apiVersion,
-    kind: 'Connection',
-    metadata: { name },
-    spec: { groupMappings, ...spec },
-  })
-  const everyone = { groups: ['corp:dev', 'corp:ops', 'local:admins'], serviceAccounts: ['*:worker'] }
-  const core = { principals: everyone, apiGroups: [''] }
-  const rules = [
-    { name: 'configmaps', effect: 'allow', match: { ...core, verbs: ['*'], resources: ['configmaps'] } },
-    {
-      name: 'logs',
-      effect: 'allow',
-      match: { ...core, verbs: ['get', 'list', 'watch'], resources: ['pods', 'pods/log'] },
-    },
-    {
-      name: 'kept-shut',
-      effect: 'deny',
-      reason: 'this one is kept shut',
-      match: { namespaces: ['soak-shut'] },
-    },
-    {
-      name: 'administrators',
-      effect: 'allow',
-      match: { principals: { groups: ['local:admins'] }, admin: { verbs: ['*'] } },
-    },
-  ]
-  return {
-    corp: { apiVersion, kind: 'IdentityProvider', metadata: { name: 'corp' }, spec: { oidc } },
-    near: connection('near', {
-      agents: ['embedded'],
-      kubernetes: { kubeconfig: cluster.agentKubeconfig },
-    }),
-    far: connection('far', { agents: ['site'] }),
-    policy: { apiVersion, kind: 'Policy', metadata: { name: 'soak' }, spec: { rules } },
-  }
-}
-
 /** Starts `sallyport agent run`; resolves when its tunnels are up. */
 async function startAgent(
   up: Up,
@@ -217,49 +127,4 @@ async function startAgent(
     child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
   })
   return { child, said: () => said }
-}
-
-function createIdentities(
-  cluster: Cluster,
-  provider: OidcProvider,
-  up: Up,
-  admin: string,
-): { identities: SoakRig['identities']; renew(): Promise<void> } {
-  const bearers = new Map<string, string>()
-  const identity = (name: string): Identity => ({ name, bearer: () => bearers.get(name) })
-  /** Of the renewal before and of the one before that; the older ones are ended, nobody uses them any more. */
-  let [recent, old]: [string[], string[]] = [[], []]
-  return {
-    identities: {
-      direct: { name: 'direct', bearer: () => undefined },
-      alice: identity('alice'),
-      bob: identity('bob'),
-      account: identity('account'),
-      embedded: identity('embedded'),
-      remote: identity('remote'),
-    },
-    async renew() {
-      for (const person of ['alice', 'bob'])
-        bearers.set(person, await provider.idToken(person, { lifetime: 600 }))
-      const created = await runKubectl(cluster, [
-        ...['-n', NAMESPACE, 'create', 'token', 'worker', '--duration=10m'],
-      ])
-      assert.equal(created.code, 0, created.stderr)
-      bearers.set('account', created.stdout.trim())
-      const opened: string[] = []
-      for (const [name, connection] of [
-        ['embedded', 'near'],
-        ['remote', 'far'],
-      ] as const) {
-        const { id, token } = await openSession(up, admin, connection)
-        bearers.set(name, token)
-        opened.push(id)
-      }
-      for (const id of old) {
-        const ended = await call(up, `/v1/sessions/${id}`, { method: 'DELETE', token: admin })
-        assert.ok(ended.status < 300, `end of session: ${ended.status} ${ended.body}`)
-      }
-      ;[recent, old] = [opened, recent]
-    },
-  }
 }

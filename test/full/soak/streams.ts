@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Answer, whole } from './client.ts'
+import { NAMESPACE } from './cluster.ts'
 import type { Heard } from './ledger.ts'
-import { NAMESPACE } from './rig.ts'
 import { outcomeOf } from './tally.ts'
 import { LARGE, OBJECTS, side, type Worker } from './work.ts'
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
 import { http1Client, http2Client } from './client.ts'
+import { LOST_NAMESPACE } from './cluster.ts'
 import { outcomeOf } from './tally.ts'
 import { LARGE, OBJECTS, side, type Worker } from './work.ts'
 
@@ -46,7 +47,7 @@ const inHead: Vanishing = async worker => {
   socket.destroy()
 }
 
-const LOST = '/api/v1/namespaces/soak-lost/configmaps'
+const LOST = `/api/v1/namespaces/${LOST_NAMESPACE}/configmaps`
 
 const inBody: Vanishing = async worker => {
   const socket = await rawSocket(worker)

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Ask, type Client, http1Client, type Identity, type Reply, type Way, whole } from './client.ts'
+import { LARGE_NAMESPACE, NAMESPACE } from './cluster.ts'
+import { SHUT_NAMESPACE } from './documents.ts'
 import type { Ledger } from './ledger.ts'
-import { NAMESPACE } from './rig.ts'
 import { outcomeOf, type Tally } from './tally.ts'
 
 /** One of those who work: a client on a way, and where it writes down how it went. */
@@ -17,7 +18,7 @@ export interface Worker {
 
 export const SMALL = `/api/v1/namespaces/${NAMESPACE}/configmaps/small`
 export const OBJECTS = `/api/v1/namespaces/${NAMESPACE}/configmaps`
-export const LARGE = '/api/v1/namespaces/soak-large/configmaps'
+export const LARGE = `/api/v1/namespaces/${LARGE_NAMESPACE}/configmaps`
 
 export const side = (way: Way): string => (way.name === 'direct' ? 'direct' : 'gateway')
 
@@ -85,7 +86,12 @@ async function refusals(worker: Worker, pause: () => Promise<void>): Promise<voi
   if (worker.way.name === 'direct') return
   await expectOne(worker, 'denied-403', { path: `/api/v1/namespaces/${NAMESPACE}/secrets` }, [403])
   await pause()
-  await expectOne(worker, 'denied-403', { path: '/api/v1/namespaces/soak-shut/configmaps/one' }, [403])
+  await expectOne(
+    worker,
+    'denied-403',
+    { path: `/api/v1/namespaces/${SHUT_NAMESPACE}/configmaps/one` },
+    [403],
+  )
   await pause()
   await expectOne(worker, 'ambiguous-400', { path: `${OBJECTS}//small` }, [400])
   await pause()
@@ -101,7 +107,7 @@ export async function mixed(worker: Worker, every: number): Promise<void> {
   // A slot that was missed is not made up for: the rate stays bounded.
   const pause = async (): Promise<void> => {
     next = Math.max(next + every * (0.5 + Math.random()), performance.now())
-    await sleep(next - performance.now(), undefined, { signal: worker.stopping }).catch(() => {})
+    await sleep(Math.max(0, next - performance.now()), undefined, { signal: worker.stopping }).catch(() => {})
   }
   for (let round = 0; !worker.stopping.aborted; round++) {
     await lifeOfAnObject(worker, pause)
