@@ -57,13 +57,18 @@ export function processLines(
   ]
 }
 
-/** Outcomes that the gateway's side has had and direct has not. */
+/** What the gateway's side does more than direct, with room for luck. */
+const SHARE = 20
+
+/** Outcomes that the gateway's side has had and direct has not, or far more often than its share of the requests. */
 export function ownErrors(tally: Tally): string[] {
   const of = (side: string) => [...tally.counts].filter(([key]) => key.startsWith(`${side} `))
-  const directly = new Set(of('direct').flatMap(([, { wrong }]) => [...wrong.keys()]))
+  const directly = new Map<string, number>()
+  for (const [, { wrong }] of of('direct'))
+    for (const [outcome, count] of wrong) directly.set(outcome, (directly.get(outcome) ?? 0) + count)
   return of('gateway').flatMap(([key, { wrong }]) =>
     [...wrong]
-      .filter(([outcome]) => !directly.has(outcome))
+      .filter(([outcome, count]) => count > SHARE * (directly.get(outcome) ?? 0))
       .map(([outcome, count]) => `${key}: ${count}× ${outcome}`),
   )
 }
