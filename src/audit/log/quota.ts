@@ -4,7 +4,7 @@ import type { Files } from '../files/files.ts'
 /**
  * Room for the log. Being full is foreseen: at the limit no new call is taken (503 with the check `disk-quota`),
  * while what is left (the reserve) takes the outcomes of live calls, their frames for a few seconds more, the ends of
- * sessions and the entry that says so. It opens again by itself once there is room.
+ * sessions, what operators ask of our own API and the entry that says so. It opens again by itself once there is room.
  */
 export interface QuotaOptions {
   /** Bytes that the log's directory may take, its search index included; absent: no limit. */
@@ -94,6 +94,8 @@ export async function openQuota(parts: QuotaParts): Promise<Quota> {
     refuses(entry) {
       if (status.state !== 'full' || entry.phase === 'outcome') return null
       if (entry.phase === 'frame') return now() - status.since > FRAME_GRACE ? 'disk-quota' : null
+      // Operators must see what is wrong and end what goes on; half of the reserve is not theirs.
+      if (entry.kind === 'admin.request') return operatorsMayGoOn(status) ? null : 'disk-quota'
       if (entry.phase === 'state' && (entry.kind.startsWith('log.') || STILL_TAKEN.has(entry.kind)))
         return null
       return 'disk-quota'
@@ -119,6 +121,10 @@ function stateOf(
   if (used !== null && bytes !== null && used * slack > bytes) return 'full'
   if (free < minFree * 2) return 'low'
   return used !== null && bytes !== null && used > bytes * 0.9 ? 'low' : 'ok'
+}
+
+function operatorsMayGoOn({ free, minFree, used, bytes }: QuotaStatus): boolean {
+  return free > minFree / 2 && (used === null || bytes === null || used < bytes * 1.1)
 }
 
 /** For operators: what is short, and by how much. */
