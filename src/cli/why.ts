@@ -13,7 +13,7 @@ export const run: Run = async (context, words, options) => {
       ? await client.get<Explained>(`/v1/decisions/${encodeURIComponent(first)}`)
       : await client.post<Explained>('/v1/policy/explain', { body: actionOf(first, second!, words, options) })
   const facts = factLines([
-    ['What', answer.sentence],
+    ['What', answer.sentence ?? asked(words, options)],
     ['Decision', answer.effect],
     ['By', answer.rules.join(', ') || 'no rule: what nothing allows is denied'],
     ['Because', answer.reason],
@@ -28,6 +28,15 @@ export const run: Run = async (context, words, options) => {
   const rules = looked.length === 0 ? [] : ['', 'Rules looked at:', ...looked]
   await context.output.one(answer, [facts, ...rules].join('\n'), `decision/${answer.effect}`)
   return exitCodes.done
+}
+
+/** How the words were read: `nodes/proxy` is a node of that name, and whoever meant the subresource must see it. */
+function asked([verb = '', thing = '']: readonly string[], options: Options): string | undefined {
+  if (thing.startsWith('/')) return `${verb} ${thing}`
+  const [resource = '', name = '', subresource = ''] = thing.split('/')
+  const what = subresource === '' ? resource : `${resource}/${subresource}`
+  const namespace = text(options, 'namespace')
+  return `${verb} ${what}${name === '' ? '' : ` named ${name}`}${namespace === undefined ? '' : ` in namespace ${namespace}`}`
 }
 
 /** What would make it pass, in words; nothing when it does. */

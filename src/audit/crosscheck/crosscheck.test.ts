@@ -368,6 +368,16 @@ describe('around the gateway', () => {
 })
 
 describe('what the cluster did not see', () => {
+  test('where nothing could be compared nothing is called complete', async t => {
+    const s = scene(t)
+    s.lines.push(event(90, { user: 'somebody', impersonated: false }))
+    const report = await s.check()
+    assert.equal(report.ok, false)
+    assert.deepEqual(counts(report), none)
+    assert.match(report.notes.join(), /nothing was compared/)
+    assert.match(formatCrosscheck(report), /NOTHING COMPARED$/)
+  })
+
   test('a missing line is a finding, with a hint where a whole kind is missing', async t => {
     const s = scene(t)
     for (let i = 1; i <= 6; i++) s.call(i, i === 3 ? { verb: 'patch' } : {})

@@ -77,7 +77,11 @@ export async function crosscheck(options: CrosscheckOptions): Promise<Crosscheck
     unreadable: unreadable.findings(),
   }
   return {
-    ok: !side.tooManyUsers && Object.values(findings).every(each => each.count === 0),
+    // Nothing compared is nothing found out: a check of the wrong files must not be green.
+    ok:
+      ours.total.ours + ours.total.cluster > 0 &&
+      !side.tooManyUsers &&
+      Object.values(findings).every(each => each.count === 0),
     logs: logs.map((log, at) => ({
       directory: options.logs[at]!.directory,
       origin: log.origin,
@@ -136,7 +140,11 @@ function notesOf(logs: readonly OurLog[], ours: OurSide, side: ClusterSide): str
       )
     }
   }
-  if (ours.total.recorded === 0) {
+  if (ours.total.ours + ours.total.cluster === 0) {
+    notes.push(
+      `nothing was compared: no call falls into the time that can be judged (not the last ${LATEST_ENTRY / 1000} s of a log that runs, or was not stopped in order)`,
+    )
+  } else if (ours.total.recorded === 0) {
     notes.push('no call is in both logs: are these files of the cluster behind this gateway? (--connection)')
   }
   if (side.agentUsers.size === 0) {

@@ -1,6 +1,6 @@
 /** What a crosscheck found. Counts are of calls (by Audit-ID), not of lines. */
 export interface CrosscheckReport {
-  /** Nothing unrecorded, nothing unseen, nothing different. */
+  /** Something was compared; nothing unrecorded, nothing unseen, nothing different. */
   readonly ok: boolean
   readonly logs: readonly LogFacts[]
   readonly cluster: ClusterFacts
@@ -181,7 +181,8 @@ export function formatCrosscheck(report: CrosscheckReport): string {
   if (report.notJudged.length > 0) lines.push('')
   for (const { what, count } of report.notJudged) lines.push(`not judged: ${count} ${what}`)
   for (const note of report.notes) lines.push(`note: ${note}`)
-  lines.push(report.ok ? 'complete both ways' : 'NOT COMPLETE')
+  const compared = report.total.ours + report.total.cluster > 0
+  lines.push(report.ok ? 'complete both ways' : compared ? 'NOT COMPLETE' : 'NOTHING COMPARED')
   return lines.join('\n')
 }
 
