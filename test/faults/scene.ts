@@ -41,7 +41,8 @@ export interface Made {
 
 const CONFIGMAPS = '/api/v1/namespaces/d/configmaps'
 
-export async function openScene(args: readonly string[] = []): Promise<Scene> {
+/** @param injected False: nothing stands between the gateway and its files, and `injector` takes no commands. */
+export async function openScene(args: readonly string[] = [], injected = true): Promise<Scene> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-faults-'))
   const upstream = await startUpstream()
   const kubeconfig = join(directory, 'kubeconfig')
@@ -54,14 +55,14 @@ export async function openScene(args: readonly string[] = []): Promise<Scene> {
   const dataDir = join(directory, 'data')
 
   async function start(more: readonly string[]): Promise<void> {
-    scene.injector = await createInjector()
+    if (injected) scene.injector = await createInjector()
     scene.up = await startUp({
       kubeconfig,
       dataDir,
       args: ['--no-bind', ...more],
-      under: scene.injector.under,
+      ...(injected ? { under: scene.injector.under } : {}),
     })
-    await scene.injector.plant([], `^${dataDir}/`)
+    if (injected) await scene.injector.plant([], `^${dataDir}/`)
     scene.admin = await signInAsAdmin(scene.up)
     scene.session = (await openSession(scene.up, scene.admin, scene.up.connection)).token
   }
@@ -108,7 +109,7 @@ export async function openScene(args: readonly string[] = []): Promise<Scene> {
     watch: () =>
       openStream(scene.up, `/k/${scene.up.connection}${CONFIGMAPS}?watch=1`, { token: scene.session }),
     async kill() {
-      scene.injector.disconnect()
+      scene.injector?.disconnect()
       if (scene.up.child.exitCode !== null || scene.up.child.signalCode !== null) return
       process.kill(scene.up.processes.gateway, 'SIGKILL')
       await scene.up.kill()
@@ -140,11 +141,17 @@ export async function leavesOf(logDirectory: string): Promise<Leaf[]> {
 }
 
 /** What `verify` finds wrong with a stopped log. */
-export function faultsFound(logDirectory: string): unknown[] {
+export function faultsFound(
+  logDirectory: string,
+  oldCheckpoints: readonly string[] = [],
+  live = false,
+): unknown[] {
   const report = verifyLog({
     directory: logDirectory,
     vkey: readFileSync(join(logDirectory, 'log.vkey'), 'utf8').trim(),
     keyFile: join(logDirectory, 'secrets/kek'),
+    oldCheckpoints,
+    live,
   })
   return report.checks.filter(check => check.status === 'failed')
 }
