@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { access } from '../src/api/access.ts'
 import { routeKey } from '../src/api/route.ts'
 import { allRoutes } from '../src/api/routes/all.ts'
+import { printedJsonSchema } from '../src/api/schema/printed.ts'
 import type { ApiServices } from '../src/api/services.ts'
 import {
   type CommandSpec,
@@ -29,6 +30,7 @@ export async function referencePages(): Promise<Readonly<Record<string, string>>
     'docs/reference/api.md': apiPage(),
     'docs/reference/documents.md': documentsPage(),
     'docs/reference/metrics.md': await metricsPage(),
+    'docs/reference/output.schema.json': `${JSON.stringify(printedJsonSchema(), null, 2)}\n`,
   }
 }
 
@@ -52,7 +54,7 @@ function readOrEmpty(path: string): string {
 function cliPage(): string {
   const groups = [...new Set(tree.map(spec => spec.group))]
   return page('Commands', [
-    'Data goes to standard output, talk to standard error. Every command also takes `-h, --help`.',
+    'Data goes to standard output, talk to standard error. Every command also takes `-h, --help`. What `-o json` and `-o yaml` print is of [this schema](output.schema.json): within an `apiVersion` a field that is there stays.',
     '## Exit codes',
     rows(
       ['code', 'meaning'],

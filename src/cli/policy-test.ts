@@ -34,7 +34,7 @@ export const run: Run = async (context, files) => {
     throw usage('there is no test in these files', 'tests are documents of kind PolicyTest')
   const ok = results.every(r => r.ok)
   await context.output.list(
-    { apiVersion: API_VERSION, kind: 'PolicyTest', ok, results },
+    { apiVersion: API_VERSION, kind: 'PolicyTestReport', ok, results },
     results,
     columns,
     r => `${r.ok ? 'ok' : 'failed'}/${r.name}`,

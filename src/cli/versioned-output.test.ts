@@ -3,7 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parse } from 'yaml'
+import { printedSchemas } from '../api/schema/printed.ts'
 import { alice, policyDocument, rowOf } from '../api/testing/fixtures.ts'
+import { assertPrinted } from '../api/testing/printed.ts'
 import { createUser, type User } from '../api/testing/run-cli.ts'
 import { type ServedApi, serveApi } from '../api/testing/serve-api.ts'
 import { API_VERSION } from '../brand.ts'
@@ -31,6 +33,8 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   status: { args: [], kind: 'ClientStatus' },
   doctor: { args: [], kind: 'DoctorReport' },
   'profile list': { args: [], kind: 'ProfileList' },
+  'get agents': { args: [], kind: 'AgentList' },
+  'errors denied-by-policy': { args: [], kind: 'Error' },
   why: { args: ['delete', 'pods/x', '-c', 'prod'], kind: 'Explanation' },
   errors: { args: [], kind: 'ErrorList' },
   'connection list': { args: [], kind: 'ConnectionList' },
@@ -48,31 +52,52 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   'agent token': { args: ['far'], kind: 'EnrolmentToken' },
   'agent remove': { args: ['far'], kind: 'AgentRemoval' },
   'policy check': { args: ['DIR'], kind: 'PolicyCheck' },
-  'policy test': { args: ['DIR'], kind: 'PolicyTest' },
+  'policy test': { args: ['DIR'], kind: 'PolicyTestReport' },
   logout: { args: [], kind: 'ClientSignOut' },
 }
 
-/** Need a cluster, a log or a server, or end only when told to: their own tests look at the same. */
-const elsewhere = new Set([
-  'up',
-  'audit tail',
-  'audit proof',
-  'audit crosscheck',
-  'audit export',
-  'verify',
-  'witness',
-  'agent check',
-])
+/**
+ * Need a cluster, a log or a server, or end only when told to. Whoever starts the command line in a test, here as
+ * there, looks at all JSON that it prints (src/api/testing/printed.ts).
+ */
+const elsewhere: Readonly<Record<string, string>> = {
+  up: 'Up',
+  'audit tail': 'AuditEntry',
+  'audit proof': 'AuditProofs',
+  'audit crosscheck': 'CrosscheckReport',
+  verify: 'VerifyReport',
+  witness: 'Witness',
+  'agent check': 'AgentCheck',
+}
 
 test('every command that prints data is looked at', () => {
   const missing = tree
     .filter(spec => spec.output === true)
     .map(spec => spec.path.join(' '))
-    .filter(path => lines[path] === undefined && !elsewhere.has(path))
+    .filter(path => lines[path] === undefined && elsewhere[path] === undefined)
   assert.deepEqual(missing, [], 'add a line for it here')
 })
 
-test('JSON and YAML of every command are one versioned document, the same in both', async () => {
+test('every kind has a schema, and every schema is of something that is printed', () => {
+  const kinds = new Set([...Object.values(lines).map(line => line.kind), ...Object.values(elsewhere)])
+  assert.deepEqual(Object.keys(printedSchemas).sort(), [...kinds].sort())
+})
+
+test('what the schema does not name, or names otherwise, is noticed', () => {
+  const good = { apiVersion: API_VERSION, kind: 'Witness', url: 'https://w', vkey: 'w+1+A' }
+  const look = (document: object): void => assertPrinted(['-o', 'json'], JSON.stringify(document))
+  look(good)
+  for (const bad of [
+    { ...good, more: 1 },
+    { ...good, url: 1 },
+    { ...good, apiVersion: 'v1' },
+  ]) {
+    assert.throws(() => look(bad), assert.AssertionError)
+  }
+  assert.throws(() => look({ ...good, kind: 'Unknown' }), /has no schema/)
+})
+
+test('JSON and YAML of every command are one versioned document of its schema, the same in both', async () => {
   await api.fake.services.sessions.open(alice, 'prod', { address: '', port: 0, userAgent: '' })
   api.fake.rows.push(rowOf('call-1', 'api-7f'))
   // Repeating these changes what they answer; they are asked once.

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after } from 'node:test'
+import { assertPrinted } from '../../src/api/testing/printed.ts'
 import { type PostgresServer, startPostgres } from '../../testbed/postgres/start-postgres.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -92,6 +93,7 @@ export async function startUp(options: UpOptions = {}): Promise<Up> {
       reject(new Error(`up ended with ${code} before it served:\n${stderr.slice(-4000)}`)),
     )
   })
+  assertPrinted(args, line)
   const facts = JSON.parse(line) as UpFacts
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
@@ -152,10 +154,12 @@ export function runProgram(
   })
 }
 
-/** Runs a command of our own CLI. */
-export function sallyport(
+/** Runs a command of our own CLI. All JSON that it prints must be of the published schema. */
+export async function sallyport(
   args: readonly string[],
   options: { env?: Readonly<Record<string, string>>; stdin?: string; timeout?: number } = {},
 ): Promise<Ran> {
-  return runProgram(process.execPath, [cli, ...args], options)
+  const ran = await runProgram(process.execPath, [cli, ...args], options)
+  assertPrinted(args, ran.stdout)
+  return ran
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
-import { expectStatus, openSession, signInAsAdmin } from './call.ts'
+import { call, expectStatus, openSession, signInAsAdmin } from './call.ts'
 import { assertCrosschecked } from './crosscheck.ts'
 import { type Ran, runProgram, sallyport, startUp, type Up } from './rig.ts'
 
@@ -123,6 +123,42 @@ test('a session that is about to end says when; with warnings off only the clust
   assert.match(ran.stderr, /Warning: v1 ComponentStatus is deprecated/)
   const strict = await kubectl('silent', silent.token, 'get', 'namespaces', '--warnings-as-errors')
   assert.equal(strict.code, 0, strict.stderr)
+})
+
+function why(...words: string[]): Promise<Ran> {
+  const env = { SALLYPORT_TOKEN: admin, SALLYPORT_CA_FILE: up.caFile, SALLYPORT_GATEWAY: up.url }
+  return sallyport(['why', ...words], { env })
+}
+
+test('why, by the id in the error of kubectl and by the action: same decision, same rule, what would make it pass', async () => {
+  const { token } = await openSession(up, admin, up.connection)
+  const refused = await kubectl(up.connection, token, 'delete', 'namespace', 'kube-public')
+  assert.equal(refused.code, 1)
+  const id = /sallyport why (\S+?)[;,.)\]]?(?:\s|$)/.exec(refused.stderr)?.[1]
+  assert.ok(id, refused.stderr)
+  for (const words of [[id], ['delete', 'namespaces/kube-public', '-c', up.connection]]) {
+    const { code, stdout } = await why(...words, '-o', 'json')
+    assert.equal(code, 0)
+    const answer = JSON.parse(stdout)
+    assert.deepEqual([answer.effect, answer.rules], ['deny', ['guard/no-namespace-deletes']])
+    const told = (await why(...words)).stdout
+    assert.match(told, /^By: +guard\/no-namespace-deletes$/m)
+    assert.match(told, /^Passes: +when guard\/no-namespace-deletes is not about it$/m)
+    assert.match(told, /^ {2}covers {2}allow {2}local-administrators\//m)
+  }
+  assert.match((await why(id)).stdout, /^What: +local:admin · delete namespace kube-public · .* · denied by guard/m)
+})
+
+test('why of what the cluster refused: policy allowed it, and that is said', async () => {
+  const { token } = await openSession(up, admin, 'bare')
+  const refused = await call(up, '/k/bare/api/v1/namespaces/default/secrets', { token })
+  assert.equal(refused.status, 403)
+  const id = String(refused.headers['audit-id'])
+  const answer = JSON.parse((await why(id, '-o', 'json')).stdout)
+  assert.equal(answer.effect, 'allow')
+  assert.deepEqual(answer.rules, ['local-administrators/resources'])
+  assert.match((await why(id)).stdout, /403/)
+  assert.equal((await why('0198c0de-0000-7000-8000-000000000000')).code, 1)
 })
 
 interface Report {

@@ -27,7 +27,12 @@ export function policyRoutes(services: ApiServices): Route[] {
       response: testedSchema,
       handle: x => {
         const results = services.policy.test(x.body.sources)
-        return { apiVersion, kind: 'PolicyTest', ok: results.every(r => r.ok), results: results.map(defined) }
+        return {
+          apiVersion,
+          kind: 'PolicyTestReport',
+          ok: results.every(r => r.ok),
+          results: results.map(defined),
+        }
       },
     }),
     route({

@@ -93,7 +93,7 @@ export type PolicyCheck = z.infer<typeof checkedSchema>
 
 export const testedSchema = z.object({
   apiVersion: apiVersionSchema,
-  kind: z.literal('PolicyTest'),
+  kind: z.literal('PolicyTestReport'),
   ok: z.boolean(),
   results: z.array(
     z.object({

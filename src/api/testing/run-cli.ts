@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { assertPrinted } from './printed.ts'
 import type { ServedApi } from './serve-api.ts'
 
 export interface Ran {
@@ -27,7 +28,10 @@ export interface User {
 
 const launcher = fileURLToPath(new URL('../../../bin/sallyport.mjs', import.meta.url))
 
-/** A person with an empty home directory, who runs the real launcher as a process of its own. */
+/**
+ * A person with an empty home directory, who runs the real launcher as a process of its own. All JSON that it prints
+ * must be of the published schema.
+ */
 export function createUser(api: ServedApi, name: string, env: Readonly<Record<string, string>> = {}): User {
   const home = join(api.dir, `home-${name}`)
   mkdirSync(home, { recursive: true })
@@ -42,7 +46,11 @@ export function createUser(api: ServedApi, name: string, env: Readonly<Record<st
   return {
     home,
     env: base,
-    run: (args, options = {}) => runProcess(args, { ...base, ...options.env }, options, home),
+    async run(args, options = {}) {
+      const ran = await runProcess(args, { ...base, ...options.env }, options, home)
+      assertPrinted(args, ran.stdout)
+      return ran
+    },
   }
 }
 
