@@ -146,7 +146,10 @@ test('why, by the id in the error of kubectl and by the action: same decision, s
     assert.match(told, /^Passes: +when guard\/no-namespace-deletes is not about it$/m)
     assert.match(told, /^ {2}covers {2}allow {2}local-administrators\//m)
   }
-  assert.match((await why(id)).stdout, /^What: +local:admin · delete namespace kube-public · .* · denied by guard/m)
+  assert.match(
+    (await why(id)).stdout,
+    /^What: +local:admin · delete namespace kube-public · .* · denied by guard/m,
+  )
 })
 
 test('why of what the cluster refused: policy allowed it, and that is said', async () => {
