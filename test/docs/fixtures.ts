@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePorts } from '../../testbed/free-ports.ts'
+import { isPortFree } from '../../testbed/free-ports.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { root } from './pages.ts'
 
@@ -77,7 +78,7 @@ export function openFixtures(): Fixtures {
       const addresses = [...new Set(text.match(/127\.0\.0\.1:\d{4,5}/g) ?? [])].filter(
         address => !real.some(([from]) => from === address),
       )
-      const ports = await freePorts(addresses.length)
+      const ports = await quietPorts(addresses.length)
       for (const [i, address] of addresses.entries()) real.push([address, `127.0.0.1:${ports[i]}`])
       if (cluster !== undefined) real.push(['/var/log/kubernetes/audit.log', (await cluster).auditLog])
       const cwd = join(place.home, `page-${count++}`)
@@ -95,6 +96,19 @@ export function openFixtures(): Fixtures {
       rmSync(scratch, { recursive: true, force: true })
     },
   }
+}
+
+/**
+ * Free ports below those that systems give to outgoing connections (32768 on Linux, 49152 elsewhere): a page uses them
+ * some time after they were looked at, and nobody may have got one by chance meanwhile.
+ */
+async function quietPorts(count: number): Promise<number[]> {
+  const found = new Set<number>()
+  while (found.size < count) {
+    const port = randomInt(15_000, 32_000)
+    if (await isPortFree(port)) found.add(port)
+  }
+  return [...found]
 }
 
 function dashed(address: string): string {
