@@ -196,14 +196,16 @@ test('bytes that are not HTTP get a Status and the connection ends', async () =>
     'nonsense\r\n\r\n',
     'GET /k/a/x HTTP/1.1\r\nHost : h\r\n\r\n',
     'GET /k/a/x HTTP/1.1\r\n\r\n',
+    'POST /k/a/x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}',
+    'POST /k/a/x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET /k/a/x HTTP/1.1\r\nHost: h\r\n\r\n',
     'GET /k/a/x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
     'POST /k/a/x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     'GET /k/a/x HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n',
   ]) {
     const text = await raw(bytes)
     assert.match(text, /^HTTP\/1.1 400 Bad Request/, bytes)
+    assert.match(text, /"kind":"Status".*http-syntax/, bytes)
   }
-  assert.match(await raw('nonsense\r\n\r\n'), /"kind":"Status".*http-syntax/)
 })
 
 test('too many header bytes are 431 with a Status', async () => {

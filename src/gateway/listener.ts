@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { newCallId } from './call-id.ts'
 import { HttpCaller } from './caller.ts'
-import { writeSyntaxRefusal } from './syntax-refusal.ts'
+import { refuseWithoutHost, writeSyntaxRefusal } from './syntax-refusal.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -79,7 +79,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     connectionsCheckingInterval: Math.min(5_000, times.headers),
     // From the first byte of TLS on: a handshake that never ends holds a socket too.
     handshakeTimeout: times.headers,
-    requireHostHeader: true,
+    // Node would answer without a body; see `take`.
+    requireHostHeader: false,
     // An upgrade is a request like any other until a stage decides otherwise; nothing may slip past the pipeline.
     shouldUpgradeCallback: () => false,
     // Agents present a certificate; who verifies it is the agent gate, so a caller without one is not turned away.
@@ -124,11 +125,21 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   })
   server.on('tlsClientError', () => {})
 
+  /** Connections whose last answer is given. */
+  const ended = new WeakSet<object>()
   const take = (
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
     expectsContinue: boolean,
   ): void => {
+    // Requests that came together with a refused one: nobody would get their answers.
+    if (ended.has(request.socket)) return
+    // RFC 9112, 3.2.
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+      ended.add(request.socket)
+      refuseWithoutHost(response as ServerResponse, newCallId(options.now()))
+      return
+    }
     const target = request.url ?? ''
     const route = routeOf(target, hostOf(request), options)
     if (route === undefined) {

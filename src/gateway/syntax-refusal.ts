@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Refusal } from '../errors/refusal.ts'
 import { statusOf } from '../kubernetes/status.ts'
@@ -28,4 +29,16 @@ export function writeSyntaxRefusal(error: Error & { code?: string }, socket: Dup
     `HTTP/1.1 ${refusal.status} ${reason}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n` +
       `audit-id: ${callId}\r\nconnection: close\r\n\r\n${body.toString()}`,
   )
+}
+
+/** A whole request, only that nobody can say to which host: in its turn among the answers of the connection, the last one. */
+export function refuseWithoutHost(response: ServerResponse, callId: string): void {
+  const body = statusOf(new Refusal('request-ambiguous', { check: 'http-syntax' }), callId)
+  response.writeHead(400, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    'audit-id': callId,
+    connection: 'close',
+  })
+  response.end(body)
 }
