@@ -4,7 +4,7 @@ import { seeded } from '../parity/random.ts'
 import { FORBIDDEN, fuzzBytes } from './fuzz-requests.ts'
 import { CONNECTION, kube, openRig, type Rig, until } from './harness.ts'
 import { exchangeRaw } from './raw.ts'
-import { assertRecordedAsSent } from './record.ts'
+import { allEnded, assertRecordedAsSent } from './record.ts'
 import { answerAsCluster, answerWith } from './upstream.ts'
 
 const SEED = Number(process.env.SALLYPORT_FUZZ_SEED ?? 20261121)
@@ -35,7 +35,7 @@ test(`${CONNECTIONS} mangled connections, seed ${SEED}: each is answered or clos
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  await until(() => rig.agent.inFlight === 0, 'no call is in flight upstream')
+  await until(() => rig.agent.inFlight === 0 && allEnded(rig), 'no call is in flight upstream', 20_000)
 
   t.diagnostic(`answers ${JSON.stringify(Object.fromEntries([...statuses].sort(([a], [b]) => a - b)))}`)
   t.diagnostic(`${rig.upstream.requests.length} requests reached the upstream`)

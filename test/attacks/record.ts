@@ -59,6 +59,13 @@ export function callsOf(entries: readonly NewEntry[]): Map<string, { intent: New
   return calls
 }
 
+/** Whether the log has the outcome of all that it has the intent of: a client that hung up does not wait for it. */
+export function allEnded(rig: Pick<Rig, 'entries'>): boolean {
+  return [...callsOf(rig.entries).values()].every(
+    ({ intent, outcome }) => intent.effect !== 'allow' || outcome !== undefined,
+  )
+}
+
 /**
  * Whatever the upstream got was allowed, is in the log under its Audit-ID, and is what the log says: method, target,
  * resource as a second reader of the path finds it, and body.
