@@ -55,7 +55,7 @@ else if (full) {
       'src/**/*.test.ts',
       'testbed/**/*.test.ts',
       'test/*.test.ts',
-      'test/{audit,faults,parity,protobuf,yaml,e2e,engines,attacks,docs}/**/*.test.ts',
+      'test/{audit,faults,parity,protobuf,yaml,e2e,engines,attacks,docs,fuzz}/**/*.test.ts',
     ]),
   ])
   run(
