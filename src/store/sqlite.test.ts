@@ -120,6 +120,13 @@ describe('SQLite store', () => {
     await assert.rejects(openSqliteStore(join(directory, 'no', 'such', 'folder.db')), /ENOENT/)
   })
 
+  it('keeps a commit once it is answered: write-ahead, and synced each time', () => {
+    const db = openDatabase(newFile(), migrations)
+    assert.equal(db.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal')
+    assert.equal(db.prepare('PRAGMA synchronous').get()?.synchronous, 2, 'FULL')
+    db.close()
+  })
+
   it('migrates forward, each step once, and not at all when one fails', () => {
     const file = newFile()
     openDatabase(file, migrations).close()

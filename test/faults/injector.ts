@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -68,6 +69,9 @@ export async function createInjector(): Promise<Injector> {
       if (truncated) throw new Error('more file operations than the record holds')
       return events ?? []
     },
-    disconnect: () => socket?.destroy(),
+    disconnect() {
+      socket?.destroy()
+      rmSync(path, { force: true })
+    },
   }
 }
