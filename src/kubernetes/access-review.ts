@@ -27,16 +27,17 @@ export function actionAskedAbout(object: unknown): Omit<KubernetesAction, 'risk'
     return typeof value === 'string' ? value : ''
   }
   const verb = text('verb')
+  const [apiGroup, kind, name] = [text('group'), text('resource'), text('name')]
   return {
     protocol: 'k8s',
     verb,
     isResource: resource !== undefined,
-    apiGroup: text('group'),
+    apiGroup,
     apiVersion: text('version'),
-    resource: text('resource'),
+    resource: kind,
     subresource: text('subresource'),
-    namespace: text('namespace'),
-    name: text('name'),
+    namespace: namespaceOfAction(apiGroup, kind, text('namespace'), name),
+    name,
     path: path === undefined ? '' : text('path'),
     query: { fieldSelector: '', labelSelector: '', dryRun: false, follow: false, container: '', command: [] },
     body: null,
@@ -44,6 +45,19 @@ export function actionAskedAbout(object: unknown): Omit<KubernetesAction, 'risk'
     hasSideEffect: !READS.has(verb),
     longRunning: verb === 'watch',
   }
+}
+
+/**
+ * The namespace that the request itself would be in. One about a Namespace is in that very namespace, whatever the
+ * question says: kubectl puts there the namespace of its context (apiserver pkg/endpoints/request requestinfo.go).
+ */
+export function namespaceOfAction(
+  apiGroup: string,
+  resource: string,
+  namespace: string,
+  name: string,
+): string {
+  return apiGroup === '' && resource === 'namespaces' ? name : namespace
 }
 
 /** Asked with `*`: about every verb, resource or group at once. */

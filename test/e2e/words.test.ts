@@ -33,7 +33,18 @@ before(
       apiGroups: [''],
       resources: ['namespaces'],
     }
-    await put('Policy', 'guard', { rules: [{ name: 'no-namespace-deletes', effect: 'deny', match }] })
+    const held = { ...match, namespaces: ['default'], resources: ['configmaps'] }
+    await put('Policy', 'guard', {
+      rules: [
+        { name: 'no-namespace-deletes', effect: 'deny', match },
+        { name: 'ask-first', effect: 'hold', match: held },
+        {
+          name: 'not-this-one',
+          effect: 'deny',
+          match: { ...match, namespaces: ['kube-node-lease'], verbs: ['patch'] },
+        },
+      ],
+    })
   },
   { timeout: 600_000 },
 )
@@ -70,6 +81,16 @@ test('can-i says no where policy does, and names the rule', async () => {
     const yes = await kubectl(up.connection, token, 'auth', 'can-i', ...question)
     assert.equal(yes.stdout, 'yes\n', yes.stderr)
   }
+  const held = await kubectl(up.connection, token, 'auth', 'can-i', 'delete', 'configmaps')
+  assert.equal(held.code, 1, held.stderr)
+  assert.match(held.stdout, /^no - sallyport: needs an approval \[guard\/ask-first\]/)
+  // A Namespace is in itself, whatever namespace kubectl asks in.
+  const itself = await kubectl(up.connection, token, 'auth', 'can-i', 'patch', 'namespaces/kube-node-lease')
+  assert.match(itself.stdout, /^no - sallyport: denied by policy \[guard\/not-this-one\]/)
+  const labelled = await kubectl(up.connection, token, 'label', 'namespace', 'kube-node-lease', 'a=b')
+  assert.match(labelled.stderr, /guard\/not-this-one/)
+  const asked = await kubectl(up.connection, token, 'delete', 'configmap', 'kube-root-ca.crt')
+  assert.match(asked.stderr, /guard\/ask-first/)
   const really = await kubectl(up.connection, token, 'delete', 'namespace', 'default')
   assert.match(really.stderr, /guard\/no-namespace-deletes/)
 })

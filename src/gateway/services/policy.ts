@@ -1,5 +1,6 @@
 import type { PolicyServices } from '../../api/services.ts'
 import type { Documents } from '../../documents/documents.ts'
+import { namespaceOfAction } from '../../kubernetes/access-review.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
 import { checkPolicies } from '../../policy/check/check-policies.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
@@ -56,7 +57,7 @@ function actionOf(asked: Parameters<PolicyServices['explain']>[1]['action']): Ku
     apiVersion: '',
     resource: asked.resource,
     subresource: asked.subresource,
-    namespace: asked.namespace,
+    namespace: namespaceOfAction(asked.group, asked.resource, asked.namespace, asked.name),
     name: asked.name,
     path: asked.path,
     query: { fieldSelector: '', labelSelector: '', dryRun: false, follow: false, container: '', command: [] },
