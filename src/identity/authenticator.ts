@@ -121,10 +121,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return verification
   }
 
+  /** An issuer is one text (RFC 7519, 4.1.1): a list of one is not taken for it. */
+  function providerOf({ claims }: UnverifiedJwt): OidcProvider | undefined {
+    const issuer = ownClaim(claims, 'iss')
+    return typeof issuer === 'string' ? byIssuer.get(issuer) : undefined
+  }
+
   async function verifyJwt(token: string, key: string, connectionName: string | null): Promise<Principal> {
     const began = generation
     const jwt = readJwt(token)
-    const provider = byIssuer.get(String(ownClaim(jwt.claims, 'iss')))
+    const provider = providerOf(jwt)
     const principal =
       provider === undefined ? await ofServiceAccount(jwt, key, connectionName) : await provider.verify(jwt)
     const at = now()
@@ -196,7 +202,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     cached,
     async signInWithIdToken(name, idToken, nonce) {
       const jwt = readJwt(idToken)
-      const provider = byIssuer.get(String(ownClaim(jwt.claims, 'iss')))
+      const provider = providerOf(jwt)
       if (provider === undefined || (name !== undefined && provider.config.name !== name)) {
         throw invalidCredential('token-issuer', 'nobody here vouches for this issuer')
       }

@@ -372,6 +372,8 @@ describe('OIDC tokens: forged', () => {
       'https://127.0.0.1',
       undefined,
       ['x'],
+      [issuer.issuer],
+      [[issuer.issuer]],
       '',
     ]) {
       await refused(await signToken(key, claims({ iss })), 'credential-invalid', 'token-issuer')
