@@ -14,6 +14,8 @@ const targets: Readonly<Record<string, () => Promise<{ readonly target: FuzzTarg
   recovery: () => import('./recovery.ts'),
   verify: () => import('./verify.ts'),
   'cluster-events': () => import('./cluster-events.ts'),
+  notes: () => import('./notes.ts'),
+  tokens: () => import('./tokens.ts'),
 }
 
 export const targetNames: readonly string[] = Object.keys(targets)
