@@ -8,10 +8,10 @@ import { run, runWatches, type Sample, scenarios } from './load.ts'
 import { slowReaders } from './memory.ts'
 import { prepareObjects } from './objects.ts'
 import { cpuMicroseconds, residentBytes, threadMicroseconds } from './process-cpu.ts'
-import { newRow, printExtras, printReport, type Row, record } from './report.ts'
+import { newRow, printMemory, printReport, printWall, type Row, record } from './report.ts'
 import { startTargets } from './targets/start-targets.ts'
 import type { Target } from './targets/target.ts'
-import { kubectlWall, pluginWall, syncTime } from './wall.ts'
+import { kubectlWall, pluginWall, syncTime, withToken } from './wall.ts'
 
 const { values } = parseArgs({
   options: {
@@ -108,11 +108,12 @@ async function measureRest(): Promise<void> {
     targets.find(target => target.name === name && target.upstream === upstream)
   const [direct, ours, still] = [find('direct', 'api'), find('sallyport', 'api'), find('sallyport', 'static')]
   if (wanted('kubectl') && direct !== undefined && ours !== undefined) {
-    printExtras('kubectl', {
-      direct: await kubectlWall(cluster.kubectl, direct, 10),
-      sallyport: await kubectlWall(cluster.kubectl, ours, 10),
-      plugin: await pluginWall(ours, 10),
+    printWall({
+      direct: await kubectlWall(cluster.kubectl, direct.kubeconfig!, 20),
+      'sallyport with a token': await kubectlWall(cluster.kubectl, withToken(ours, dir), 20),
+      'sallyport with the plugin': await kubectlWall(cluster.kubectl, ours.kubeconfig!, 20),
+      'the plugin alone': await pluginWall(ours, 10),
     })
   }
-  if (wanted('memory') && still !== undefined) printExtras('memory', await slowReaders(still))
+  if (wanted('memory') && still !== undefined) printMemory(await slowReaders(still))
 }

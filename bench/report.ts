@@ -96,21 +96,21 @@ function ratio(a: readonly number[], b: readonly number[] | undefined): string {
   return median(a.map((value, at) => value / b[at]!)).toFixed(2)
 }
 
-export function printExtras(
-  name: 'kubectl' | 'memory',
-  what: { direct: number[]; sallyport: number[]; plugin: number[] } | MemoryReport,
-): void {
-  if ('direct' in what) {
-    const [direct, ours, plugin] = [what.direct, what.sallyport, what.plugin].map(median)
-    print(
-      `# ${name} get, median wall: direct ${direct!.toFixed(0)} ms, sallyport ${ours!.toFixed(0)} ms ` +
-        `(+${(ours! - direct!).toFixed(0)}), credential plugin alone ${plugin!.toFixed(0)} ms`,
-    )
-    return
-  }
+/** Milliseconds of whole `kubectl get`s and of the plugin; the first is direct. */
+export function printWall(what: Readonly<Record<string, readonly number[]>>): void {
+  const [direct] = Object.values(what).map(median)
+  const parts = Object.entries(what).map(([name, taken]) => {
+    const took = median(taken)
+    const more = name.includes('sallyport') ? ` (+${(took - direct!).toFixed(0)})` : ''
+    return `${name} ${took.toFixed(0)} ms${more}`
+  })
+  print(`# kubectl get, median wall: ${parts.join(', ')}`)
+}
+
+export function printMemory(what: MemoryReport): void {
   const megabytes = (bytes: number): string => (bytes / 1048576).toFixed(0)
   print(
-    `# ${name}, RSS: ${megabytes(what.before)} MB, with 16 slow readers of 50 MB ${megabytes(what.slowReaders)} MB, ` +
+    `# memory, RSS: ${megabytes(what.before)} MB, with 16 slow readers of 50 MB ${megabytes(what.slowReaders)} MB, ` +
       `after 10,000 more requests ${megabytes(what.after)} MB, ${what.errors} errors`,
   )
 }

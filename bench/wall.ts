@@ -1,14 +1,37 @@
-import { closeSync, fdatasync, fstatSync, mkdtempSync, openSync, rmSync, write } from 'node:fs'
+import {
+  closeSync,
+  fdatasync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  write,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { parse, stringify } from 'yaml'
 import { quantile } from './load.ts'
 import { pluginOf } from './targets/sallyport.ts'
 import { run, type Target } from './targets/target.ts'
 
 /** Milliseconds of a whole `kubectl get`, the first one left out. */
-export async function kubectlWall(kubectl: string, target: Target, times: number): Promise<number[]> {
-  const args = ['--kubeconfig', target.kubeconfig!, 'get', 'configmap', 'small', '-n', 'bench']
+export async function kubectlWall(kubectl: string, kubeconfig: string, times: number): Promise<number[]> {
+  const args = ['--kubeconfig', kubeconfig, 'get', 'configmap', 'small', '-n', 'bench']
   return timed(times, () => run(kubectl, args))
+}
+
+/** The target's kubeconfig with its token instead of the plugin: what the gateway itself costs a kubectl. */
+export function withToken(target: Target, dir: string): string {
+  const config = parse(readFileSync(target.kubeconfig!, 'utf8'))
+  for (const { user } of config.users) {
+    delete user.exec
+    user.token = target.headers.authorization!.replace('Bearer ', '')
+  }
+  const file = join(dir, 'with-token.kubeconfig')
+  writeFileSync(file, stringify(config), { mode: 0o600 })
+  return file
 }
 
 /** Milliseconds of the credential plugin when its token is cached. */
