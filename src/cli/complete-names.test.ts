@@ -62,10 +62,11 @@ test('bash offers the names of this very gateway, in arguments and options', asy
 test('a gateway that is slow, away or wants a sign-in costs no more than the budget, and static words stay', async () => {
   api.before = () => new Promise(() => {})
   const env = { SALLYPORT_COMPLETION_MS: '' }
+  const idle = await user.run(['errors'])
   const ran = await user.run(['complete-names', '--', 'connection', 'use'], { env })
   assert.deepEqual([ran.code, ran.stdout, ran.stderr], [0, '', ''])
-  // The budget is 250 ms from the start of the program; the rest is room for a machine under load.
-  assert.ok(ran.milliseconds < 3_000, `${ran.milliseconds} ms`)
+  // The budget is 250 ms from the start of the program; its start takes what it takes on this machine now.
+  assert.ok(ran.milliseconds < 1_500 + 4 * idle.milliseconds, `${ran.milliseconds}, ${idle.milliseconds} ms`)
   assert.deepEqual(await bash('connection', 'us'), ['use'])
   assert.deepEqual(await bash('get', 'pol'), ['policies'])
   api.dropConnections()

@@ -8,6 +8,8 @@ import { closedPort, type ServedApi, serveApi } from '../api/testing/serve-api.t
 let api: ServedApi
 let user: User
 let number = 0
+/** Five seconds, and the start of a process on a busy machine; background.test.ts measures what it takes by itself. */
+const LIMIT = 12_000
 
 before(async () => {
   api = await serveApi()
@@ -116,7 +118,7 @@ test('after logout or another sign-in the old session is not given out', async (
   const refused = await credential(execInfo())
   assert.equal(refused.code, 3)
   assert.equal(refused.stdout, '')
-  assert.ok(refused.milliseconds < 5000)
+  assert.ok(refused.milliseconds < LIMIT, `${refused.milliseconds} ms`)
   assert.match(refused.stderr, /sallyport login --gateway https:\/\/127\.0\.0\.1/)
   api.fake.codes.add('again')
   await user.run(['login', ...gateway, '--code', 'again'])
@@ -128,7 +130,7 @@ test('a gateway that does not answer: within 5 s, what to do, nothing on stdout'
   api.before = () => new Promise(() => {})
   const ran = await credential(execInfo())
   assert.equal(ran.code, 7)
-  assert.ok(ran.milliseconds < 5500, `${ran.milliseconds} ms`)
+  assert.ok(ran.milliseconds < LIMIT, `${ran.milliseconds} ms`)
   assert.equal(ran.stdout, '')
   assert.match(ran.stderr, /sallyport status/)
   api.dropConnections()
