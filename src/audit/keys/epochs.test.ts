@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { disk as realDisk } from '../files/disk.ts'
+import { scratch } from '../testing/calls.ts'
 import { memoryDisk } from '../testing/memory.ts'
 import { epochKeys } from './epochs.ts'
-import type { KeyEncryption } from './kek.ts'
+import { fileKeyEncryption, type KeyEncryption } from './kek.ts'
 
 const plain: KeyEncryption = {
   id: 'test',
@@ -50,6 +53,30 @@ describe('the file of an epoch key', () => {
       })
       // Nor is it taken for one that is missing, and written over.
       await assert.rejects(keys.obtain('shown', Date.UTC(2026, 0, 2) / 86_400_000), /is not the wrapped key/)
+    }
+  })
+
+  test('with a wrapped key that was cut or changed says so, and which', async t => {
+    const path = join(scratch(t), 'kek')
+    const disk = memoryDisk()
+    const kek = await fileKeyEncryption(realDisk, path, true)
+    const keys = epochKeys(disk, '/log', 'test/log', kek)
+    const { id } = await keys.obtain('shown', Date.UTC(2026, 0, 2) / 86_400_000)
+    const text = disk.content.get(NAME)!.toString()
+    const wrapped = Buffer.from(/"wrapped":"([^"]+)"/.exec(text)![1]!, 'base64')
+    const changed = Buffer.from(wrapped)
+    changed[20]! ^= 1
+    for (const bytes of [
+      Buffer.alloc(0),
+      wrapped.subarray(0, 5),
+      wrapped.subarray(0, 15),
+      wrapped.subarray(1),
+      changed,
+    ]) {
+      const other = text.replace(wrapped.toString('base64'), bytes.toString('base64'))
+      disk.content.set(NAME, Buffer.from(other))
+      const message = `the wrapped key of test/log, ${id} was changed, or made with another key file than ${path}`
+      await assert.rejects(keys.find(id), { name: 'Error', message })
     }
   })
 })

@@ -42,12 +42,20 @@ export async function fileKeyEncryption(files: Files, path: string, create: bool
       return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
     },
     async unwrap(wrapped, context) {
-      const decipher = createDecipheriv('aes-256-gcm', key, wrapped.subarray(0, NONCE), {
-        authTagLength: TAG,
-      })
-      decipher.setAAD(contextBytes(context))
-      decipher.setAuthTag(wrapped.subarray(-TAG))
-      return Buffer.concat([decipher.update(wrapped.subarray(NONCE, -TAG)), decipher.final()])
+      try {
+        const decipher = createDecipheriv('aes-256-gcm', key, wrapped.subarray(0, NONCE), {
+          authTagLength: TAG,
+        })
+        decipher.setAAD(contextBytes(context))
+        decipher.setAuthTag(wrapped.subarray(-TAG))
+        return Buffer.concat([decipher.update(wrapped.subarray(NONCE, -TAG)), decipher.final()])
+      } catch (cause) {
+        const names = Object.values(context).join(', ')
+        throw new Error(
+          `the wrapped key of ${names} was changed, or made with another key file than ${path}`,
+          { cause },
+        )
+      }
     },
   }
 }
