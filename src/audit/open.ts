@@ -97,7 +97,7 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
   })
   const clock = entryClock(now, found.lastTime)
   await keys.prepare(now())
-  const segments = segmentFile(files, dataDir, origin)
+  const segments = segmentFile(files, dataDir, origin, error => appender.seal(null, error))
   const durable = listeners<DurableBatch>()
   const checkpoints = listeners<PublishedCheckpoint>()
   const sealings = listeners<LogFailure>()
@@ -158,10 +158,8 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
       if (!carried || batch.records.length === 0) return wal.write(leaves)
       const { segment, position } = batch
       const records = batch.records.buffers()
-      await Promise.all([
-        segments.writeUnsynced(position, records),
-        wal.write(leaves, { segment, position, records }),
-      ])
+      segments.writeLater(position, records)
+      await wal.write(leaves, { segment, position, records })
     },
     onDurable(batch) {
       for (const { leaf } of batch.entries) {
@@ -215,6 +213,7 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
     publishingSince = performance.now()
     const before = publisher.published
     const checkpoint = await publisher.publish()
+    await segments.flush() // readers find the records of every published entry
     lastPublished = performance.now()
     if (checkpoint !== before) checkpoints.tell(checkpoint)
     // A write-ahead file goes only after the checkpoint has passed it and its tiles are on the disk.
@@ -288,6 +287,7 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
     },
     append: appender.append,
     publish,
+    flush: segments.flush,
     onDurable: durable.add,
     onCheckpoint: checkpoints.add,
     onTrouble(listener) {

@@ -215,7 +215,7 @@ function syncsInTheSource(): string[] {
     if (/\.test\.ts$|^testing\/|^files\/(disk|deadline|files)\.ts$/.test(file)) return []
     const lines = readFileSync(join(import.meta.dirname, file), 'utf8').split('\n')
     return lines.flatMap((line, at) =>
-      /(\.datasync|\.syncDirectory|await replaceWhole(Durably|Synced))\(/.test(line)
+      /(\.datasync|\.writeSynced|\.syncDirectory|await replaceWhole(Durably|Synced))\(/.test(line)
         ? [`${file}:${at + 1}`]
         : [],
     )

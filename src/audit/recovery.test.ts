@@ -28,6 +28,7 @@ async function crashed(): Promise<{ files: MemoryDisk; size: number; published: 
   await recordCall(log, 11)
   await log.append(intent(12))
   const { size } = log
+  await log.flush()
   return { files: files.copy(), size, published }
 }
 
@@ -117,6 +118,7 @@ describe('recovery', () => {
     // The next batch got as far as the segment and no further.
     const later = files.copy()
     const log = await open(later)
+    await log.flush()
     const after = later.content.get(path)!.subarray(segment.length, segment.length + 900)
     await log.close()
     for (let extra = 1; extra <= after.length; extra += 13) {

@@ -41,6 +41,8 @@ export function withDeadline(files: Files, milliseconds: number): Files {
     return {
       read: (into, position) => limited(file.read(into, position), `a read of ${path}`),
       write: (buffers, position) => limited(file.write(buffers, position), `a write to ${path}`),
+      writeSynced: (buffers, position) =>
+        limited(file.writeSynced(buffers, position), `a synced write to ${path}`),
       truncate: length => limited(file.truncate(length), `a truncation of ${path}`),
       datasync: () => limited(file.datasync(), `a sync of ${path}`),
       size: () => limited(file.size(), `a look at ${path}`),

@@ -6,11 +6,16 @@ import type { Files, LogFile } from './files.ts'
 /** The real disk. */
 export const disk: Files = {
   async open(path, mode, permissions = 0o600) {
+    // Windows has no O_DSYNC: a write and a sync there.
+    const synced = mode === 'synced' ? fs.constants.O_DSYNC : undefined
     const flags =
       mode === 'read'
         ? fs.constants.O_RDONLY
-        : fs.constants.O_RDWR | fs.constants.O_CREAT | (mode === 'create' ? fs.constants.O_TRUNC : 0)
-    return diskFile(await promised<number>(done => fs.open(path, flags, permissions, done)))
+        : fs.constants.O_RDWR |
+          fs.constants.O_CREAT |
+          (mode === 'create' ? fs.constants.O_TRUNC : (synced ?? 0))
+    const descriptor = await promised<number>(done => fs.open(path, flags, permissions, done))
+    return diskFile(descriptor, synced !== undefined)
   },
   rename: (from, to) => fs.promises.rename(from, to),
   remove: path => fs.promises.unlink(path),
@@ -63,7 +68,20 @@ export const disk: Files = {
   },
 }
 
-function diskFile(descriptor: number): LogFile {
+function diskFile(descriptor: number, writesAreSynced: boolean): LogFile {
+  async function write(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    let rest = buffers
+    let at = position
+    for (;;) {
+      const written = await promised<number>(callback => fs.writev(descriptor, rest, at, callback))
+      at += written
+      rest = without(rest, written)
+      if (rest.length === 0) return
+      if (written === 0) throw new Error('the disk took no bytes')
+    }
+  }
+  const datasync = () => promised<void>(callback => fs.fdatasync(descriptor, callback))
+
   return {
     async read(into, position) {
       let done = 0
@@ -76,19 +94,13 @@ function diskFile(descriptor: number): LogFile {
       }
       return done
     },
-    async write(buffers, position) {
-      let rest = buffers
-      let at = position
-      for (;;) {
-        const written = await promised<number>(callback => fs.writev(descriptor, rest, at, callback))
-        at += written
-        rest = without(rest, written)
-        if (rest.length === 0) return
-        if (written === 0) throw new Error('the disk took no bytes')
-      }
+    write,
+    async writeSynced(buffers, position) {
+      await write(buffers, position)
+      if (!writesAreSynced) await datasync()
     },
     truncate: length => promised<void>(callback => fs.ftruncate(descriptor, length, callback)),
-    datasync: () => promised<void>(callback => fs.fdatasync(descriptor, callback)),
+    datasync,
     async size() {
       return (await promised<fs.Stats>(callback => fs.fstat(descriptor, callback))).size
     },

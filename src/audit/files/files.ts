@@ -7,6 +7,8 @@ export interface LogFile {
   read(into: Uint8Array, position: number): Promise<number>
   /** All bytes or a rejection; on a rejection any part may have been written. */
   write(buffers: readonly Uint8Array[], position: number): Promise<void>
+  /** The same, and on the disk when it resolves. After a rejection the descriptor must not be written again. */
+  writeSynced(buffers: readonly Uint8Array[], position: number): Promise<void>
   truncate(length: number): Promise<void>
   /** Data and length are on the disk when it resolves. After a rejection the descriptor must not be synced again. */
   datasync(): Promise<void>
@@ -15,8 +17,11 @@ export interface LogFile {
 }
 
 export interface Files {
-  /** `read`: must exist; `write`: existing or new, kept; `create`: new or emptied. Permissions are of new files. */
-  open(path: string, mode: 'read' | 'write' | 'create', permissions?: number): Promise<LogFile>
+  /**
+   * `read`: must exist; `write`: existing or new, kept; `create`: new or emptied; `synced`: like `write`, and every
+   * write is a synced one, which saves a journey to the disk. Permissions are of new files.
+   */
+  open(path: string, mode: 'read' | 'write' | 'create' | 'synced', permissions?: number): Promise<LogFile>
   rename(from: string, to: string): Promise<void>
   remove(path: string): Promise<void>
   /** An empty one; of a directory that is not empty or not there nothing happens. */

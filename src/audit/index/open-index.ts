@@ -20,6 +20,7 @@ export interface IndexedLog {
   readonly epochs: EpochKeys
   readonly size: number
   readonly checkpoint: PublishedCheckpoint
+  flush(): Promise<void>
   onDurable(listener: (batch: DurableBatch) => void): () => void
   onCheckpoint(listener: (checkpoint: PublishedCheckpoint) => void): () => void
 }
@@ -191,7 +192,9 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
     search: query => ask<AuditPage>(request => ({ op: 'search', request, query })),
     async show(call) {
       const places = await ask<CallPlaces | null>(request => ({ op: 'show', request, call }))
-      return places === null ? undefined : showCall(log, places)
+      if (places === null) return undefined
+      await log.flush()
+      return showCall(log, places)
     },
     tail(query, signal) {
       serial += 1

@@ -35,6 +35,7 @@ export async function rebuildIndex(
         epochs: epochKeys(disk, dataDir, origin, keys),
         size,
         checkpoint: { size, root, note },
+        flush: async () => {},
         onDurable: never,
         onCheckpoint: never,
       },

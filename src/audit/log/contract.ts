@@ -48,6 +48,8 @@ export interface OpenAuditLog extends AuditLog {
   readonly files: Files
   /** Publishes a checkpoint over all entries that are durable now, without waiting for the interval. */
   publish(): Promise<PublishedCheckpoint>
+  /** The records of all entries that are durable now can be read from their segments when it resolves. */
+  flush(): Promise<void>
   /** Called in order, after durability; must not throw. Returns how to stop. */
   onDurable(listener: (batch: DurableBatch) => void): () => void
   onCheckpoint(listener: (checkpoint: PublishedCheckpoint) => void): () => void

@@ -57,6 +57,7 @@ test('a bundle that is shorter than its name says is an error, not an endless re
 const emptyFile: LogFile = {
   read: async () => 0,
   write: async () => {},
+  writeSynced: async () => {},
   truncate: async () => {},
   datasync: async () => {},
   size: async () => 0,

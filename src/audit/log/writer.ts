@@ -11,41 +11,83 @@ export interface SegmentFile {
   readonly current: number
   /** Opens a new file when `segment` is another than before. Durable when it resolves. */
   write(segment: number, position: number, buffers: readonly Buffer[]): Promise<void>
-  /** Into the current segment; readable when it resolves, durable only after the next `sync` or `write`. */
-  writeUnsynced(position: number, buffers: readonly Buffer[]): Promise<void>
+  /** Into the current segment, a moment later; durable only after the next `sync` or `write`. */
+  writeLater(position: number, buffers: readonly Buffer[]): void
+  /** Everything handed over so far can be read when it resolves. */
+  flush(): Promise<void>
   /** Everything written so far is durable when it resolves. */
   sync(): Promise<void>
   close(): Promise<void>
 }
 
-export function segmentFile(files: Files, directory: string, origin: string): SegmentFile {
+/** Milliseconds, and bytes, that records wait for company when the write-ahead file holds them already. */
+const LATER = 20
+const LATER_BYTES = 256 * 1024
+
+/** @param onFailure Of a write that nobody waits for. */
+export function segmentFile(
+  files: Files,
+  directory: string,
+  origin: string,
+  onFailure: (error: unknown) => void,
+): SegmentFile {
   const path = join(directory, 'segments')
   let current = -1
   let file: LogFile | null = null
   let unsynced = false
-  let syncing: Promise<void> = Promise.resolve()
+  /** One after another: the file must not be closed beneath a write or a sync. */
+  let busy: Promise<void> = Promise.resolve()
+  let waiting: Buffer[] = []
+  let waitingAt = 0
+  let waitingBytes = 0
+  let timer: NodeJS.Timeout | null = null
+
+  function flush(): Promise<void> {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    if (waiting.length === 0) return busy
+    const buffers = waiting
+    const position = waitingAt
+    waiting = []
+    waitingBytes = 0
+    busy = busy.then(() => file!.write(buffers, position))
+    return busy
+  }
+
+  function flushAlone(): void {
+    flush().catch(onFailure)
+  }
 
   function sync(): Promise<void> {
-    // One after another: the file must not be closed beneath a sync.
-    syncing = syncing.then(async () => {
+    flush().catch(() => {}) // what comes after it on the chain rejects as well
+    busy = busy.then(async () => {
       if (!unsynced) return
       unsynced = false
       await file!.datasync()
     })
-    return syncing
+    return busy
   }
 
   return {
     get current() {
       return current
     },
+    flush,
     sync,
-    async writeUnsynced(position, buffers) {
+    writeLater(position, buffers) {
       unsynced = true
-      await file!.write(buffers, position)
+      if (waiting.length === 0) waitingAt = position
+      for (const buffer of buffers) {
+        waiting.push(buffer)
+        waitingBytes += buffer.length
+      }
+      if (waitingBytes > LATER_BYTES) flushAlone()
+      else timer ??= setTimeout(flushAlone, LATER)
     },
     async write(segment, position, buffers) {
       const isNew = segment !== current
+      // The records before these must not be missing when these are durable.
+      await flush()
       if (isNew) {
         await sync()
         await file?.close()
@@ -59,6 +101,7 @@ export function segmentFile(files: Files, directory: string, origin: string): Se
       if (isNew) await files.syncDirectory(path)
     },
     async close() {
+      await flush()
       await file?.close()
       file = null
     },
@@ -123,9 +166,9 @@ export function walFile(files: Files, directory: string, origin: string): WalFil
           : [walRecordsFrame(carried.segment, carried.position, carried.records), ...leaves]
       let bytes = 0
       for (const buffer of buffers) bytes += buffer.length
-      await file!.write(buffers, length)
+      const at = length
       length += bytes
-      await file!.datasync()
+      await file!.writeSynced(buffers, at)
     },
     async begin(first, tail, open) {
       const start: WalStart = { v: 1, origin, first, asOf: first + tail.length, open: [...open] }
@@ -138,8 +181,9 @@ export function walFile(files: Files, directory: string, origin: string): WalFil
       await next.datasync()
       await files.rename(`${name}.tmp`, name)
       await files.syncDirectory(path)
+      await next.close()
       await file?.close()
-      file = next
+      file = await files.open(name, 'synced')
       current = first
       length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
     },

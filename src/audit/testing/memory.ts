@@ -23,6 +23,20 @@ export function memoryDisk(content = new Map<string, Buffer>()): MemoryDisk {
   const bytesOf = (path: string) =>
     content.get(path)!.subarray(0, lengths.get(path) ?? content.get(path)!.length)
 
+  function put(path: string, buffers: readonly Uint8Array[], position: number): void {
+    const bytes = Buffer.concat(buffers)
+    const old = bytesOf(path)
+    const length = Math.max(old.length, position + bytes.length)
+    let room = content.get(path)!
+    if (room.length < length) {
+      room = Buffer.alloc(length * 2)
+      old.copy(room)
+      content.set(path, room)
+    }
+    bytes.copy(room, position)
+    lengths.set(path, length)
+  }
+
   function handle(opened: string): LogFile {
     let path = opened
     names.set(path, [...(names.get(path) ?? []), to => (path = to)])
@@ -33,17 +47,12 @@ export function memoryDisk(content = new Map<string, Buffer>()): MemoryDisk {
       },
       async write(buffers, position) {
         await self.fault?.('write', path)
-        const bytes = Buffer.concat(buffers)
-        const old = bytesOf(path)
-        const length = Math.max(old.length, position + bytes.length)
-        let room = content.get(path)!
-        if (room.length < length) {
-          room = Buffer.alloc(length * 2)
-          old.copy(room)
-          content.set(path, room)
-        }
-        bytes.copy(room, position)
-        lengths.set(path, length)
+        put(path, buffers, position)
+      },
+      async writeSynced(buffers, position) {
+        await self.fault?.('write', path)
+        put(path, buffers, position)
+        await self.fault?.('sync', path)
       },
       async truncate(length) {
         content.set(path, Buffer.from(bytesOf(path).subarray(0, length)))

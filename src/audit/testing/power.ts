@@ -112,15 +112,22 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
       inode.current = changed(inode.current, one)
       self.onStep?.()
     }
+    const sync = (site: SyncSite) => {
+      if (self.skipSync?.(site) === true) return
+      inode.synced = inode.current
+      inode.pending = []
+      self.onStep?.()
+    }
     return {
       read: async (into, position) => inode.current.copy(into, 0, position),
       write: async (buffers, position) => add({ at: position, bytes: Buffer.concat(buffers) }),
+      async writeSynced(buffers, position) {
+        add({ at: position, bytes: Buffer.concat(buffers) })
+        sync(siteOf('file', path))
+      },
       truncate: async length => add({ length }),
       async datasync() {
-        if (self.skipSync?.(siteOf('file', path)) === true) return
-        inode.synced = inode.current
-        inode.pending = []
-        self.onStep?.()
+        sync(siteOf('file', path))
       },
       size: async () => inode.current.length,
       close: async () => {},
@@ -132,7 +139,7 @@ export function powerDisk(from?: MemoryDisk): PowerDisk {
     skipSync: null,
     async open(path, mode) {
       const known = current.get(path)
-      if (mode === 'read' || (known != null && mode === 'write')) return handle(fileOf(path), path)
+      if (mode === 'read' || (known != null && mode !== 'create')) return handle(fileOf(path), path)
       const made: Inode = { synced: Buffer.alloc(0), pending: [], current: Buffer.alloc(0) }
       change(dirname(path), names => names.set(path, made))
       self.onStep?.()
