@@ -152,14 +152,15 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
     carries: batch => batch.records.length <= CARRIED_LIMIT && batch.segment === segments.current,
     writeRecords: batch => segments.write(batch.segment, batch.position, batch.records.buffers()),
     async writeLeaves(batch, carried) {
+      const { segment, position } = batch
+      const records = carried && batch.records.length > 0 ? batch.records.buffers() : null
+      // Before anything is waited for: the records of the next batch may go to the segment, or begin another, meanwhile.
+      if (records !== null) segments.writeLater(position, records)
       if (publisher.behind) await publisher.drained()
       if (wal.length > walLimit) await rotate()
       const leaves = batch.frames.buffers()
-      if (!carried || batch.records.length === 0) return wal.write(leaves)
-      const { segment, position } = batch
-      const records = batch.records.buffers()
-      segments.writeLater(position, records)
-      await wal.write(leaves, { segment, position, records })
+      if (records === null) await wal.write(leaves)
+      else await wal.write(leaves, { segment, position, records })
     },
     onDurable(batch) {
       for (const { leaf } of batch.entries) {
@@ -211,6 +212,17 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
   async function publish(): Promise<PublishedCheckpoint> {
     if (appender.sealed !== null) throw new Refusal('audit-unavailable', { check: appender.sealed.check })
     publishingSince = performance.now()
+    try {
+      return await publishNow()
+    } catch (error) {
+      appender.seal(null, error) // whoever asked for it: a sync that failed is not tried again
+      throw error
+    } finally {
+      publishingSince = -1
+    }
+  }
+
+  async function publishNow(): Promise<PublishedCheckpoint> {
     const before = publisher.published
     const checkpoint = await publisher.publish()
     await segments.flush() // readers find the records of every published entry
@@ -223,7 +235,6 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
       await Promise.all([publisher.settle(), segments.sync()])
       for (const { name } of gone) await files.remove(join(dataDir, 'wal', name))
     }
-    publishingSince = -1
     return checkpoint
   }
 

@@ -51,6 +51,7 @@ export function openPublisher(
   let writing: Promise<void> | null = null
   const made = new Set<string>()
   let unsynced: string[] = []
+  let settling: Promise<void> = Promise.resolve()
   const partials: (readonly string[])[] = [start.stale]
 
   const tree = openTree(start.edge, (level, index, hashes) => {
@@ -138,6 +139,23 @@ export function openPublisher(
     }
   }
 
+  async function settleNow(): Promise<void> {
+    const paths = unsynced
+    unsynced = []
+    const directories = new Set<string>()
+    for (const path of paths) {
+      const whole = join(directory, path)
+      const file = await files.open(whole, 'write')
+      try {
+        await file.datasync()
+      } finally {
+        await file.close()
+      }
+      for (let at = dirname(whole); at.length >= directory.length; at = dirname(at)) directories.add(at)
+    }
+    for (const path of directories) await files.syncDirectory(path)
+  }
+
   return {
     get size() {
       return tree.size
@@ -155,21 +173,10 @@ export function openPublisher(
       chain = result.catch(() => {})
       return result
     },
-    async settle() {
-      const paths = unsynced
-      unsynced = []
-      const directories = new Set<string>()
-      for (const path of paths) {
-        const whole = join(directory, path)
-        const file = await files.open(whole, 'write')
-        try {
-          await file.datasync()
-        } finally {
-          await file.close()
-        }
-        for (let at = dirname(whole); at.length >= directory.length; at = dirname(at)) directories.add(at)
-      }
-      for (const path of directories) await files.syncDirectory(path)
+    settle() {
+      // One after another: who comes second is not done before what the first took is on the disk, nor if it failed.
+      settling = settling.then(settleNow)
+      return settling
     },
   }
 }

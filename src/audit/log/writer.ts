@@ -76,6 +76,7 @@ export function segmentFile(
     sync,
     writeLater(position, buffers) {
       unsynced = true
+      if (position !== waitingAt + waitingBytes) flushAlone()
       if (waiting.length === 0) waitingAt = position
       for (const buffer of buffers) {
         waiting.push(buffer)
