@@ -13,8 +13,6 @@ export interface Batch {
   readonly waiting: Waiting[]
   /** Somebody waits for it to be durable. */
   urgent: boolean
-  /** Milliseconds of the process clock at which the first append came. */
-  readonly begun: number
 }
 
 export interface Waiting {
@@ -32,6 +30,5 @@ export function openBatch(first: number, place: { segment: number; position: num
     entries: [],
     waiting: [],
     urgent: false,
-    begun: performance.now(),
   }
 }
