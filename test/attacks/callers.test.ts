@@ -29,6 +29,10 @@ const slowDisk: Files = {
         await logHeld
         await file.datasync()
       },
+      async writeSynced(buffers, position) {
+        await logHeld
+        await file.writeSynced(buffers, position)
+      },
     }
   },
 }

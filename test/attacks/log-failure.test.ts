@@ -23,6 +23,10 @@ function faultyDisk(): { files: Files; fault: (() => Promise<void>) | null } {
             await self.fault?.()
             await file.write(buffers, position)
           },
+          async writeSynced(buffers, position) {
+            await self.fault?.()
+            await file.writeSynced(buffers, position)
+          },
         }
       },
     },
