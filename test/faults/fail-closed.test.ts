@@ -128,8 +128,16 @@ describe('not sealed', { concurrency: 3 }, () => {
       files,
       logs: [],
     })
+    // The embedded agent is the other one, and answers.
     const s = await sceneFor(t, [
-      ...['--witness', `${vkey}=http://127.0.0.1:9/`, '--witness-interval', '1s'],
+      ...[
+        '--witness',
+        `${vkey}=http://127.0.0.1:9/`,
+        '--witnesses-required',
+        '2',
+        '--witness-interval',
+        '1s',
+      ],
       ...['--unwitnessed-after', '1s', '--unwitnessed', 'alert'],
     ])
     await eventually('the alert', async () => {
