@@ -110,7 +110,7 @@ async function measureRest(): Promise<void> {
   if (wanted('kubectl') && direct !== undefined && ours !== undefined) {
     printWall({
       direct: await kubectlWall(cluster.kubectl, direct.kubeconfig!, 20),
-      'sallyport with a token': await kubectlWall(cluster.kubectl, withToken(ours, dir), 20),
+      'sallyport with a token': await kubectlWall(cluster.kubectl, await withToken(ours, dir), 20),
       'sallyport with the plugin': await kubectlWall(cluster.kubectl, ours.kubeconfig!, 20),
       'the plugin alone': await pluginWall(ours, 10),
     })

@@ -23,11 +23,14 @@ export async function kubectlWall(kubectl: string, kubeconfig: string, times: nu
 }
 
 /** The target's kubeconfig with its token instead of the plugin: what the gateway itself costs a kubectl. */
-export function withToken(target: Target, dir: string): string {
+export async function withToken(target: Target, dir: string): Promise<string> {
+  const { command, args } = pluginOf(target.kubeconfig!)
+  const { stdout } = await run(command, args) // those of the start may have run out by now
+  const { token } = JSON.parse(stdout).status
   const config = parse(readFileSync(target.kubeconfig!, 'utf8'))
   for (const { user } of config.users) {
     delete user.exec
-    user.token = target.headers.authorization!.replace('Bearer ', '')
+    user.token = token
   }
   const file = join(dir, 'with-token.kubeconfig')
   writeFileSync(file, stringify(config), { mode: 0o600 })
