@@ -1,4 +1,5 @@
-import { type ClientHttp2Session, connect } from 'node:http2'
+import type { OutgoingHttpHeaders } from 'node:http'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Refusal } from '../errors/refusal.ts'
 import { askAgentWitness } from './calls/ask-witness.ts'
@@ -21,6 +22,7 @@ import {
   VERSIONS_HEADER,
   WITNESS_VERSION,
 } from './protocol.ts'
+import { streamOpener } from './stream-opener.ts'
 import { TunnelCall } from './tunnel-call.ts'
 
 /** Milliseconds for an agent to say hello. */
@@ -98,6 +100,18 @@ export function openAgentSession(
     session.destroy()
   }
 
+  const opener = streamOpener()
+
+  /** Undefined when the session is at its end. */
+  function request(headers: OutgoingHttpHeaders): ClientHttp2Stream | undefined {
+    if (session.destroyed || session.closed) return undefined
+    try {
+      return session.request(headers)
+    } catch {
+      return undefined
+    }
+  }
+
   const control = session.request({
     ':method': 'POST',
     ':path': CONTROL_PATH,
@@ -149,20 +163,29 @@ export function openAgentSession(
         return undefined
       // Encoded first: a call that cannot be encoded opens no stream.
       const descriptor = encodeCall(call)
-      const stream = session.request(CALL_HEADERS)
+      const tunnelled = new TunnelCall(call, handler)
       inFlight++
-      stream.once('close', () => {
-        inFlight--
+      opener.add(() => {
+        const stream = tunnelled.over ? undefined : request(CALL_HEADERS)
+        if (stream === undefined) {
+          inFlight--
+          tunnelled.refuse(noAgent())
+          return
+        }
+        stream.once('close', () => {
+          inFlight--
+        })
+        tunnelled.open(stream)
+        if (call.body === null || call.body.length === 0) stream.end(descriptor)
+        else {
+          stream.write(descriptor)
+          stream.end(call.body)
+        }
       })
-      const tunnelled = new TunnelCall(stream, call, handler)
-      if (call.body === null || call.body.length === 0) stream.end(descriptor)
-      else {
-        stream.write(descriptor)
-        stream.end(call.body)
-      }
       return () => tunnelled.abort()
     },
     async askWitness(body, logKey, signal) {
+      await new Promise<void>(resolve => opener.add(resolve))
       if (state !== 'ready' || session.destroyed || session.closed)
         throw new Error('the agent is not connected')
       return askAgentWitness(session, logKey, body, signal)
@@ -170,11 +193,13 @@ export function openAgentSession(
     turnAway(reason, detail) {
       state = 'draining'
       why = detail
-      const last = session.request({ ':method': 'POST', ':path': CONTROL_PATH, [REFUSED_HEADER]: reason })
-      last.on('error', () => {})
-      last.resume()
-      last.once('close', () => destroy(detail))
-      last.end()
+      opener.add(() => {
+        const last = request({ ':method': 'POST', ':path': CONTROL_PATH, [REFUSED_HEADER]: reason })
+        last?.on('error', () => {})
+        last?.resume()
+        last?.once('close', () => destroy(detail))
+        last?.end()
+      })
       setTimeout(() => destroy(detail), 500).unref()
     },
     destroy,

@@ -9,21 +9,36 @@ const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 /** One call as the gateway sees it: an HTTP/2 stream to the agent on one side, the link's contract on the other. */
 export class TunnelCall implements AnswerController, RecordSink {
-  readonly #stream: ClientHttp2Stream
+  /** Undefined until the session takes the call. */
+  #stream: ClientHttp2Stream | undefined
   readonly #handler: AnswerHandler
   readonly #method: string
   readonly #reader = new RecordReader(this)
   #rest: Buffer | undefined
   #over = false
 
-  constructor(stream: ClientHttp2Stream, call: UpstreamCall, handler: AnswerHandler) {
-    this.#stream = stream
+  constructor(call: UpstreamCall, handler: AnswerHandler) {
     this.#handler = handler
     this.#method = call.method
+  }
+
+  /** Nobody waits for an answer any more. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Where its answer comes from. */
+  open(stream: ClientHttp2Stream): void {
+    this.#stream = stream
     stream.on('data', (chunk: Buffer) => this.#read(chunk))
     // Without a listener an aborted stream would end the process; what it means is told by `close`.
     stream.on('error', () => {})
     stream.on('close', () => this.#closed())
+  }
+
+  /** It could not be sent. */
+  refuse(refusal: Refusal): void {
+    this.#fail(refusal)
   }
 
   abort(): void {
@@ -35,7 +50,7 @@ export class TunnelCall implements AnswerController, RecordSink {
   pause(): void {
     if (this.#over) return
     this.#reader.stopped = true
-    this.#stream.pause()
+    this.#stream?.pause()
   }
 
   resume(): void {
@@ -50,7 +65,7 @@ export class TunnelCall implements AnswerController, RecordSink {
     const rest = this.#rest
     this.#rest = undefined
     if (rest !== undefined) this.#read(rest)
-    if (!this.#over && !this.#reader.stopped) this.#stream.resume()
+    if (!this.#over && !this.#reader.stopped) this.#stream?.resume()
   }
 
   #read(chunk: Buffer): void {
@@ -97,7 +112,7 @@ export class TunnelCall implements AnswerController, RecordSink {
     if (this.#over) return
     this.#over = true
     // Nothing may follow; reading on lets the stream close by itself.
-    this.#stream.resume()
+    this.#stream?.resume()
     this.#handler.onEnd()
   }
 
@@ -113,7 +128,7 @@ export class TunnelCall implements AnswerController, RecordSink {
   }
 
   #reset(code: number): void {
-    if (this.#stream.destroyed) return
+    if (this.#stream === undefined || this.#stream.destroyed) return
     this.#stream.close(code)
     this.#stream.resume()
   }
