@@ -357,7 +357,12 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         await closed
         clearTimeout(timer)
         clearInterval(sweep)
-        await Promise.race([idle, new Promise(resolve => setTimeout(resolve, grace).unref())])
+        let late: NodeJS.Timeout | undefined
+        const enough = new Promise(resolve => {
+          late = setTimeout(resolve, grace)
+        })
+        await Promise.race([idle, enough])
+        clearTimeout(late)
         await closeAll(closers)
       },
     }

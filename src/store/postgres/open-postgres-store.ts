@@ -1,3 +1,4 @@
+import { closing } from '../../postgres/closing.ts'
 import { openPool, type PostgresLimits, type pg } from '../../postgres/connect.ts'
 import { failureOf, plainError } from '../../postgres/failure.ts'
 import { migrate, quoted } from '../../postgres/migrate.ts'
@@ -45,12 +46,12 @@ export async function openPostgresStore(
     pool.query(`SELECT ${s}.forget_deletions($1)`, [REMEMBER_DELETIONS]).catch(() => {})
   }, REMEMBER_DELETIONS)
   forget.unref()
-  let closing: Promise<void> | undefined
+  let ended: Promise<void> | undefined
 
   /** Once more when the connection turns out to be gone: the server was restarted while it lay idle. */
   async function read(name: string, text: string, values: readonly unknown[]): Promise<Row[]> {
     for (let attempt = 1; ; attempt += 1) {
-      if (closing !== undefined) throw new StoreUnavailable('it is closed')
+      if (ended !== undefined) throw new StoreUnavailable('it is closed')
       try {
         return (await pool.query<Row>({ name, text, values: [...values] })).rows
       } catch (error) {
@@ -94,11 +95,9 @@ export async function openPostgresStore(
     },
     onChange: listener.onChange,
     close() {
-      closing ??= (async () => {
-        clearInterval(forget)
-        await Promise.all([lane.close(), listener.close(), pool.end()])
-      })()
-      return closing
+      clearInterval(forget)
+      ended ??= closing(Promise.all([lane.close(), listener.close(), pool.end()]))
+      return ended
     },
   }
 }

@@ -1,3 +1,4 @@
+import { closing } from '../../../postgres/closing.ts'
 import { openPool } from '../../../postgres/connect.ts'
 import { plainError } from '../../../postgres/failure.ts'
 import { migrate, quoted } from '../../../postgres/migrate.ts'
@@ -90,6 +91,6 @@ export async function openPostgresEngine(settings: PostgresSettings, origin: str
       }
       next = 0
     },
-    close: () => pool.end(),
+    close: () => closing(pool.end()),
   }
 }
