@@ -73,18 +73,26 @@ func (p *program) updateDeployment() (any, error) {
 
 func (p *program) scale() (any, error) {
 	deployments := p.client.AppsV1().Deployments(p.namespace)
-	scale, err := deployments.GetScale(p.ctx, deploymentName, meta.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	before := scale.Spec.Replicas
-	scale.Spec.Replicas = 1
-	after, err := deployments.UpdateScale(p.ctx, deploymentName, scale, meta.UpdateOptions{})
+	var before, after int32
+	// The controller writes the status of the same object meanwhile.
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		scale, err := deployments.GetScale(p.ctx, deploymentName, meta.GetOptions{})
+		if err != nil {
+			return err
+		}
+		before = scale.Spec.Replicas
+		scale.Spec.Replicas = 1
+		scaled, err := deployments.UpdateScale(p.ctx, deploymentName, scale, meta.UpdateOptions{})
+		if err == nil {
+			after = scaled.Spec.Replicas
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	ready, err := p.rolledOut(1)
-	return map[string]any{"before": before, "after": after.Spec.Replicas, "ready": ready}, err
+	return map[string]any{"before": before, "after": after, "ready": ready}, err
 }
 
 // rolledOut waits until exactly that many pods of the newest revision are ready.

@@ -6,6 +6,9 @@ import type { AuditIndex } from '../../audit/search/contract.ts'
 import type { Witnessing } from '../../audit/witnesses/contract.ts'
 import { Refusal } from '../../errors/refusal.ts'
 
+/** Milliseconds that a question about one call waits for the index. */
+const PATIENCE = 2_000
+
 /** Search over the index; proofs and archives from the log itself. */
 export function auditServices(
   index: AuditIndex,
@@ -13,12 +16,25 @@ export function auditServices(
   witnessing: Witnessing,
   now: () => number,
 ): AuditServices {
+  /** What was answered a moment ago may be on its way into the index still. */
+  async function show(call: string) {
+    const found = await index.show(call)
+    if (found !== undefined) return found
+    let timer: NodeJS.Timeout | undefined
+    const enough = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, PATIENCE)
+    })
+    await Promise.race([index.caughtUp(log.size).catch(() => {}), enough])
+    clearTimeout(timer)
+    return index.show(call)
+  }
+
   return {
     search: query => index.search(query),
-    show: call => index.show(call),
+    show,
     tail: (query, signal) => index.tail(query, signal),
     async proofs(call) {
-      const detail = await index.show(call)
+      const detail = await show(call)
       if (detail === undefined) return undefined
       const leaves = detail.leaves.filter(leaf => leaf.phase !== 'frame')
       const newest = Math.max(...leaves.map(leaf => leaf.index))
