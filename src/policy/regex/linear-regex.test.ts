@@ -33,6 +33,17 @@ const { pattern } = fc.letrec<{ pattern: string; sequence: string; item: string;
   group: fc.tuple(fc.constantFrom('(', '(?:', '(?<n>'), tie('pattern')).map(([open, p]) => `${open}${p})`),
 }))
 
+/** At borders of characters only: V8 also finds `\B` between the halves of a surrogate pair. @param sticky With flag y. */
+function found(sticky: RegExp, text: string): boolean {
+  let at = 0
+  for (const character of [...text, '']) {
+    sticky.lastIndex = at
+    if (sticky.test(text)) return true
+    at += character.length
+  }
+  return false
+}
+
 test('agrees with a backtracking engine on small patterns and texts', () => {
   const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '0', '.', ' ', '\n', '😀'), maxLength: 8 })
   let compared = 0
@@ -40,13 +51,13 @@ test('agrees with a backtracking engine on small patterns and texts', () => {
     fc.property(pattern, text, (p, t) => {
       let oracle: RegExp
       try {
-        oracle = new RegExp(p.replaceAll('(?<n>', '('), 'u')
+        oracle = new RegExp(p.replaceAll('(?<n>', '('), 'uy')
       } catch {
         return
       }
       compared++
       // In JavaScript `.` also stops at U+2028 and the like; none of these letters are in the texts.
-      assert.equal(compileRegex(p).test(t), oracle.test(t), `${p} on ${JSON.stringify(t)}`)
+      assert.equal(compileRegex(p).test(t), found(oracle, t), `${p} on ${JSON.stringify(t)}`)
     }),
     { numRuns: 2000 },
   )
