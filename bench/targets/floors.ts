@@ -13,23 +13,23 @@ export interface Behind {
   readonly caFile: string
 }
 
-export async function startNodeFloor({ cluster, dir, ours }: Facts, behind: Behind): Promise<Target> {
-  const child = spawn(
-    process.execPath,
-    [
-      join(root, 'floor-proxy.ts'),
-      join(dir, 'chain.crt'),
-      join(dir, 'server.key'),
-      behind.url,
-      behind.caFile,
-      cluster.adminCertFile,
-      cluster.adminKeyFile,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+export function startNodeFloor(facts: Facts, behind: Behind): Promise<Target> {
+  return startFloor('node-floor', [process.execPath, join(root, 'floor-proxy.ts')], facts, behind)
+}
+
+/** Both floors take the same arguments, and print the port that they serve at. */
+async function startFloor(
+  name: string,
+  [program, ...first]: readonly string[],
+  { cluster, dir, ours }: Facts,
+  behind: Behind,
+): Promise<Target> {
+  const args = [...first, join(dir, 'chain.crt'), join(dir, 'server.key')]
+  args.push(behind.url, behind.caFile, cluster.adminCertFile, cluster.adminKeyFile)
+  const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const port = await firstLine(child)
   return {
-    name: 'node-floor',
+    name,
     upstream: behind.upstream,
     url: `https://127.0.0.1:${port}`,
     prefix: '',
@@ -137,8 +137,8 @@ backend api
   }
 }
 
-export async function startGoFloor({ cluster, dir, ours }: Facts, behind: Behind): Promise<Target> {
-  const program = join(dir, 'go-floor')
+export async function startGoFloor(facts: Facts, behind: Behind): Promise<Target> {
+  const program = join(facts.dir, 'go-floor')
   try {
     await run('go', ['build', '-o', program, join(root, 'go-floor', 'main.go')], {
       env: { ...process.env, GO111MODULE: 'off' },
@@ -146,27 +146,5 @@ export async function startGoFloor({ cluster, dir, ours }: Facts, behind: Behind
   } catch (error) {
     throw new Error(`go-floor: ${(error as Error).message.split('\n')[0]}`)
   }
-  const child = spawn(
-    program,
-    [
-      join(dir, 'chain.crt'),
-      join(dir, 'server.key'),
-      behind.url,
-      behind.caFile,
-      cluster.adminCertFile,
-      cluster.adminKeyFile,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  const port = await firstLine(child)
-  return {
-    name: 'go-floor',
-    upstream: behind.upstream,
-    url: `https://127.0.0.1:${port}`,
-    prefix: '',
-    headers: {},
-    tls: ours,
-    pids: [child.pid!],
-    stop: () => end(child),
-  }
+  return startFloor('go-floor', [program], facts, behind)
 }
