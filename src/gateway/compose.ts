@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
+import { atMost } from '../at-most.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
 import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
 import type { Witnessing, WitnessLink } from '../audit/witnesses/contract.ts'
@@ -357,12 +358,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         await closed
         clearTimeout(timer)
         clearInterval(sweep)
-        let late: NodeJS.Timeout | undefined
-        const enough = new Promise(resolve => {
-          late = setTimeout(resolve, grace)
-        })
-        await Promise.race([idle, enough])
-        clearTimeout(late)
+        await atMost(idle, grace)
         await closeAll(closers)
       },
     }

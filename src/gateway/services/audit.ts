@@ -1,4 +1,5 @@
 import type { AuditServices } from '../../api/services.ts'
+import { atMost } from '../../at-most.ts'
 import { exportArchive } from '../../audit/export/export.ts'
 import { entryProof } from '../../audit/export/proof.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
@@ -20,12 +21,10 @@ export function auditServices(
   async function show(call: string) {
     const found = await index.show(call)
     if (found !== undefined) return found
-    let timer: NodeJS.Timeout | undefined
-    const enough = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, PATIENCE)
-    })
-    await Promise.race([index.caughtUp(log.size).catch(() => {}), enough])
-    clearTimeout(timer)
+    await atMost(
+      index.caughtUp(log.size).catch(() => {}),
+      PATIENCE,
+    )
     return index.show(call)
   }
 
