@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { AuditPage, AuditQuery } from './contract.ts'
+import { CORE_GROUP, equalities } from './equalities.ts'
 import { SEARCH_LIMIT } from './limits.ts'
 import { rowOf } from './row.ts'
 
@@ -32,18 +33,8 @@ function conditions(query: AuditQuery): { where: string[]; values: SQLInputValue
     where.push('seq < ?')
     values.push(Number(query.after))
   }
-  equal(query.principal?.startsWith('[') === true ? 'principal' : 'person', query.principal)
-  equal('connection', query.connection)
-  equal('session', query.session)
-  equal('kind', query.kind)
-  equal('verb', query.verb)
-  if (query.group === '') where.push('grp IS NULL AND resource IS NOT NULL')
-  else equal('grp', query.group)
-  equal('resource', query.resource)
-  equal('subresource', query.subresource)
-  equal('namespace', query.namespace)
-  equal('name', query.name)
-  equal('effect', query.effect)
+  for (const [column, one] of equalities(query)) equal(column, one)
+  if (query.group === '') where.push(CORE_GROUP)
   equal('code', query.code)
   if (query.rule !== undefined) {
     where.push('instr(rules, ?) > 0')

@@ -1,4 +1,5 @@
 import type { AuditQuery, AuditRow } from '../../search/contract.ts'
+import { CORE_GROUP, equalities } from '../../search/equalities.ts'
 import { SEARCH_LIMIT } from '../../search/limits.ts'
 import { rowOf } from '../../search/row.ts'
 import { comparable } from './batch.ts'
@@ -45,18 +46,8 @@ function conditions(s: string, query: AuditQuery) {
     const [time, log, seq] = mark.slice(1).map(Number)
     where.push(`(time, log, seq) < (${value(time)}, ${value(log)}, ${value(seq)})`)
   }
-  equal(query.principal?.startsWith('[') === true ? 'principal' : 'person', query.principal)
-  equal('connection', query.connection)
-  equal('session', query.session)
-  equal('kind', query.kind)
-  equal('verb', query.verb)
-  if (query.group === '') where.push('grp IS NULL AND resource IS NOT NULL')
-  else equal('grp', query.group)
-  equal('resource', query.resource)
-  equal('subresource', query.subresource)
-  equal('namespace', query.namespace)
-  equal('name', query.name)
-  equal('effect', query.effect)
+  for (const [column, one] of equalities(query)) equal(column, one)
+  if (query.group === '') where.push(CORE_GROUP)
   if (query.code !== undefined) where.push(`code = ${value(query.code)}`)
   if (query.rule !== undefined) {
     where.push(
