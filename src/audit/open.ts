@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import { Refusal } from '../errors/refusal.ts'
+import { fileKeyEncryption } from '../keys/file-key.ts'
 import { withDeadline } from './files/deadline.ts'
 import { disk } from './files/disk.ts'
 import type { Files } from './files/files.ts'
@@ -7,7 +8,6 @@ import { readWhole, replaceWhole } from './files/whole.ts'
 import { entryClock } from './heads/clock.ts'
 import { dataKeys } from './keys/datakeys.ts'
 import { epochKeys } from './keys/epochs.ts'
-import { fileKeyEncryption } from './keys/kek.ts'
 import { openSigningKey } from './keys/signing.ts'
 import { openAppender } from './log/appender.ts'
 import { entryBuilder } from './log/build.ts'
@@ -277,6 +277,7 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
     vkey: signer.vkey,
     files,
     epochs,
+    keyEncryption,
     recovery,
     get sealed() {
       return appender.sealed !== null

@@ -21,6 +21,7 @@ export const run: Run = async (context, _args, options) => {
       logLevel: text(options, 'logLevel'),
       store: text(options, 'store'),
       storePassword: text(options, 'storePassword'),
+      keyEncryption: text(options, 'keyEncryption'),
       logQuota: {
         ...sizeOption('bytes', '--log-quota', text(options, 'logQuota')),
         ...sizeOption('minFree', '--log-min-free', text(options, 'logMinFree')),

@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
 import { atMost } from '../at-most.ts'
+import { disk } from '../audit/files/disk.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
 import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
 import type { Witnessing, WitnessLink } from '../audit/witnesses/contract.ts'
@@ -16,6 +17,11 @@ import { toConnection } from '../documents/to-connection.ts'
 import { toIdentityProvider } from '../documents/to-identity-provider.ts'
 import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
 import { openIdentity } from '../identity/open-identity.ts'
+import { fileKeyEncryption } from '../keys/file-key.ts'
+import { openKeyEncryption } from '../keys/open-key-encryption.ts'
+import type { KeyEncryptionChoice } from '../keys/parse-key-encryption.ts'
+import { withFormer } from '../keys/with-former.ts'
+import { openMaskingKeys } from '../masking/keys/masking-keys.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
 import { policyProblems } from '../policy/check/policy-problems.ts'
@@ -57,6 +63,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<Limits>
   /** State and search index of several gateways; absent: SQLite files in `dataDir`. */
   readonly postgres?: PostgresSettings
+  /** Wraps the keys of log and masking; gateways of one store name the same. Absent: a key file in `dataDir`. */
+  readonly keyEncryption?: KeyEncryptionChoice
   /** An agent of this process. */
   readonly embedded?: ServingLink
   /** Who cosigns the log beside the agents, and what holds when nobody does. */
@@ -101,6 +109,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   try {
     // The log first: nothing happens that it could not record.
     const log = await openAuditLog({
+      ...(await chosenKeyEncryption(options)),
       ...options.audit,
       dataDir: join(dataDir, 'log'),
       origin: options.origin,
@@ -118,6 +127,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const store = await openStore(options)
     closers.push(() => store.close())
     if (options.postgres !== undefined) await claimOrigin(store, options.origin, log.vkey)
+    await openMaskingKeys(store, log.keyEncryption)
     const authority = openAuthority(join(dataDir, 'pki'))
     const registry = createAgentRegistry(now)
     if (options.embedded !== undefined) {
@@ -366,6 +376,15 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     await closeAll(closers)
     throw error
   }
+}
+
+/** What the key file of the data directory wrapped before another key was named can still be read. */
+async function chosenKeyEncryption(options: GatewayOptions): Promise<Pick<AuditLogOptions, 'keyEncryption'>> {
+  if (options.keyEncryption === undefined) return {}
+  const chosen = await openKeyEncryption(options.keyEncryption)
+  const former = join(options.dataDir, 'log', 'secrets', 'kek')
+  if (!existsSync(former)) return { keyEncryption: chosen }
+  return { keyEncryption: withFormer(chosen, await fileKeyEncryption(disk, former, false)) }
 }
 
 async function openStore({ postgres, dataDir, logger }: GatewayOptions): Promise<StateStore> {

@@ -13,6 +13,7 @@ import type { ConnectionDocument } from '../documents/schema/connection.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { openGateway, type RunningGateway } from '../gateway/compose.ts'
 import { putLocalUser } from '../identity/local/users.ts'
+import { chooseKeyEncryption } from '../keys/parse-key-encryption.ts'
 import { readPreset } from '../policy/presets/read-preset.ts'
 import { chooseStore, isInTheClear } from '../store/choose-store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
@@ -36,6 +37,8 @@ export interface UpOptions {
   readonly store?: string | undefined
   /** `file:/path` or `${VARIABLE}`. */
   readonly storePassword?: string | undefined
+  /** `file:/path`; default `SALLYPORT_KEY_ENCRYPTION`, else a key file in the data directory. */
+  readonly keyEncryption?: string | undefined
   /** `<vkey>=<url>` of witnesses to ask, beside the agents. */
   readonly witnesses?: readonly string[] | undefined
   /** Cosignatures that a checkpoint needs. */
@@ -97,6 +100,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     process.env,
     process.cwd(),
   )
+  const keyEncryption = chooseKeyEncryption(options.keyEncryption, process.env)
   if (postgres !== undefined && isInTheClear(postgres)) {
     talk('the store is on another machine, and nothing encrypts the way there (sslmode=disable)')
   }
@@ -131,6 +135,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     version: options.version,
     logger,
     ...(postgres === undefined ? {} : { postgres }),
+    ...(keyEncryption === undefined ? {} : { keyEncryption }),
     embedded: agent,
     witnesses: witnessesOf(options),
     ...(options.logQuota === undefined ? {} : { audit: { quota: options.logQuota } }),

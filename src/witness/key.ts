@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import type { Files } from '../audit/files/files.ts'
 import { readWhole, replaceWholeDurably } from '../audit/files/whole.ts'
-import { refuseReadableByOthers } from '../audit/keys/kek.ts'
 import { type Cosigner, cosigner } from '../audit/log/cosignature.ts'
 import { parseVerifierKey } from '../audit/log/note.ts'
+import { refuseReadableByOthers } from '../keys/file-key.ts'
 
 /**
  * The witness' own key in its directory, made at the first start: `key.pem` (mode 0600), and `witness.vkey` for

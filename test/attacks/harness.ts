@@ -43,6 +43,7 @@ export interface RigOptions {
   readonly hosts?: readonly string[]
   readonly capture?: 'full' | 'metadata'
   readonly postgres?: GatewayOptions['postgres']
+  readonly keyEncryption?: GatewayOptions['keyEncryption']
   /** Of the log; default attacks.test/log. */
   readonly origin?: string
 }
@@ -153,6 +154,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     onFinished: x => finished.push(x),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     ...(options.postgres === undefined ? {} : { postgres: options.postgres }),
+    ...(options.keyEncryption === undefined ? {} : { keyEncryption: options.keyEncryption }),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.now === undefined ? {} : { now: options.now }),
   }).catch(async error => {

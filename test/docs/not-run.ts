@@ -34,7 +34,7 @@ export const notRun: readonly (readonly [page: string, line: string, reason: str
   ],
   [
     'docs/operate/postgresql.md',
-    "sallyport up --config-dir /etc/sallyport --data-dir /var/lib/sallyport --store 'postgres://sallyport@db.example.com/sallyport?schema=sallyport&sslmode=verify-full&sslrootcert=/etc/sallyport/db-ca.crt' --store-password file:/run/secrets/db",
+    "sallyport up --config-dir /etc/sallyport --data-dir /var/lib/sallyport --store 'postgres://sallyport@db.example.com/sallyport?schema=sallyport&sslmode=verify-full&sslrootcert=/etc/sallyport/db-ca.crt' --store-password file:/run/secrets/db --key-encryption file:/run/secrets/sallyport-kek",
     'needs a database server with a certificate; test/engines starts a real PostgreSQL, with TLS and passwords',
   ],
 ]

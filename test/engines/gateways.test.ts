@@ -1,5 +1,9 @@
 /** Gateways on PostgreSQL: two on one store, and one whose store goes away in mid-session. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { parsePostgresUrl } from '../../src/postgres/settings.ts'
 import { type PostgresServer, startPostgres } from '../../testbed/postgres/start-postgres.ts'
@@ -9,10 +13,16 @@ const NAMESPACES = '/api/v1/namespaces'
 let server: PostgresServer
 let schemas = 0
 const rigs: Rig[] = []
+const directory = mkdtempSync(join(tmpdir(), 'sallyport-gateways-'))
+const keyEncryption = { file: join(directory, 'kek') }
+writeFileSync(keyEncryption.file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
 before(async () => {
   server = await startPostgres()
 })
-after(() => server?.stop())
+after(async () => {
+  await server?.stop()
+  rmSync(directory, { recursive: true })
+})
 afterEach(async () => {
   for (const rig of rigs.splice(0)) await rig.close()
 })
@@ -41,8 +51,8 @@ test('sessions, their ends, revocations and documents of one gateway are those o
   timeout: 120_000,
 }, async t => {
   const postgres = newSchema()
-  const a = await open({ postgres, origin: 'one.test/log' })
-  const b = await open({ postgres, origin: 'two.test/log' })
+  const a = await open({ postgres, keyEncryption, origin: 'one.test/log' })
+  const b = await open({ postgres, keyEncryption, origin: 'two.test/log' })
   const dev = await a.session('dev')
   assert.equal((await kube(b, dev.token, 'GET', NAMESPACES)).status, 200, 'a session opened at the other')
 
@@ -101,8 +111,8 @@ test('both logs are searched through either gateway, and a call of the other is 
   timeout: 120_000,
 }, async () => {
   const postgres = newSchema()
-  const a = await open({ postgres, origin: 'one.test/log' })
-  const b = await open({ postgres, origin: 'two.test/log' })
+  const a = await open({ postgres, keyEncryption, origin: 'one.test/log' })
+  const b = await open({ postgres, keyEncryption, origin: 'two.test/log' })
   const { token } = await a.session('dev')
   assert.equal((await kube(a, token, 'GET', `${NAMESPACES}/at-a/pods`)).status, 200)
   assert.equal((await kube(b, token, 'GET', `${NAMESPACES}/at-b/pods`)).status, 200)
@@ -136,6 +146,17 @@ test('a fresh data directory under an origin that the store knows is refused', a
   const postgres = newSchema()
   await open({ postgres, origin: 'one.test/log' })
   await assert.rejects(openRig({ postgres, origin: 'one.test/log' }), /another key/)
+})
+
+test('gateways of one store share one key-encryption key, also when they start at once; another one does not start', {
+  timeout: 120_000,
+}, async () => {
+  const postgres = newSchema()
+  await Promise.all(['one.test/log', 'two.test/log'].map(origin => open({ postgres, keyEncryption, origin })))
+  await assert.rejects(openRig({ postgres, origin: 'three.test/log' }), (error: Error) => {
+    assert.match(error.message, /wrapped by file:[0-9a-f]{16}, and this gateway's .* --key-encryption/)
+    return true
+  })
 })
 
 test('the store goes away in mid-session: calls are recorded or refused, never let through; then it goes on', {

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, type TestContext, test } from 'node:test'
-import { fileKeyEncryption } from '../../src/audit/keys/kek.ts'
 import { memoryDisk } from '../../src/audit/testing/memory.ts'
+import { fileKeyEncryption } from '../../src/keys/file-key.ts'
 import { openWitness } from '../../src/witness/witness.ts'
 import { buildProgram } from '../../testbed/build-program.ts'
 import { CONNECTION, kube, openRig, call as send, until } from '../attacks/harness.ts'
@@ -83,7 +83,7 @@ describe('not sealed', { concurrency: 3 }, () => {
     const keyEncryption = {
       ...kept,
       async wrap(key: Uint8Array, context: Readonly<Record<string, string>>) {
-        wrapped += 1
+        if (context.epoch !== undefined) wrapped += 1 // not those of masking
         // The keys of the day of the start, shown and sealed, can be had; the coming day's no more.
         if (away && wrapped > 2) throw new Error('the KMS does not answer')
         return await kept.wrap(key, context)

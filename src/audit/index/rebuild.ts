@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileKeyEncryption } from '../../keys/file-key.ts'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import { disk } from '../files/disk.ts'
 import { readWhole } from '../files/whole.ts'
 import { epochKeys } from '../keys/epochs.ts'
-import { fileKeyEncryption, type KeyEncryption } from '../keys/kek.ts'
 import { parseCheckpoint } from '../log/checkpoint.ts'
 import { openAuditIndex } from './open-index.ts'
 

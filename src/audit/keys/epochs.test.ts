@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { fileKeyEncryption } from '../../keys/file-key.ts'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import { disk as realDisk } from '../files/disk.ts'
 import { scratch } from '../testing/calls.ts'
 import { memoryDisk } from '../testing/memory.ts'
 import { epochKeys } from './epochs.ts'
-import { fileKeyEncryption, type KeyEncryption } from './kek.ts'
 
 const plain: KeyEncryption = {
   id: 'test',

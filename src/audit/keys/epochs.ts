@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import { within } from '../files/deadline.ts'
 import type { Files } from '../files/files.ts'
 import { readWhole, replaceWholeDurably } from '../files/whole.ts'
-import type { KeyEncryption } from './kek.ts'
 
 /** Destroying the file of an epoch key destroys all heads and bodies of its class and day, and breaks no proof. */
 export type KeyClass = 'shown' | 'sealed'

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { dirname } from 'node:path'
+import { refuseReadableByOthers } from '../../keys/file-key.ts'
 import type { Files } from '../files/files.ts'
 import { readWhole, replaceWholeDurably } from '../files/whole.ts'
 import { type NoteSigner, noteSigner } from '../log/note.ts'
-import { refuseReadableByOthers } from './kek.ts'
 
 /** The log's own key from a PKCS #8 file of mode 0600. `create` only for a log that has no checkpoint yet. */
 export async function openSigningKey(

@@ -1,7 +1,7 @@
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import type { AuditLog, NewEntry } from '../entry.ts'
 import type { Files } from '../files/files.ts'
 import type { EpochKeys } from '../keys/epochs.ts'
-import type { KeyEncryption } from '../keys/kek.ts'
 import type { QuotaOptions, QuotaStatus } from './quota.ts'
 
 export interface AuditLogOptions {
@@ -45,6 +45,8 @@ export interface OpenAuditLog extends AuditLog {
   readonly recovery: RecoveryReport
   /** For readers in this process. */
   readonly epochs: EpochKeys
+  /** What wraps the log's keys. */
+  readonly keyEncryption: KeyEncryption
   readonly files: Files
   /** Publishes a checkpoint over all entries that are durable now, without waiting for the interval. */
   publish(): Promise<PublishedCheckpoint>

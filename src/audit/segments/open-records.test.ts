@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import { type EpochKey, epochKeys } from '../keys/epochs.ts'
-import type { KeyEncryption } from '../keys/kek.ts'
 import { openAuditLog } from '../open.ts'
 import { body, recordCall } from '../testing/calls.ts'
 import { type MemoryDisk, memoryDisk } from '../testing/memory.ts'

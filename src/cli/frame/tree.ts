@@ -59,6 +59,11 @@ export const tree: readonly CommandSpec[] = [
         description: `its password: file:/path or \${VARIABLE} (default SALLYPORT_STORE_PASSWORD)`,
       },
       {
+        flags: '--key-encryption <name>',
+        description:
+          'key that wraps the keys of log and masking, the same for all gateways on one store: file:/path (default SALLYPORT_KEY_ENCRYPTION, else a key file in the data directory)',
+      },
+      {
         flags: '--log-quota <size>',
         description: 'most that the audit log may take, e.g. 50GiB (default: no limit)',
       },

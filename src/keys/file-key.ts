@@ -1,19 +1,9 @@
 import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Files } from '../files/files.ts'
-import { readWhole, replaceWholeDurably } from '../files/whole.ts'
-
-/**
- * Wraps epoch keys. The file provider below is one; a KMS or Vault transit is another. `context` is bound to the
- * wrapped key (AAD, EncryptionContext): unwrapping under another one must fail.
- */
-export interface KeyEncryption {
-  /** Names provider and key, e.g. `file:3f2a…`; stored beside each wrapped key. */
-  readonly id: string
-  wrap(key: Uint8Array, context: Readonly<Record<string, string>>): Promise<Buffer>
-  unwrap(wrapped: Uint8Array, context: Readonly<Record<string, string>>): Promise<Buffer>
-}
+import type { Files } from '../audit/files/files.ts'
+import { readWhole, replaceWholeDurably } from '../audit/files/whole.ts'
+import type { KeyEncryption } from './key-encryption.ts'
 
 const NONCE = 12
 const TAG = 16
