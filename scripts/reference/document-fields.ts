@@ -29,6 +29,7 @@ interface JsonSchema {
 export const schemas: Readonly<Record<string, z.ZodType>> = {
   Connection: documentKinds.Connection,
   IdentityProvider: documentKinds.IdentityProvider,
+  MaskingRules: documentKinds.MaskingRules,
   Policy: documentKinds.Policy,
   PolicyTest: policyTestSchema,
   AgentConfig: agentConfigSchema,

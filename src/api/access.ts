@@ -193,7 +193,12 @@ function documentAction(services: ApiServices, kind: string, act: string, name: 
     throw new Refusal('resource-unknown', { check: 'kind', detail: `there is no kind ${kind}` })
   }
   const word = kind.toLowerCase()
-  return admin(`${word}.${act}`, word.endsWith('y') ? `${word.slice(0, -1)}ies` : `${word}s`, name)
+  return admin(`${word}.${act}`, pluralOf(word), name)
+}
+
+function pluralOf(word: string): string {
+  if (word.endsWith('s')) return word
+  return word.endsWith('y') ? `${word.slice(0, -1)}ies` : `${word}s`
 }
 
 function admin(verb: string, resource: string, name: string): AdminAction {

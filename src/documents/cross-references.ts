@@ -29,6 +29,7 @@ export function crossReferenceProblems(documents: readonly LocatedDocument[]): P
   separatePrefixes(providers, report)
   for (const located of documents) {
     if (located.document.kind === 'Policy') checkPolicyConnections(located, names, report)
+    if (located.document.kind === 'MaskingRules') checkMaskedConnections(located, names, report)
   }
   return problems
 }
@@ -126,6 +127,24 @@ function checkPolicyConnections(located: LocatedDocument, names: ReadonlySet<str
       const message = `there is no connection ${name}${didYouMean(name, names)}`
       report(located, ['spec', 'rules', r, 'match', 'connections', i], message, 'warning')
     })
+  })
+}
+
+/** Of masking rules and exemptions: a warning as well. */
+function checkMaskedConnections(located: LocatedDocument, names: ReadonlySet<string>, report: Report): void {
+  if (located.document.kind !== 'MaskingRules') return
+  const { rules, exemptions } = located.document.spec
+  const check = (connections: readonly string[] | undefined, path: Path): void => {
+    connections?.forEach((name, i) => {
+      if (name.includes('*') || names.has(name)) return
+      report(located, [...path, i], `there is no connection ${name}${didYouMean(name, names)}`, 'warning')
+    })
+  }
+  rules?.forEach((rule, i) => {
+    check(rule.scope?.connections, ['spec', 'rules', i, 'scope', 'connections'])
+  })
+  exemptions?.forEach((exemption, i) => {
+    check(exemption.connections, ['spec', 'exemptions', i, 'connections'])
   })
 }
 

@@ -1,10 +1,15 @@
 import type { z } from 'zod'
 import { type ConnectionDocument, connectionDocumentSchema } from './schema/connection.ts'
 import { type IdentityProviderDocument, identityProviderDocumentSchema } from './schema/identity-provider.ts'
+import { type MaskingRulesDocument, maskingRulesDocumentSchema } from './schema/masking-rules.ts'
 import { type PolicyDocument, policyDocumentSchema } from './schema/policy.ts'
 
 /** What an operator configures the gateway with. */
-export type ConfigDocument = ConnectionDocument | IdentityProviderDocument | PolicyDocument
+export type ConfigDocument =
+  | ConnectionDocument
+  | IdentityProviderDocument
+  | MaskingRulesDocument
+  | PolicyDocument
 export type DocumentKind = ConfigDocument['kind']
 
 export type KindTable = Readonly<Record<string, z.ZodType>>
@@ -14,6 +19,7 @@ export const documentKinds: Readonly<Record<DocumentKind, z.ZodType>> = Object.f
   Object.assign(Object.create(null) as object, {
     Connection: connectionDocumentSchema,
     IdentityProvider: identityProviderDocumentSchema,
+    MaskingRules: maskingRulesDocumentSchema,
     Policy: policyDocumentSchema,
   }),
 )

@@ -86,7 +86,11 @@ export interface ActiveRules {
   readonly digest: string
   /** Names of rules that an exemption switched off here, for the record. */
   readonly exempt: readonly string[]
-  /** Rules for objects of a kind: all that name it, of any version. `kind` alone as in Kubernetes, group without version. */
+  /**
+   * Rules for objects of a kind: all that name it, of any version. `kind` alone as in Kubernetes, group without version.
+   * The most special one first: of those that reach a place, the first one holds there. What cannot be read in the
+   * encoding of its rule is masked whole.
+   */
   fields(group: string, kind: string): readonly FieldRule[]
   /** Whether only documents of an operator (not the shipped defaults) have rules for the kind. */
   hasOwnFields(group: string, kind: string): boolean
@@ -95,4 +99,6 @@ export interface ActiveRules {
   /** The same for names of environment variables (`{name, value}` in `env`). */
   env(name: string): { readonly rule: MaskRule; readonly strength: TellTale } | undefined
   readonly text: TextFinder
+  /** What becomes of values that were seen as secrets before; null where they are not looked for. */
+  readonly fingerprint: MaskRule | null
 }

@@ -99,7 +99,7 @@ export const knownSubresources: ReadonlySet<string> = new Set([
 /**
  * What is done to Sallyport itself. `DOCUMENT.read` and so on stand for the kinds of documents in lower case.
  */
-const DOCUMENT_KINDS = ['connection', 'identityprovider', 'policy']
+const DOCUMENT_KINDS = ['connection', 'identityprovider', 'maskingrules', 'policy']
 export const adminVerbs: readonly string[] = [
   'agent.enrol',
   'agent.list',

@@ -237,7 +237,7 @@ export function createFake(): Fake {
         },
       },
       documents: {
-        kinds: () => ['Connection', 'IdentityProvider', 'Policy'],
+        kinds: () => ['Connection', 'IdentityProvider', 'MaskingRules', 'Policy'],
         parse: sources => {
           const problems = sources.flatMap(s => problemsOf(s.file, s.text))
           const documents = sources.flatMap(s => documentsIn(s.text))

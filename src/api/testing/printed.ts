@@ -3,7 +3,7 @@ import { API_VERSION } from '../../brand.ts'
 import { printedSchemas } from '../schema/printed.ts'
 
 /** Documents that operators write; `get` prints them as they are. */
-const written = new Set(['Connection', 'IdentityProvider', 'Policy'])
+const written = new Set(['Connection', 'IdentityProvider', 'MaskingRules', 'Policy'])
 
 /**
  * Fails when what a command printed with `-o json` is not of the published schema, or holds a field that it does not

@@ -4,6 +4,9 @@ import { exitCodes, Failure } from '../frame/failure.ts'
 const words: Readonly<Record<string, string>> = {
   connection: 'Connection',
   connections: 'Connection',
+  maskingrule: 'MaskingRules',
+  maskingrules: 'MaskingRules',
+  masking: 'MaskingRules',
   policy: 'Policy',
   policies: 'Policy',
   identityprovider: 'IdentityProvider',
@@ -19,7 +22,7 @@ export async function kindOf(word: string, also: readonly string[] = []): Promis
   if (known !== undefined) return known
   if (/^[A-Z][a-z]+([A-Z][a-z]+)*$/.test(word)) return word
   const { didYouMean } = await import('../../documents/suggest.ts')
-  const offered = ['connections', 'policies', 'identityproviders', ...also]
+  const offered = ['connections', 'policies', 'identityproviders', 'maskingrules', ...also]
   throw new Failure({
     exitCode: exitCodes.usage,
     what: `there is no kind ${word}${didYouMean(word, [...Object.keys(words), ...also])}`,

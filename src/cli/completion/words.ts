@@ -64,4 +64,4 @@ export function completions(): Completions[] {
   return found
 }
 
-const getKinds = ['connections', 'policies', 'identityproviders', 'agents']
+const getKinds = ['connections', 'policies', 'identityproviders', 'maskingrules', 'agents']

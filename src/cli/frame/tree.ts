@@ -476,11 +476,11 @@ export const tree: readonly CommandSpec[] = [
   },
   {
     path: ['get'],
-    summary: 'Documents: connections, policies, identity providers; and agents',
+    summary: 'Documents: connections, policies, identity providers, masking rules; and agents',
     group: 'Operate',
     output: true,
     arguments: [
-      { form: '<kind>', description: 'connections, policies, identityproviders, agents' },
+      { form: '<kind>', description: 'connections, policies, identityproviders, maskingrules, agents' },
       { form: '[name]', description: 'only this one' },
     ],
     examples: ['sallyport get policies', 'sallyport get policy base -o yaml'],
@@ -520,7 +520,7 @@ export const tree: readonly CommandSpec[] = [
     group: 'Operate',
     output: true,
     arguments: [
-      { form: '<kind>', description: 'connection, policy, identityprovider' },
+      { form: '<kind>', description: 'connection, policy, identityprovider, maskingrules' },
       { form: '<name>', description: 'its name' },
     ],
     load: () => import('../delete.ts'),

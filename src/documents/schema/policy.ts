@@ -4,10 +4,10 @@ import { riskClassNames } from '../../policy/risk-classes.ts'
 import { lineSchema, metadataSchema, nameSchema, someOf } from './scalars.ts'
 
 /** Text in which `*` stands for any characters, also none; everything else stands for itself. */
-const glob = lineSchema.min(1).max(253)
+export const glob = lineSchema.min(1).max(253)
 
 const verbSchema = z.string().regex(/^(?:\*|[a-z]{1,63})$/, 'must be a verb in lower case, or *')
-const groupSchema = z
+export const groupSchema = z
   .string()
   .max(253)
   .regex(/^(?:\*|[a-z0-9.-]*)$/, 'must be an API group, "" for the core group, or *')
@@ -34,7 +34,8 @@ const adminVerbSchema = z
   .max(127)
   .regex(/^(?:\*|[a-z]+(?:\.[a-z]+)*(?:\.\*)?)$/, 'must be a verb such as audit.search, audit.* or *')
 
-const principalsSchema = z
+/** Whom a rule is about. */
+export const principalsSchema = z
   .strictObject({
     users: someOf(glob).optional(),
     groups: someOf(glob).optional(),
