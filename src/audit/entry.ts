@@ -76,10 +76,37 @@ export interface CapturedBody {
   readonly chunks: readonly Uint8Array[]
   readonly mediaType: string
   /**
-   * `shown`: may be indexed and shown to readers of the trail. `sealed`: Secrets, TokenRequests, CSRs, unknown
-   * kinds: written under the sealed key class, never shown or indexed until masking exists.
+   * `shown`: may be indexed and shown to readers of the trail. `sealed`: what could not be scanned for secrets:
+   * written under the sealed key class, opened only by a reveal.
    */
   readonly keyClass: 'shown' | 'sealed'
+  /** What was masked in these bytes; only of a `shown` body. */
+  readonly delta?: BodyDelta
+}
+
+/** From the masked body back to the original. */
+export interface BodyDelta {
+  /** In the order of `at`, without overlaps; at most `DELTA_FIELDS`. */
+  readonly fields: readonly DeltaField[]
+}
+
+export const DELTA_FIELDS = 1_000_000
+
+export interface DeltaField {
+  /** Bytes from the start of this masked body (of this entry, not of the whole answer) to the replacement. */
+  readonly at: number
+  /** Bytes of the replacement; 0: the original was left out. */
+  readonly length: number
+  /** JSON pointer of the value, or the line of a text. */
+  readonly pointer: string
+  /** 1 to 24 of [a-z0-9-]. */
+  readonly rule: string
+  /** What the log keeps of the original: sealed, its fingerprint only, or nothing. */
+  readonly keep: 'raw' | 'fingerprint' | 'none'
+  /** The bytes that stood there. Looked at for `raw` only. */
+  readonly original: Uint8Array
+  /** 1 to 64 of [A-Za-z0-9_.:-]; looked at unless `keep` is `none`. */
+  readonly fingerprint?: string
 }
 
 export interface EntryReceipt {

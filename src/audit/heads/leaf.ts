@@ -16,7 +16,9 @@ export interface Leaf {
   /** `sha256:` and hex of the policy set that decided. */
   readonly policy?: string
   readonly request?: BodyLeaf
+  readonly requestDelta?: DeltaLeaf
   readonly response?: BodyLeaf
+  readonly responseDelta?: DeltaLeaf
   /** Index in the log, from 0. */
   readonly seq: number
   readonly session?: string
@@ -28,6 +30,11 @@ export interface Leaf {
 export interface BodyLeaf extends Commitment {
   readonly class: 'shown' | 'sealed'
   /** Bytes of the body. */
+  readonly n: number
+}
+
+/** `n`: values that were masked. */
+export interface DeltaLeaf extends Commitment {
   readonly n: number
 }
 
@@ -44,7 +51,9 @@ export interface LeafFacts {
   readonly phase: string
   readonly policy: string | null
   readonly request: BodyLeaf | null
+  readonly requestDelta: DeltaLeaf | null
   readonly response: BodyLeaf | null
+  readonly responseDelta: DeltaLeaf | null
   readonly seq: number
   readonly session: string | null
   readonly time: string
@@ -61,7 +70,9 @@ export function encodeLeaf(facts: LeafFacts): string {
     `,"id":"${facts.id}","kind":"${facts.kind}","phase":"${facts.phase}"` +
     (facts.policy === null ? '' : `,"policy":"${facts.policy}"`) +
     (facts.request === null ? '' : `,"request":${bodyLeaf(facts.request)}`) +
+    (facts.requestDelta === null ? '' : `,"requestDelta":${deltaLeaf(facts.requestDelta)}`) +
     (facts.response === null ? '' : `,"response":${bodyLeaf(facts.response)}`) +
+    (facts.responseDelta === null ? '' : `,"responseDelta":${deltaLeaf(facts.responseDelta)}`) +
     `,"seq":${facts.seq}` +
     (facts.session === null ? '' : `,"session":"${facts.session}"`) +
     `,"time":"${facts.time}","v":1}`
@@ -70,4 +81,8 @@ export function encodeLeaf(facts: LeafFacts): string {
 
 function bodyLeaf(body: BodyLeaf): string {
   return `{"class":"${body.class}","ct":"${body.ct}","n":${body.n},"pt":"${body.pt}"}`
+}
+
+function deltaLeaf(delta: DeltaLeaf): string {
+  return `{"ct":"${delta.ct}","n":${delta.n},"pt":"${delta.pt}"}`
 }

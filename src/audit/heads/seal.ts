@@ -50,8 +50,8 @@ export function sealBody(
   return sealFrames(out, key, type, seq, Buffer.concat([salt, Buffer.from(`${mediaType}\n`)]), body.chunks)
 }
 
-/** Frames of at most 64 KiB; the prefix is part of the first. */
-function sealFrames(
+/** Frames of at most 64 KiB; the prefix is part of the first, and much shorter. */
+export function sealFrames(
   out: Slab,
   key: DataKey,
   type: RecordType,

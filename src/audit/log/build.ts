@@ -1,7 +1,10 @@
+import { isDelta } from '../deltas/check-delta.ts'
+import { ORIGINAL_SALT_BYTES } from '../deltas/format.ts'
+import { sealDelta } from '../deltas/seal-delta.ts'
 import type { CapturedBody, NewEntry } from '../entry.ts'
 import type { EntryClock } from '../heads/clock.ts'
 import { identifiers } from '../heads/identifier.ts'
-import type { BodyLeaf } from '../heads/leaf.ts'
+import type { BodyLeaf, DeltaLeaf } from '../heads/leaf.ts'
 import { encodeLeaf, LEAF_LIMIT } from '../heads/leaf.ts'
 import { randomPool } from '../heads/random.ts'
 import { type Commitment, SALT_BYTES, sealBody, sealHead } from '../heads/seal.ts'
@@ -73,6 +76,24 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
     return { class: captured.keyClass, ct, pt, n: bytes }
   }
 
+  function delta(
+    captured: CapturedBody | undefined,
+    type: RecordType,
+    session: string,
+    seq: number,
+    to: Destination,
+  ): DeltaLeaf | null {
+    const found = captured?.delta
+    if (captured === undefined || found === undefined || found.fields.length === 0) return null
+    const salts = Buffer.allocUnsafe(SALT_BYTES + ORIGINAL_SALT_BYTES)
+    random.take(salts.length, salts, 0)
+    const keys = {
+      shown: keyOf(session, 'shown', seq, to),
+      sealed: found.fields.some(one => one.keep === 'raw') ? keyOf(session, 'sealed', seq, to) : null,
+    }
+    return sealDelta(to.records, keys, origin, type, seq, salts, { ...captured, delta: found })
+  }
+
   return (entry, seq, frame, frames, to) => {
     clock.next()
     keys.tick(clock.milliseconds)
@@ -92,7 +113,9 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
       head = Buffer.from(plain.subarray(SALT_BYTES))
     }
     const request = body(entry.request, RecordType.request, session, seq, to)
+    const requestDelta = delta(entry.request, RecordType.requestDelta, session, seq, to)
     const response = body(entry.response, RecordType.response, session, seq, to)
+    const responseDelta = delta(entry.response, RecordType.responseDelta, session, seq, to)
     const text = encodeLeaf({
       call: entry.call,
       effect: entry.effect,
@@ -104,7 +127,9 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
       phase: entry.phase,
       policy: entry.policyDigest,
       request,
+      requestDelta,
       response,
+      responseDelta,
       seq,
       session: entry.session,
       time: clock.text,
@@ -136,6 +161,7 @@ function isBody(body: CapturedBody): boolean {
   return (
     typeof body.mediaType === 'string' &&
     (body.keyClass === 'shown' || body.keyClass === 'sealed') &&
-    body.chunks.every(chunk => chunk instanceof Uint8Array)
+    body.chunks.every(chunk => chunk instanceof Uint8Array) &&
+    isDelta(body)
   )
 }

@@ -1,4 +1,5 @@
 import { createDecipheriv } from 'node:crypto'
+import { type OpenedDelta, readDelta, type ValueKey } from '../deltas/read-delta.ts'
 import { SALT_BYTES } from '../heads/seal.ts'
 import type { EpochKey } from '../keys/epochs.ts'
 import {
@@ -17,10 +18,12 @@ export interface OpenedEntry {
   readonly head: Buffer | null
   readonly request: OpenedBody | null
   readonly response: OpenedBody | null
+  readonly requestDelta: OpenedDelta | null
+  readonly responseDelta: OpenedDelta | null
 }
 
 export interface OpenedBody {
-  /** Sealed bodies are not opened: media type and bytes are empty. */
+  /** A sealed body is opened for a reveal only: else media type and bytes are empty. */
   readonly sealed: boolean
   readonly mediaType: string
   readonly bytes: Buffer
@@ -32,11 +35,20 @@ export interface DataKeyring {
   has(kid: string): boolean
   /** All records of one entry, in order. Throws when a key is gone or a record was changed. */
   open(payloads: readonly Buffer[]): OpenedEntry
+  /** For the values of a delta; undefined when that key is not here. */
+  valueKey(kid: string, type: RecordType, seq: number): ValueKey | undefined
   forget(): void
 }
 
-/** @param find Epoch key by id; null when it was destroyed. */
-export function dataKeyring(origin: string, find: (id: string) => Promise<EpochKey | null>): DataKeyring {
+/**
+ * @param find Epoch key by id; null when it was destroyed.
+ * @param classes What a reader needs. Sealed keys are not even asked for, but for a reveal.
+ */
+export function dataKeyring(
+  origin: string,
+  find: (id: string) => Promise<EpochKey | null>,
+  classes: 'shown' | 'all' = 'shown',
+): DataKeyring {
   const epochs = new Map<string, EpochKey | null>()
   const known = new Map<string, { key: Buffer; session: string }>()
 
@@ -56,6 +68,7 @@ export function dataKeyring(origin: string, find: (id: string) => Promise<EpochK
   return {
     async learn(payload) {
       const { kid, sealed, nonce } = readHeader(payload)
+      if (sealed && classes === 'shown') return
       let at = HEADER_BYTES
       const text = () => {
         const end = at + 2 + payload.readUInt16BE(at)
@@ -91,28 +104,40 @@ export function dataKeyring(origin: string, find: (id: string) => Promise<EpochK
     },
     has: kid => known.has(kid),
     open(payloads) {
-      const parts: (Buffer[] | null)[] = [null, null, null, null, null]
+      const parts: (Buffer[] | null)[] = [null, null, null, null, null, null, null]
       const sealed = new Set<number>()
       for (const payload of payloads) {
         const header = readHeader(payload)
         parts[header.type] ??= []
         if (header.sealed) sealed.add(header.type)
-        else parts[header.type]!.push(decrypt(payload))
+        if (!header.sealed || classes === 'all') parts[header.type]!.push(decrypt(payload))
       }
       const bodyOf = (type: RecordType): OpenedBody | null => {
         const frames = parts[type]
         if (frames == null) return null
-        if (sealed.has(type)) return { sealed: true, mediaType: '', bytes: Buffer.alloc(0) }
+        const isSealed = sealed.has(type)
+        if (isSealed && classes === 'shown') return { sealed: true, mediaType: '', bytes: Buffer.alloc(0) }
         const plain = Buffer.concat(frames).subarray(SALT_BYTES)
         const end = plain.indexOf(10)
-        return { sealed: false, mediaType: plain.toString('latin1', 0, end), bytes: plain.subarray(end + 1) }
+        const mediaType = plain.toString('latin1', 0, end)
+        return { sealed: isSealed, mediaType, bytes: plain.subarray(end + 1) }
+      }
+      const deltaOf = (type: RecordType): OpenedDelta | null => {
+        const frames = parts[type]
+        return frames == null ? null : readDelta(Buffer.concat(frames).subarray(SALT_BYTES))
       }
       const head = parts[RecordType.head]
       return {
         head: head == null ? null : Buffer.concat(head).subarray(SALT_BYTES),
         request: bodyOf(RecordType.request),
         response: bodyOf(RecordType.response),
+        requestDelta: deltaOf(RecordType.requestDelta),
+        responseDelta: deltaOf(RecordType.responseDelta),
       }
+    },
+    valueKey(kid, type, seq) {
+      const found = known.get(kid)
+      return found === undefined ? undefined : { ...found, origin, type, seq }
     },
     forget() {
       known.clear()

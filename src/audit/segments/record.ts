@@ -7,10 +7,19 @@
  * Records stand in the order of `seq`, the index of the entry they belong to; all records of an entry are in one
  * segment. The digest `ct` in a leaf is SHA-256 over the payloads of that part, in order.
  *
+ * A record of type `requestDelta` or `responseDelta` lists what was masked in the body of that side (`deltas/`).
+ *
  * A record of type `key` holds a data key, wrapped by an epoch key: the ciphertext is preceded by
  * u16 length + epoch id, u16 length + session. It is repeated in each segment that uses the key.
  */
-export const RecordType = { key: 1, head: 2, request: 3, response: 4 } as const
+export const RecordType = {
+  key: 1,
+  head: 2,
+  request: 3,
+  response: 4,
+  requestDelta: 5,
+  responseDelta: 6,
+} as const
 export type RecordType = (typeof RecordType)[keyof typeof RecordType]
 
 export const FLAG_LAST = 1

@@ -45,7 +45,7 @@ export async function scanSegment(file: LogFile, origin: string, from = 0): Prom
       const record = await need(LENGTH_BYTES + length)
       if (record === null) return null
       const payload = record.subarray(LENGTH_BYTES)
-      if (payload[0]! < RecordType.key || payload[0]! > RecordType.response) return null
+      if (payload[0]! < RecordType.key || payload[0]! > RecordType.responseDelta) return null
       position += record.length
       return payload
     },
