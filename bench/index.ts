@@ -115,6 +115,7 @@ function packed(at: number, phase: string, head: Head, text?: string): PackedEnt
     head: Buffer.from(JSON.stringify(head)),
     text: text === undefined ? null : Buffer.from(text),
     keys: null,
+    masks: null,
     segment: 0,
     offset: at * 1000,
   }

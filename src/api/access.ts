@@ -76,6 +76,7 @@ export const access: Readonly<Record<string, Access>> = {
   },
 
   'GET /v1/audit/entries': read('audit.search', 'entries'),
+  'GET /v1/audit/masked': read('audit.search', 'entries'),
   'GET /v1/audit/entries/:call': read('audit.show', 'entries', 'call'),
   // A proof shows digests and times, no names: whoever may search may have it.
   'GET /v1/audit/entries/:call/proofs': read('audit.search', 'entries', 'call'),

@@ -33,6 +33,7 @@ const valid: Record<string, { path: string; body?: unknown }> = {
   'GET /v1/revocations': { path: '/v1/revocations' },
   'POST /v1/revocations': { path: '/v1/revocations', body: { target: { kind: 'session', id: 's-known' } } },
   'GET /v1/audit/entries': { path: '/v1/audit/entries' },
+  'GET /v1/audit/masked': { path: '/v1/audit/masked' },
   'GET /v1/audit/entries/:call': { path: '/v1/audit/entries/call-1' },
   'GET /v1/audit/entries/:call/proofs': { path: '/v1/audit/entries/call-1/proofs' },
   'GET /v1/audit/export': { path: '/v1/audit/export' },

@@ -201,6 +201,9 @@ export interface AuditFilter extends PageRequest {
   readonly since?: number
   readonly until?: number
   readonly text?: string
+  /** Something in the call was masked by this rule. */
+  readonly maskedBy?: string
+  readonly fingerprint?: string
 }
 
 /** One call as a reader of the trail sees it: intent and outcome as one row. */
@@ -223,6 +226,23 @@ export interface AuditBody {
   /** Absent when sealed, deleted, or not text. */
   readonly text?: string
   readonly truncated?: boolean
+  /** Where something was masked, and by which rule; never a value. */
+  readonly masked?: readonly {
+    readonly pointer: string
+    readonly rule: string
+    readonly keep: 'raw' | 'fingerprint' | 'none'
+    readonly fingerprint?: string
+  }[]
+  readonly maskedValues?: number
+}
+
+export interface MaskCount {
+  readonly rule: string
+  readonly connection: string | null
+  readonly namespace: string | null
+  readonly resource: string | null
+  readonly values: number
+  readonly calls: number
 }
 
 export interface AuditDetail {
@@ -240,6 +260,10 @@ export interface AuditDetail {
 export interface AuditServices {
   search(filter: AuditFilter): Promise<Page<AuditRow>>
   show(call: string): Promise<AuditDetail | undefined>
+  /** What was masked, where, by which rule; most values first. */
+  masked(
+    filter: Pick<AuditFilter, 'since' | 'until' | 'connection' | 'namespace' | 'maskedBy'>,
+  ): Promise<readonly MaskCount[]>
   /** Rows as they become complete; ends when `signal` aborts. */
   tail(filter: AuditFilter, signal: AbortSignal): AsyncIterable<AuditRow>
   /** One for each entry of a call but its frames. */

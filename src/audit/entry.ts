@@ -22,6 +22,15 @@ export type EntryKind =
   | 'log.unwitnessed'
   | 'log.witness-conflict'
   | 'log.quota'
+  | 'reveal.request'
+  | 'reveal.approve'
+  | 'reveal.deny'
+  | 'reveal.open'
+  | 'reveal.expire'
+  | 'key.shred'
+  | 'key.recipients'
+  | 'hold.add'
+  | 'hold.release'
 
 export interface NewEntry {
   /** UUIDv7; the request id that the caller sees. intent, frames and outcome of one call share it. */
@@ -31,6 +40,8 @@ export interface NewEntry {
   readonly session: string | null
   readonly effect: 'allow' | 'deny' | 'hold' | null
   readonly policyDigest: string | null
+  /** Of `key.shred`: the epoch key that is destroyed. In the leaf, so that a proof needs no other key to see it. */
+  readonly epoch?: string
   readonly head: Head
   readonly request?: CapturedBody
   readonly response?: CapturedBody

@@ -8,7 +8,7 @@ import { readWhole } from './files/whole.ts'
 import { signatureLine } from './log/note.ts'
 import { readLeaves } from './log/read.ts'
 import { openAuditLog } from './open.ts'
-import { body, frame, intent, outcome, recordCall } from './testing/calls.ts'
+import { body, frame, intent, maskedBody, outcome, recordCall } from './testing/calls.ts'
 import { type MemoryDisk, memoryDisk } from './testing/memory.ts'
 import { type PowerDisk, powerDisk, type SyncSite } from './testing/power.ts'
 import { type Report, verifyLog } from './verify.ts'
@@ -132,7 +132,10 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
     for (let number = 0; number < calls; number += 5) {
       now += HOUR // so that the keys of coming days are made beside the writes
       const burst = Array.from({ length: 5 }, (_, at) =>
-        recordCall(log, run * 1000 + number + at, { session: `s-${at}`, response: body('z'.repeat(300)) }),
+        recordCall(log, run * 1000 + number + at, {
+          session: `s-${at}`,
+          response: at < 4 ? body('z'.repeat(300)) : maskedBody(`p=${'s'.repeat(300)}`, ['s'.repeat(300)]),
+        }),
       )
       burst.push(log.append(frame(long, body('y'.repeat(1500)))).then(() => {}))
       await Promise.all(burst)

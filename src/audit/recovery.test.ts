@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import type { DurableEntry } from './log/contract.ts'
 import { LogDamaged } from './log/damaged.ts'
 import { openAuditLog } from './open.ts'
-import { body, frame, intent, outcome, recordCall, scratch } from './testing/calls.ts'
+import { body, frame, intent, maskedBody, outcome, recordCall, scratch } from './testing/calls.ts'
 import { type MemoryDisk, memoryDisk } from './testing/memory.ts'
 import { verifyLog } from './verify.ts'
 
@@ -21,7 +21,7 @@ async function crashed(): Promise<{ files: MemoryDisk; size: number; published: 
   const files = memoryDisk()
   const log = await open(files)
   for (let number = 0; number < 4; number += 1)
-    await recordCall(log, number, { response: body(`r${number}`) })
+    await recordCall(log, number, { response: maskedBody(`r secret-${number}`, [`secret-${number}`]) })
   const published = (await log.publish()).size
   await log.append(intent(10))
   await log.append(frame(10, body('part', 'sealed')))

@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, generateKeyPairSync, hash } from 'node:crypto'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { DeltaFacts, FieldFacts } from './deltas/format.ts'
 import { disk } from './files/disk.ts'
+import type { Leaf } from './heads/leaf.ts'
+import { epochKeys } from './keys/epochs.ts'
+import { fileKeyEncryption } from './keys/kek.ts'
 import { formatCheckpoint } from './log/checkpoint.ts'
 import { type Cosigner, cosigner } from './log/cosignature.ts'
 import { type NoteSigner, noteSigner } from './log/note.ts'
 import { openPublisher } from './log/publisher.ts'
 import { decodeBundle, encodeBundle } from './log/tiles.ts'
 import { openAuditLog } from './open.ts'
-import { body, callId, frame, intent, outcome, recordCall, scratch } from './testing/calls.ts'
+import { dataKeyring } from './segments/open-records.ts'
+import { RecordType } from './segments/record.ts'
+import { body, callId, frame, intent, maskedBody, outcome, recordCall, scratch } from './testing/calls.ts'
 import { type Place, type Report, verifyLog } from './verify.ts'
 
 const ORIGIN = 'sallyport.example/log'
@@ -41,6 +47,15 @@ before(async () => {
   await log.append(frame(500, body('a'.repeat(200_000))))
   await log.append(frame(500, body('b'.repeat(70_000), 'sealed')))
   await log.append(outcome(500))
+  for (let number = 550; number < 556; number += 1) {
+    await recordCall(log, number, {
+      session: `s-${number % 2}`,
+      request: maskedBody(`{"password":"pass-${number}"}`, [`pass-${number}`]),
+      response: maskedBody(`{"a":"aaa-${number}","b":"bbb-${number}"}`, [`aaa-${number}`, `bbb-${number}`], {
+        keep: number === 555 ? 'fingerprint' : 'raw',
+      }),
+    })
+  }
   for (let number = 600; number < 720; number += 1) await recordCall(log, number)
   await log.close()
   signer = noteSigner(ORIGIN, readFileSync(join(pristine, 'secrets', 'signing-key.pem'), 'latin1'))
@@ -178,6 +193,51 @@ function exchange(directory: string, type: number, first: number, second: number
   segment.copy(segment, a!.from + start, b!.from + start, b!.to)
   held.copy(segment, b!.from + start)
   writeFileSync(join(directory, SEGMENT), segment)
+}
+
+/** What a writer of the log could do that lies: another list of masked values, committed to and signed. */
+async function forgedDelta(change: (facts: DeltaFacts) => DeltaFacts): Promise<Report> {
+  const x = attempt()
+  const segment = readFileSync(join(x.directory, SEGMENT))
+  const all = records(segment)
+  const target = all.find(one => one.type === RecordType.responseDelta)!
+  const payload = segment.subarray(target.from + 4, target.to)
+  const kek = await fileKeyEncryption(disk, join(x.directory, 'secrets', 'kek'), false)
+  const keyring = dataKeyring(ORIGIN, epochKeys(disk, x.directory, ORIGIN, kek).find)
+  for (const one of all) if (one.type === 1) await keyring.learn(segment.subarray(one.from + 4, one.to))
+  const { key, session } = keyring.valueKey(
+    payload.toString('hex', 16, 32),
+    RecordType.responseDelta,
+    target.seq,
+  )!
+  const context = Buffer.concat([Buffer.from(`${ORIGIN}|${session}|`), payload.subarray(0, 32)])
+  const decipher = createDecipheriv('aes-256-gcm', key, payload.subarray(32, 44))
+  decipher.setAAD(context)
+  const plain = decipher.update(payload.subarray(44, -16))
+  const end = plain.indexOf(10, 16)
+  const facts = JSON.stringify(change(JSON.parse(plain.toString('utf8', 16, end)) as DeltaFacts))
+  const forged = Buffer.concat([plain.subarray(0, 16), Buffer.from(facts), plain.subarray(end)])
+  const cipher = createCipheriv('aes-256-gcm', key, payload.subarray(32, 44))
+  cipher.setAAD(context)
+  const sealed = Buffer.concat([
+    payload.subarray(0, 44),
+    cipher.update(forged),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ])
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(sealed.length)
+  writeFileSync(
+    join(x.directory, SEGMENT),
+    Buffer.concat([segment.subarray(0, target.from), length, sealed, segment.subarray(target.to)]),
+  )
+  const leaves = allLeaves(x)
+  const { responseDelta } = JSON.parse(leaves[target.seq]!.toString()) as Leaf
+  const ct = hash('sha256', sealed, 'base64url')
+  const pt = hash('sha256', forged, 'base64url')
+  leaves[target.seq] = edited(leaves[target.seq]!, { responseDelta: { ct, n: responseDelta!.n, pt } })
+  await rewrite(x.directory, leaves, signer)
+  return check(x.directory, { keys: true })
 }
 
 describe('verify with witnesses', () => {
@@ -554,6 +614,47 @@ describe('verify', () => {
       Buffer.concat([segment.subarray(0, record.to), twice, segment.subarray(record.to)]),
     )
     assert.match(place(check(x.directory), 'records').problem, /no entry commits/)
+  })
+
+  test('a masked body whose values were moved, changed or cut, or whose digest is of another original, is red', () => {
+    const deltas = (type: number) =>
+      records(readFileSync(join(pristine, SEGMENT))).filter(one => one.type === type)
+    const masked = deltas(6)
+    assert.ok(deltas(5).length === 6 && masked.length === 6)
+    // Of another entry: whoever owns the disk can copy, but not make it fit.
+    const moved = attempt()
+    exchange(moved.directory, 6, masked[0]!.seq, masked[2]!.seq)
+    place(check(moved.directory), 'records')
+    place(check(moved.directory, { keys: true }), 'contents')
+    const cut = attempt()
+    const segment = readFileSync(join(cut.directory, SEGMENT))
+    writeFileSync(
+      join(cut.directory, SEGMENT),
+      Buffer.concat([segment.subarray(0, masked[0]!.from), segment.subarray(masked[0]!.to)]),
+    )
+    assert.match(place(check(cut.directory), 'records').problem, /responseDelta is missing/)
+    const one = attempt()
+    const bytes = readFileSync(join(one.directory, SEGMENT))
+    bytes[masked[1]!.to - 20]! ^= 1
+    writeFileSync(join(one.directory, SEGMENT), bytes)
+    place(check(one.directory), 'records')
+  })
+
+  test('a log whose writer listed other values than it committed to is red', async () => {
+    const count = await forgedDelta(facts => ({ ...facts, fields: facts.fields.slice(1) }))
+    assert.match(place(count, 'originals').problem, /values are listed, 2 committed|another length/)
+    const digest = await forgedDelta(facts => ({
+      ...facts,
+      original: { bytes: 1, digest: 'A'.repeat(43) },
+    }))
+    assert.match(place(digest, 'originals').problem, /restored body is not the committed one/)
+    const key = await forgedDelta(facts => ({ ...facts, seal: { ...facts.seal!, key: 'A'.repeat(43) } }))
+    assert.match(place(key, 'originals').problem, /data key of the masked values is not/)
+    const outside = await forgedDelta(facts => ({
+      ...facts,
+      fields: facts.fields.map((one): FieldFacts => [one[0] + 1000, one[1], one[2], one[3], one[4], one[5]]),
+    }))
+    assert.match(place(outside, 'originals').problem, /lies outside of its body/)
   })
 
   test('a destroyed epoch key is named by the check of contents alone', () => {

@@ -93,6 +93,9 @@ const CHECKS = {
   outcomes: 'every intent has an outcome',
   records: 'encrypted heads and bodies are the committed ones',
   contents: 'heads and bodies decrypt to the committed ones',
+  originals: 'masked bodies restore to the committed originals',
+  reveals: 'what was revealed was asked for, approved by another person in time, and opened once',
+  shreds: 'keys are gone only where that was recorded, and no hold stood against it',
 } as const
 type CheckName = keyof typeof CHECKS
 const OF_PROOF: readonly CheckName[] = ['signature', 'origin', 'inclusion', 'form', 'witnesses']
@@ -143,6 +146,10 @@ class Results {
       this.#all.set(name, result)
     }
     return result
+  }
+  /** Looked at, even if there is nothing to find. */
+  begin(...names: CheckName[]): void {
+    for (const name of names) this.#of(name)
   }
   count(name: CheckName): void {
     this.#of(name).checked += 1
@@ -586,11 +593,15 @@ interface Leaf {
   readonly phase: string
   readonly time: string
   readonly session?: string
+  /** Of `key.shred`: which key. */
+  readonly epoch?: string
   readonly frame?: number
   readonly frames?: number
   readonly head?: Commitment
   readonly request?: Commitment
   readonly response?: Commitment
+  readonly requestDelta?: Commitment
+  readonly responseDelta?: Commitment
 }
 
 function parseLeaf(bytes: Buffer): Leaf | string {
@@ -606,9 +617,12 @@ function parseLeaf(bytes: Buffer): Leaf | string {
   if (leaf.v !== 1) return `has version ${leaf.v}`
   if (!['intent', 'frame', 'outcome', 'state'].includes(leaf.phase)) return 'has an unknown phase'
   if (typeof leaf.call !== 'string' || typeof leaf.kind !== 'string') return 'has no call or kind'
+  if (leaf.epoch !== undefined && !EPOCH.test(leaf.epoch)) return 'names a key that is none'
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/.test(leaf.time)) return 'has no time in nanoseconds'
   return leaf
 }
+
+const EPOCH = /^(shown|sealed)-\d{4}-\d\d-\d\d$/
 
 /** RFC 8785 for what a leaf may hold: objects, ASCII strings, integers. */
 function canonical(value: unknown): string {
@@ -672,7 +686,7 @@ class CallCheck {
 const HEADER = 44
 const TAG = 16
 const LONGEST = HEADER + 65_536 + TAG
-const PARTS = ['', '', 'head', 'request', 'response'] as const
+const PARTS = ['', '', 'head', 'request', 'response', 'requestDelta', 'responseDelta'] as const
 
 interface StoredRecord {
   readonly payload: Buffer
@@ -767,13 +781,21 @@ interface DataKey {
   readonly session: string
 }
 
+/** An epoch key that is not here, for what it would open. */
+class Gone {
+  readonly epoch: string
+  constructor(epoch: string) {
+    this.epoch = epoch
+  }
+}
+
 /** Unwraps data keys: file key, epoch key, data key. */
 class Keys {
   readonly #directory: string
   readonly #origin: string
   readonly #wrapping: Buffer
   readonly #epochs = new Map<string, Buffer | null>()
-  #data = new Map<string, DataKey>()
+  #data = new Map<string, DataKey | Gone>()
   #generation = -1
 
   constructor(directory: string, origin: string, keyFile: string) {
@@ -799,7 +821,10 @@ class Keys {
       const epoch = text()
       const session = text()
       const epochKey = this.#epoch(epoch)
-      if (epochKey === null) return `the epoch key ${epoch} is not there`
+      if (epochKey === null) {
+        this.#data.set(kid, new Gone(epoch))
+        return null
+      }
       const keyClass = (payload[1]! & 2) === 0 ? 'shown' : 'sealed'
       const context = `${this.#origin}|${session}|key|${keyClass}|${epoch}|${kid}`
       const key = open(epochKey, payload.subarray(32, HEADER), Buffer.from(context), payload.subarray(at))
@@ -809,8 +834,11 @@ class Keys {
       return 'the wrapped data key cannot be opened'
     }
   }
-  of(payload: Buffer): DataKey | undefined {
-    return this.#data.get(payload.toString('hex', 16, 32))
+  of(payload: Buffer): DataKey | Gone | undefined {
+    return this.byId(payload.toString('hex', 16, 32))
+  }
+  byId(kid: string): DataKey | Gone | undefined {
+    return this.#data.get(kid)
   }
   #epoch(id: string): Buffer | null {
     const known = this.#epochs.get(id)
@@ -840,12 +868,14 @@ class RecordCheck {
   readonly #results: Results
   readonly #segments: Segments
   readonly #keys: Keys | null
+  readonly #acts: ActCheck
 
-  constructor(origin: string, results: Results, segments: Segments, keys: Keys | null) {
+  constructor(origin: string, results: Results, segments: Segments, keys: Keys | null, acts: ActCheck) {
     this.#origin = origin
     this.#results = results
     this.#segments = segments
     this.#keys = keys
+    this.#acts = acts
   }
   /** Takes the records of one entry and compares them with its leaf; a leaf of null cannot be compared. */
   add(entry: number, leaf: Leaf | null): void {
@@ -871,7 +901,7 @@ class RecordCheck {
       } else {
         let part = parts.get(name)
         if (part === undefined) {
-          part = new PartCheck(name, file, offset)
+          part = new PartCheck(name, file, offset, leaf !== null && keepsPlain(name, leaf))
           parts.set(name, part)
         }
         part.add(record)
@@ -881,7 +911,8 @@ class RecordCheck {
       }
     }
     if (leaf === null) return
-    for (const name of ['head', 'request', 'response'] as const) {
+    for (const name of PARTS) {
+      if (name === '') continue
       const committed = leaf[name]
       if (committed === undefined) continue
       this.#results.count('records')
@@ -894,12 +925,137 @@ class RecordCheck {
       const problem = part.recordsProblem(committed)
       if (problem !== null) this.#results.fail('records', { problem, entry, call: leaf.call, file, offset })
       if (this.#keys === null) continue
+      if (part.gone !== null) {
+        this.#acts.closed(part.gone, { entry, call: leaf.call, file, offset })
+        continue
+      }
       this.#results.count('contents')
       const wrong = part.contentsProblem(committed)
       if (wrong !== null)
         this.#results.fail('contents', { problem: wrong, entry, call: leaf.call, file, offset })
     }
+    if (this.#keys === null) return
+    this.#acts.head(leaf, parts.get('head')?.plain() ?? null)
+    for (const [type, side] of [
+      [5, 'request'],
+      [6, 'response'],
+    ] as const) {
+      const delta = parts.get(`${side}Delta`)?.plain() ?? null
+      const masked = parts.get(side)?.plain() ?? null
+      if (delta !== null) this.#original(entry, leaf, type, delta, masked)
+    }
   }
+  /** @param delta The record's plaintext, with its salt; `masked` the body's, with salt and media type. */
+  #original(entry: number, leaf: Leaf, type: 5 | 6, delta: Buffer, masked: Buffer | null): void {
+    const place = { entry, call: leaf.call }
+    this.#results.count('originals')
+    try {
+      const end = delta.indexOf(10, SALT)
+      const facts = JSON.parse(delta.toString('utf8', SALT, end)) as DeltaFacts
+      const body = masked?.subarray(masked.indexOf(10, SALT) + 1) ?? Buffer.alloc(0)
+      const problem = fieldsProblem(
+        facts,
+        body.length,
+        leaf[type === 5 ? 'requestDelta' : 'responseDelta']?.n,
+      )
+      if (problem !== null) throw new Error(problem)
+      if (facts.seal === undefined) return
+      const key = this.#keys!.byId(facts.seal.kid)
+      if (key instanceof Gone) {
+        this.#acts.closed(key.epoch, place)
+        return
+      }
+      if (key === undefined || key.session !== (leaf.session ?? '')) {
+        throw new Error('no data key of its session is known for the masked values')
+      }
+      const commitment = hash(
+        'sha256',
+        Buffer.concat([Buffer.from('sallyport sealed key\n'), key.key]),
+        'base64url',
+      )
+      if (commitment !== facts.seal.key)
+        throw new Error('the data key of the masked values is not the committed one')
+      const original = restored(facts, body, delta.subarray(end + 1), key, this.#origin, type, entry)
+      if (facts.original === undefined) return
+      const digest = hash('sha256', original, 'base64url')
+      if (digest !== facts.original.digest) throw new Error('the restored body is not the committed one')
+    } catch (error) {
+      this.#results.fail('originals', {
+        problem: error instanceof Error ? error.message : String(error),
+        ...place,
+      })
+    }
+  }
+}
+
+const SALT = 16
+
+/** What is looked into, and not only compared. */
+function keepsPlain(name: string, leaf: Leaf): boolean {
+  if (name === 'head') return /^(reveal|hold|key)\./.test(leaf.kind)
+  return name.endsWith('Delta') || leaf[`${name as 'request' | 'response'}Delta`] !== undefined
+}
+
+interface DeltaFacts {
+  readonly v: number
+  readonly original?: { readonly bytes: number; readonly digest: string }
+  readonly seal?: { readonly kid: string; readonly key: string; readonly nonce: string }
+  readonly rules: readonly string[]
+  /** at, length, bytes, rule, keep, pointer, fingerprint */
+  readonly fields: readonly (readonly [number, number, number, number, string, string, string?])[]
+}
+
+/** @param length Of the masked body. @param count As the leaf says. */
+function fieldsProblem(facts: DeltaFacts, length: number, count: number | undefined): string | null {
+  if (facts.v !== 1) return `the list of masked values has version ${facts.v}`
+  if (facts.fields.length !== count)
+    return `${facts.fields.length} masked values are listed, ${count} committed`
+  let end = 0
+  for (const [at, bytes, , rule] of facts.fields) {
+    if (!(at >= end) || !(bytes >= 0) || at + bytes > length) return 'a masked value lies outside of its body'
+    if (facts.rules[rule] === undefined) return 'a masked value names no rule'
+    end = at + bytes
+  }
+  return null
+}
+
+/** Opens every value, and puts those of a body that was kept whole where they were, behind the salt. */
+function restored(
+  facts: DeltaFacts,
+  body: Buffer,
+  values: Buffer,
+  { key, session }: DataKey,
+  origin: string,
+  type: number,
+  entry: number,
+): Buffer {
+  const { kid, nonce } = facts.seal!
+  const first = Buffer.from(nonce, 'hex')
+  const start = first.readBigUInt64BE(4)
+  const place = Buffer.alloc(29)
+  place[0] = type
+  place.writeBigUInt64BE(BigInt(entry), 1)
+  place.write(kid, 9, 'hex')
+  let at = 0
+  let turn = 0n
+  const value = (number: number, bytes: number): Buffer => {
+    place.writeUInt32BE(number, 25)
+    first.writeBigUInt64BE(start + turn, 4)
+    const context = Buffer.concat([Buffer.from(`${origin}|${session}|delta|`), place])
+    const plain = open(key, first, context, values.subarray(at, at + bytes + TAG))
+    turn += 1n
+    at += bytes + TAG
+    return plain
+  }
+  const pieces = [value(0xffff_ffff, 32)]
+  let from = 0
+  for (const [number, [start, length, bytes, , keep]] of facts.fields.entries()) {
+    if (keep !== 'raw') continue
+    pieces.push(body.subarray(from, start), value(number, bytes))
+    from = start + length
+  }
+  if (at !== values.length) throw new Error('the masked values have another length than listed')
+  return Buffer.concat([...pieces, body.subarray(from)])
 }
 
 class PartCheck {
@@ -913,8 +1069,12 @@ class PartCheck {
   #sealed = false
   #order: string | null = null
   #opening: string | null = null
+  readonly #pieces: Buffer[] | null
+  /** The epoch key that would open it, and is not here. */
+  gone: string | null = null
 
-  constructor(name: string, file: string, offset: number) {
+  constructor(name: string, file: string, offset: number, keeps: boolean) {
+    this.#pieces = keeps ? [] : null
     this.#name = name
     this.file = file
     this.offset = offset
@@ -928,14 +1088,26 @@ class PartCheck {
     this.#ended = (payload[1]! & 1) !== 0
     this.#sealed = (payload[1]! & 2) !== 0
   }
-  decrypt(payload: Buffer, key: DataKey | undefined, origin: string, leaf: Leaf): void {
+  /** Null when it was not kept or could not be opened. */
+  plain(): Buffer | null {
+    return this.#pieces === null || this.#opening !== null || this.gone !== null
+      ? null
+      : Buffer.concat(this.#pieces)
+  }
+  decrypt(payload: Buffer, key: DataKey | Gone | undefined, origin: string, leaf: Leaf): void {
+    if (key instanceof Gone) {
+      this.gone ??= key.epoch
+      return
+    }
     if (key === undefined || key.session !== (leaf.session ?? '')) {
       this.#opening ??= `no data key of its session is known for the ${this.#name}`
       return
     }
     const context = Buffer.concat([Buffer.from(`${origin}|${key.session}|`), payload.subarray(0, 32)])
     try {
-      this.#plainDigest.update(open(key.key, payload.subarray(32, HEADER), context, payload.subarray(HEADER)))
+      const plain = open(key.key, payload.subarray(32, HEADER), context, payload.subarray(HEADER))
+      this.#plainDigest.update(plain)
+      this.#pieces?.push(plain)
     } catch {
       this.#opening ??= `frame ${this.#frames - 1} of the ${this.#name} does not decrypt`
     }
@@ -956,6 +1128,177 @@ class PartCheck {
       ? null
       : `the decrypted ${this.#name} is not the committed one`
   }
+}
+
+// ---- what people did to the log: reveals, holds, destroyed keys ----
+
+/** Head of such an entry, as far as it matters here. */
+interface ActHead {
+  readonly principal?: { readonly issuer: string; readonly subject: string }
+  readonly facts?: {
+    readonly scope?: unknown
+    /** Whose values they are. */
+    readonly of?: readonly { readonly issuer: string; readonly subject: string }[]
+    /** RFC 3339: when an approval ends. */
+    readonly until?: string
+    readonly digest?: string
+    readonly hold?: string
+    readonly days?: readonly string[]
+  }
+}
+
+interface Reveal {
+  readonly requested: ActHead | null
+  /** Time of the approval, as the leaf says; null before it. */
+  approved: string | null
+  approval: ActHead | null
+  ended: string | null
+}
+
+/** Minutes that an approval can hold at most. */
+const LONGEST_WINDOW = 60
+
+/**
+ * Who was asked, and in which order, is in the leaves; who it was is in the heads, which need keys. Memory grows with
+ * the number of these acts, not with the log.
+ */
+class ActCheck {
+  readonly #results: Results
+  readonly #directory: string
+  readonly #reveals = new Map<string, Reveal>()
+  /** Days that a hold protects, by its id. */
+  readonly #holds = new Map<string, readonly string[]>()
+  readonly #shredded = new Map<string, number>()
+  readonly #closed = new Map<string, { count: number; place: Omit<Place, 'problem'> }>()
+  #pending: { entry: number; leaf: Leaf } | null = null
+
+  constructor(directory: string, results: Results) {
+    this.#directory = directory
+    this.#results = results
+    results.begin('originals', 'reveals', 'shreds')
+  }
+  /** Once for each entry, before its records are looked at. */
+  add(entry: number, leaf: Leaf): void {
+    this.flush()
+    if (/^(reveal|hold|key)\./.test(leaf.kind)) this.#pending = { entry, leaf }
+  }
+  /** The head of that entry, where keys were given. */
+  head(leaf: Leaf, plain: Buffer | null): void {
+    if (this.#pending?.leaf !== leaf || plain === null) return
+    const { entry } = this.#pending
+    this.#pending = null
+    let head: ActHead
+    try {
+      head = JSON.parse(plain.toString('utf8', SALT)) as ActHead
+    } catch {
+      this.#results.fail('contents', { problem: 'the head is not JSON', entry, call: leaf.call })
+      return
+    }
+    this.#act(entry, leaf, head)
+  }
+  /** Something that a missing key would open. */
+  closed(epoch: string, place: Omit<Place, 'problem'>): void {
+    const known = this.#closed.get(epoch)
+    if (known === undefined) this.#closed.set(epoch, { count: 1, place })
+    else known.count += 1
+  }
+  flush(): void {
+    if (this.#pending === null) return
+    const { entry, leaf } = this.#pending
+    this.#pending = null
+    this.#act(entry, leaf, null)
+  }
+  finish(notes: string[]): void {
+    this.flush()
+    for (const [epoch, entry] of this.#shredded) {
+      if (!existsSync(join(this.#directory, 'keys', `${epoch}.json`))) continue
+      this.#results.fail('shreds', { problem: `the key ${epoch} is still here, destroyed or not`, entry })
+    }
+    for (const [epoch, { count, place }] of this.#closed) {
+      const entry = this.#shredded.get(epoch)
+      if (entry !== undefined) {
+        notes.push(`${count} parts are closed for good: entry ${entry} destroyed the key ${epoch}`)
+      } else this.#results.fail('contents', { problem: `the epoch key ${epoch} is not there`, ...place })
+    }
+  }
+  #act(entry: number, leaf: Leaf, head: ActHead | null): void {
+    const { kind, call } = leaf
+    if (kind === 'hold.add' || kind === 'hold.release') {
+      const hold = head?.facts?.hold
+      if (hold === undefined) return
+      if (kind === 'hold.release') this.#holds.delete(hold)
+      else this.#holds.set(hold, head?.facts?.days ?? [])
+      return
+    }
+    if (kind === 'key.shred') {
+      this.#results.count('shreds')
+      const { epoch } = leaf
+      if (epoch === undefined) {
+        this.#results.fail('shreds', { problem: 'it names no key', entry, call })
+        return
+      }
+      this.#shredded.set(epoch, entry)
+      const day = epoch.slice(epoch.indexOf('-') + 1)
+      for (const [hold, days] of this.#holds) {
+        if (!days.includes(day)) continue
+        const problem = `the key ${epoch} was destroyed although the hold ${hold} covers its day`
+        this.#results.fail('shreds', { problem, entry, call })
+      }
+      return
+    }
+    if (kind.startsWith('reveal.')) {
+      const problem = this.#reveal(leaf, head)
+      if (kind === 'reveal.open') this.#results.count('reveals')
+      if (problem !== null) this.#results.fail('reveals', { problem, entry, call })
+    }
+  }
+  /** What is wrong with this step, if anything. */
+  #reveal({ kind, call, time }: Leaf, head: ActHead | null): string | null {
+    const known = this.#reveals.get(call)
+    if (kind === 'reveal.request') {
+      if (known !== undefined) return 'the same reveal was asked for twice'
+      this.#reveals.set(call, { requested: head, approved: null, approval: null, ended: null })
+      return null
+    }
+    if (known === undefined) return `${kind} without a request before it`
+    if (known.ended !== null) return `${kind} after ${known.ended}`
+    if (kind === 'reveal.approve') {
+      if (known.approved !== null) return 'the same reveal was approved twice'
+      known.approved = time
+      known.approval = head
+      const by = head?.principal
+      if (by === undefined) return null
+      if (samePerson(by, known.requested?.principal)) return 'it was approved by the person who asked for it'
+      if (known.requested?.facts?.of?.some(one => samePerson(by, one)) === true) {
+        return 'it was approved by the person whose values they are'
+      }
+      return null
+    }
+    known.ended = kind
+    if (kind !== 'reveal.open') return null
+    const { approved, approval, requested } = known
+    if (approved === null) return 'it was opened without an approval'
+    if (minutes(time) - minutes(approved) > LONGEST_WINDOW) return 'it was opened long after its approval'
+    const until = approval?.facts?.until
+    if (until !== undefined && Date.parse(`${time.slice(0, 23)}Z`) > Date.parse(until)) {
+      return 'it was opened after its approval had ended'
+    }
+    if (head === null || requested === null) return null
+    if (!samePerson(head.principal, requested.principal))
+      return 'it was opened by another person than asked for it'
+    if (JSON.stringify(head.facts?.scope) !== JSON.stringify(requested.facts?.scope)) {
+      return 'another scope was opened than asked for'
+    }
+    return /^sha256:[0-9a-f]{64}$/.test(head.facts?.digest ?? '') ? null : 'it does not say what was shown'
+  }
+}
+
+function minutes(time: string): number {
+  return Date.parse(`${time.slice(0, 23)}Z`) / 60_000
+}
+
+function samePerson(one: ActHead['principal'], other: ActHead['principal']): boolean {
+  return one !== undefined && one.issuer === other?.issuer && one.subject === other?.subject
 }
 
 // ---- all of it in one pass ----
@@ -981,10 +1324,13 @@ function verifyEntries(
   const hasSegments = existsSync(join(directory, 'segments'))
   const segments = hasSegments ? new Segments(directory, key.name, results) : null
   const keys = options.keyFile === undefined ? null : new Keys(directory, key.name, options.keyFile)
-  const records = segments === null ? null : new RecordCheck(key.name, results, segments, keys)
+  const acts = new ActCheck(directory, results)
+  const records = segments === null ? null : new RecordCheck(key.name, results, segments, keys, acts)
   if (!hasSegments) results.skip('records', 'no segments here')
-  if (keys === null || !hasSegments)
-    results.skip('contents', keys === null ? 'no keys given' : 'no segments here')
+  if (keys === null || !hasSegments) {
+    const why = keys === null ? 'no keys given' : 'no segments here'
+    for (const name of ['contents', 'originals'] as const) results.skip(name, why)
+  }
 
   const compareOld = (entries: number) => {
     for (const one of kept) {
@@ -1037,6 +1383,7 @@ function verifyEntries(
         }
         lastTime = leaf.time
         calls.add(index, leaf)
+        acts.add(index, leaf)
         records?.add(index, leaf)
       }
       compareOld(index + 1)
@@ -1050,6 +1397,7 @@ function verifyEntries(
     results.fail('root', { problem, file: 'checkpoint' })
   } else if (!whole) results.fail('root', { problem: 'entries are missing', file: 'checkpoint' })
   calls.finish(options.live === true, notes)
+  acts.finish(notes)
   const beyond = segments?.peek() ?? null
   if (beyond !== null) notes.push(`records of entries from ${beyond.seq} on lie beyond the checkpoint`)
   segments?.close()

@@ -32,7 +32,7 @@ function textOf(words: readonly string[], options: Options): Record<string, stri
   return { text: words.join(' ') }
 }
 
-function timesOf(options: Options): Record<string, string> {
+export function timesOf(options: Options): Record<string, string> {
   const now = Date.now()
   const [since, until] = [text(options, 'since'), text(options, 'until')]
   return {

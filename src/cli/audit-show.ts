@@ -81,6 +81,19 @@ function bodyText(body: AuditDetailDocument['bodies'][number]): string {
   if (body.sealed) return `${title}: sealed`
   if (body.text === undefined) return `${title}: not text, or deleted`
   const text = /[/+]json\b/.test(body.mediaType) ? indentJson(body.text) : body.text.trimEnd()
+  const masked = maskedText(body)
   const lines = text.split('\n').map(line => `  ${printable(line)}`)
-  return `${title}${body.truncated === true ? ' (its beginning)' : ''}\n${lines.join('\n')}`
+  return `${title}${body.truncated === true ? ' (its beginning)' : ''}${masked}\n${lines.join('\n')}`
+}
+
+/** Where, by which rule; the values themselves are nobody's to read here. */
+function maskedText({ masked = [], maskedValues = 0 }: AuditDetailDocument['bodies'][number]): string {
+  if (maskedValues === 0) return ''
+  const lines = masked.slice(0, 20).map(one => {
+    const kept = { raw: '', fingerprint: ', only its fingerprint kept', none: ', not kept' }[one.keep]
+    const print = one.fingerprint === undefined ? '' : `, fingerprint ${one.fingerprint}`
+    return `\n  masked: ${printable(one.pointer)} by ${one.rule}${print}${kept}`
+  })
+  const more = maskedValues - lines.length
+  return `, ${maskedValues} ${maskedValues === 1 ? 'value' : 'values'} masked${lines.join('')}${more > 0 ? `\n  and ${more} more` : ''}`
 }

@@ -44,6 +44,7 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   'session end': { args: ['SESSION'], kind: 'SessionEndList' },
   revoke: { args: ['issuer', 'https://other.test'], kind: 'Revocation' },
   'audit search': { args: [], kind: 'AuditList' },
+  'mask report': { args: [], kind: 'MaskReport' },
   'audit show': { args: ['--last'], kind: 'AuditEntry' },
   get: { args: ['policies'], kind: 'DocumentList' },
   apply: { args: ['-f', 'DIR'], kind: 'ApplyResult' },

@@ -10,6 +10,8 @@ import {
   auditProofsSchema,
   auditRowSchema,
   exportQuery,
+  maskReportQuery,
+  maskReportSchema,
   searchQuery,
   tailQuery,
 } from '../schema/audit.ts'
@@ -39,6 +41,23 @@ export function auditRoutes(services: ApiServices): Route[] {
           ...(until === undefined ? {} : { until: Date.parse(until) }),
         })
         return listOf('AuditList', page, rowOf)
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/audit/masked',
+      summary: 'How many values were masked, by rule and place; most first',
+      query: maskReportQuery,
+      response: maskReportSchema,
+      handle: async x => {
+        const { rule, since, until, ...filters } = x.query
+        const items = await services.audit.masked({
+          ...defined(filters),
+          ...(rule === undefined ? {} : { maskedBy: rule }),
+          ...(since === undefined ? {} : { since: Date.parse(since) }),
+          ...(until === undefined ? {} : { until: Date.parse(until) }),
+        })
+        return { apiVersion, kind: 'MaskReport', items: [...items] }
       },
     }),
     route({

@@ -11,6 +11,8 @@ import {
 
 const word = z.string().min(1).max(253)
 
+const maskRule = z.string().regex(/^[a-z0-9-]{1,24}$/, 'must be the name of a masking rule')
+
 const filters = {
   principal: z.string().min(1).max(1024).optional(),
   connection: nameSchema.optional(),
@@ -25,6 +27,11 @@ const filters = {
   rule: word.optional(),
   code: z.coerce.number().int().min(100).max(599).optional(),
   text: z.string().min(1).max(500).optional(),
+  maskedBy: maskRule.optional(),
+  fingerprint: z
+    .string()
+    .regex(/^[A-Za-z0-9_.:-]{1,64}$/)
+    .optional(),
 }
 
 export const searchQuery = z.strictObject({
@@ -74,6 +81,18 @@ export const auditDetailSchema = z.object({
       sealed: z.boolean(),
       text: z.string().optional(),
       truncated: z.boolean().optional(),
+      /** What was masked in it, in order; at most 1,000. */
+      masked: z
+        .array(
+          z.object({
+            pointer: z.string(),
+            rule: z.string(),
+            keep: z.enum(['raw', 'fingerprint', 'none']),
+            fingerprint: z.string().optional(),
+          }),
+        )
+        .optional(),
+      maskedValues: z.number().int().optional(),
     }),
   ),
 })
@@ -94,6 +113,31 @@ export const auditProofsSchema = z.object({
   ),
 })
 export type AuditProofsDocument = z.infer<typeof auditProofsSchema>
+
+export const maskReportQuery = z.strictObject({
+  rule: maskRule.optional(),
+  connection: nameSchema.optional(),
+  namespace: word.optional(),
+  since: timeSchema.optional(),
+  until: timeSchema.optional(),
+})
+
+const maskCountSchema = z.object({
+  rule: z.string(),
+  connection: z.string().nullable(),
+  namespace: z.string().nullable(),
+  resource: z.string().nullable(),
+  values: z.number().int(),
+  calls: z.number().int(),
+})
+export type MaskCountItem = z.infer<typeof maskCountSchema>
+
+export const maskReportSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('MaskReport'),
+  items: z.array(maskCountSchema),
+})
+export type MaskReport = z.infer<typeof maskReportSchema>
 
 export const exportQuery = z.strictObject({ records: z.enum(['true', 'false']).optional() })
 

@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { agentsSchema, removedSchema, tokenSchema } from './agents.ts'
-import { auditDetailSchema, auditListSchema, auditProofsSchema, auditRowSchema } from './audit.ts'
+import {
+  auditDetailSchema,
+  auditListSchema,
+  auditProofsSchema,
+  auditRowSchema,
+  maskReportSchema,
+} from './audit.ts'
 import { apiVersionSchema, timeSchema } from './common.ts'
 import { appliedSchema, checkedSchema, documentsSchema, explainedSchema, testedSchema } from './documents.ts'
 import {
@@ -78,6 +84,7 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
   AuditEntry: z.union([auditDetailSchema, own('AuditEntry', { entry: auditRowSchema })]),
   AuditList: auditListSchema,
   AuditProofs: auditProofsSchema,
+  MaskReport: maskReportSchema,
   ClientSignOut: own('ClientSignOut', {
     gateway: z.string(),
     signedIn: z.boolean(),

@@ -211,6 +211,16 @@ export function createFake(): Fake {
             policyDigest: `sha256:${'0'.repeat(64)}`,
           }
         },
+        masked: async () => [
+          {
+            rule: 'secret-data',
+            connection: 'prod',
+            namespace: 'shop',
+            resource: 'secrets',
+            values: 3,
+            calls: 2,
+          },
+        ],
         async proofs(call) {
           if (!fake.rows.some(r => r.call === call)) return undefined
           return [{ index: 4, phase: 'intent', cosigned: false, proof: 'c2sp.org/tlog-proof@v1\nindex 4\n' }]

@@ -71,7 +71,12 @@ function openWith(secret: Buffer, payload: Buffer): Buffer {
   return Buffer.concat([cipher.update(payload.subarray(HEADER_BYTES, -16)), cipher.final()])
 }
 
-const field = (at: number, length: number, original: string, extra: Partial<DeltaField> = {}): DeltaField => ({
+const field = (
+  at: number,
+  length: number,
+  original: string,
+  extra: Partial<DeltaField> = {},
+): DeltaField => ({
   at,
   length,
   pointer: '/data/p',

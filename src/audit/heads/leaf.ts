@@ -5,6 +5,8 @@ import type { Commitment } from './seal.ts'
 export interface Leaf {
   readonly call: string
   readonly effect?: 'allow' | 'deny' | 'hold'
+  /** Of `key.shred`: `<class>-<yyyy-mm-dd>`. */
+  readonly epoch?: string
   /** Of a frame: its number within the call, from 0. */
   readonly frame?: number
   /** Of an outcome: how many frames came before it. */
@@ -43,6 +45,7 @@ export const LEAF_LIMIT = 1024
 export interface LeafFacts {
   readonly call: string
   readonly effect: string | null
+  readonly epoch: string | null
   readonly frame: number
   readonly frames: number
   readonly head: Commitment | null
@@ -64,6 +67,7 @@ export function encodeLeaf(facts: LeafFacts): string {
   return (
     `{"call":"${facts.call}"` +
     (facts.effect === null ? '' : `,"effect":"${facts.effect}"`) +
+    (facts.epoch === null ? '' : `,"epoch":"${facts.epoch}"`) +
     (facts.frame < 0 ? '' : `,"frame":${facts.frame}`) +
     (facts.frames < 0 ? '' : `,"frames":${facts.frames}`) +
     (facts.head === null ? '' : `,"head":{"ct":"${facts.head.ct}","pt":"${facts.head.pt}"}`) +

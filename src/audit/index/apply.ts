@@ -25,6 +25,12 @@ export function openApplier(database: DatabaseSync): Applier {
     'INSERT OR REPLACE INTO keys (segment, session, kid, offset) VALUES (?, ?, ?, ?)',
   )
   const insertWords = database.prepare('INSERT INTO words (rowid, text) VALUES (?, ?)')
+  const addMasks = database.prepare(
+    'INSERT INTO masks (rule, row, count) VALUES (?, ?, ?) ON CONFLICT (rule, row) DO UPDATE SET count = count + excluded.count',
+  )
+  const insertFingerprint = database.prepare(
+    'INSERT OR IGNORE INTO fingerprints (fingerprint, row) VALUES (?, ?)',
+  )
   const setNext = database.prepare("UPDATE meta SET value = ? WHERE name = 'next'")
 
   function one(facts: EntryFacts, completed: number[]): void {
@@ -43,6 +49,10 @@ export function openApplier(database: DatabaseSync): Applier {
     }
     insertEntry.run(seq, row, leaf.phase, time, facts.hash, entry.segment, entry.offset, facts.bodies)
     for (const key of entry.keys ?? []) insertKey.run(entry.segment, leaf.session ?? '', key.kid, key.offset)
+    if (entry.masks !== null) {
+      for (const [rule, count] of Object.entries(entry.masks.rules)) addMasks.run(rule, row, count)
+      for (const fingerprint of entry.masks.fingerprints) insertFingerprint.run(fingerprint, row)
+    }
     if (facts.words !== null) insertWords.run(seq, facts.words)
   }
 

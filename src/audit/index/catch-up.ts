@@ -1,3 +1,4 @@
+import { maskFactsOf } from '../deltas/mask-facts.ts'
 import { disk } from '../files/disk.ts'
 import type { EpochKey } from '../keys/epochs.ts'
 import { readLeaves } from '../log/read.ts'
@@ -32,6 +33,7 @@ export function catchUpFrom(
           head: opened?.head ?? null,
           text: text.length === 0 ? null : Buffer.concat(text.flatMap(one => [one, NEWLINE])),
           keys,
+          masks: maskFactsOf([opened?.requestDelta ?? null, opened?.responseDelta ?? null]),
           segment: Math.max(segment, 0),
           offset,
         })

@@ -1,4 +1,4 @@
-import type { AuditPage, AuditQuery } from '../search/contract.ts'
+import type { AuditPage, AuditQuery, MaskCount, MaskReportQuery } from '../search/contract.ts'
 import type { CallPlaces } from './messages.ts'
 import type { PackedEntry } from './pack.ts'
 
@@ -10,6 +10,7 @@ export interface IndexEngine {
   apply(entries: readonly PackedEntry[]): Promise<number[]>
   /** @param among Only these rows of this log, by their first entry. */
   search(query: AuditQuery, among?: readonly number[]): Promise<AuditPage>
+  masked(query: MaskReportQuery): Promise<readonly MaskCount[]>
   find(call: string): Promise<CallPlaces | null>
   /** Forgets everything of this log. */
   empty(): Promise<void>

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { OpenAuditLog } from '../log/contract.ts'
 import { openAuditLog } from '../open.ts'
 import type { AuditIndex, AuditRow } from '../search/contract.ts'
-import { body, callId, frame, intent, outcome, recordCall, scratch } from '../testing/calls.ts'
+import { body, callId, frame, intent, maskedBody, outcome, recordCall, scratch } from '../testing/calls.ts'
 import { type IndexOptions, openAuditIndex } from './open-index.ts'
 
 const ORIGIN = 'sallyport.example/log'
@@ -154,6 +154,68 @@ export function indexContract(engine: string, place: () => IndexOptions): void {
       await index.caughtUp(log.size)
       assert.equal((await index.show(callId(1)))!.bodies[0]!.text, 'before')
       assert.equal((await index.show(callId(2)))!.bodies[0]!.text, 'after')
+    })
+  })
+
+  describe(`what was masked: ${engine}`, () => {
+    test('is found by rule and by fingerprint, counted by place, shown without a value, and the same after a rebuild', async t => {
+      const { log, index } = await opened(t)
+      const secret = (number: number) => `hunter-${number}`
+      await recordCall(log, 1, {
+        name: 'one',
+        request: maskedBody(`{"p":"${secret(1)}"}`, [secret(1)], { rule: 'passwords', fingerprint: 'fp-a' }),
+        response: maskedBody(`["${secret(1)}","${secret(2)}"]`, [secret(1), secret(2)], { rule: 'tokens' }),
+      })
+      await log.append(intent(2, { name: 'two', namespace: 'other' }))
+      await log.append(
+        frame(
+          2,
+          maskedBody(`a ${secret(3)}`, [secret(3)], {
+            rule: 'tokens',
+            keep: 'fingerprint',
+            fingerprint: 'fp-a',
+          }),
+        ),
+      )
+      await log.append(frame(2, maskedBody(`b ${secret(4)}`, [secret(4)], { rule: 'tokens', keep: 'none' })))
+      await log.append(outcome(2))
+      await recordCall(log, 3, { name: 'three', response: body('nothing in it') })
+      const look = async () => {
+        await index.caughtUp(log.size)
+        const search = async (query: object) => names((await index.search({ limit: 50, ...query })).items)
+        assert.deepEqual(await search({ maskedBy: 'tokens' }), ['two', 'one'])
+        assert.deepEqual(await search({ maskedBy: 'passwords' }), ['one'])
+        assert.deepEqual(await search({ maskedBy: 'token' }), [])
+        assert.deepEqual(await search({ fingerprint: 'fp-a' }), ['two', 'one'])
+        assert.deepEqual(await search({ fingerprint: 'fp-a', namespace: 'other' }), ['two'])
+        assert.deepEqual(await search({ text: 'hunter' }), [])
+        const place = (rule: string, namespace: string, values: number) => ({
+          rule,
+          connection: 'prod',
+          namespace,
+          resource: 'pods',
+          values,
+          calls: 1,
+        })
+        const rows = [place('tokens', 'other', 2), place('tokens', 'shop', 2), place('passwords', 'shop', 1)]
+        assert.deepEqual(
+          (await index.masked({})).map(row => ({ ...row })),
+          rows,
+        )
+        assert.deepEqual((await index.masked({ namespace: 'shop', maskedBy: 'tokens' })).length, 1)
+        assert.deepEqual(await index.masked({ until: 1 }), [])
+        const [shown] = (await index.show(callId(2)))!.bodies
+        assert.equal(shown!.maskedValues, 2)
+        assert.deepEqual(shown!.masked, [
+          { pointer: '/data/0', rule: 'tokens', keep: 'fingerprint', fingerprint: 'fp-a' },
+          { pointer: '/data/0', rule: 'tokens', keep: 'none' },
+        ])
+        assert.equal(JSON.stringify(await index.show(callId(1))).includes('hunter'), false)
+      }
+      await look()
+      await log.publish()
+      await index.rebuild()
+      await look()
     })
   })
 

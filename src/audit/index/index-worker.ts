@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { EpochKey } from '../keys/epochs.ts'
-import type { AuditPage, AuditQuery } from '../search/contract.ts'
+import type { AuditPage, AuditQuery, MaskCount } from '../search/contract.ts'
 import { SEARCH_LIMIT } from '../search/limits.ts'
 import { catchUpFrom } from './catch-up.ts'
 import type { IndexEngine } from './engine.ts'
@@ -140,7 +140,10 @@ function close(): void {
     .finally(() => port.close())
 }
 
-async function answer(request: number, make: () => Promise<AuditPage | CallPlaces | null>): Promise<void> {
+async function answer(
+  request: number,
+  make: () => Promise<AuditPage | CallPlaces | readonly MaskCount[] | null>,
+): Promise<void> {
   try {
     send({ op: 'answer', request, result: await make() })
   } catch (error) {
@@ -167,6 +170,9 @@ port.on('message', (message: ToWorker) => {
     }
     case 'search':
       answer(message.request, () => engine.search(message.query))
+      break
+    case 'masked':
+      answer(message.request, () => engine.masked(message.query))
       break
     case 'show':
       answer(message.request, () => engine.find(message.call))

@@ -1,6 +1,6 @@
 import type { PostgresSettings } from '../../postgres/settings.ts'
 import type { WrittenKey } from '../log/contract.ts'
-import type { AuditPage, AuditQuery, AuditRow } from '../search/contract.ts'
+import type { AuditPage, AuditQuery, AuditRow, MaskCount, MaskReportQuery } from '../search/contract.ts'
 
 export interface WorkerStart {
   readonly dataDir: string
@@ -16,6 +16,7 @@ export type ToWorker =
   | { readonly op: 'published'; readonly size: number; readonly note: string }
   | { readonly op: 'epoch'; readonly id: string; readonly key: Uint8Array | null; readonly error?: string }
   | { readonly op: 'search'; readonly request: number; readonly query: AuditQuery }
+  | { readonly op: 'masked'; readonly request: number; readonly query: MaskReportQuery }
   | { readonly op: 'show'; readonly request: number; readonly call: string }
   | { readonly op: 'tail'; readonly tail: number; readonly query: AuditQuery }
   | { readonly op: 'untail'; readonly tail: number }
@@ -29,7 +30,7 @@ export type FromWorker =
   | {
       readonly op: 'answer'
       readonly request: number
-      readonly result?: AuditPage | CallPlaces | null
+      readonly result?: AuditPage | CallPlaces | readonly MaskCount[] | null
       readonly error?: string
     }
   | { readonly op: 'rows'; readonly tail: number; readonly rows: readonly AuditRow[] }

@@ -6,7 +6,7 @@ import type { PostgresSettings } from '../../postgres/settings.ts'
 import type { Files } from '../files/files.ts'
 import type { EpochKeys } from '../keys/epochs.ts'
 import type { DurableBatch, DurableEntry, PublishedCheckpoint } from '../log/contract.ts'
-import type { AuditIndex, AuditPage, IndexStatus } from '../search/contract.ts'
+import type { AuditIndex, AuditPage, IndexStatus, MaskCount } from '../search/contract.ts'
 import { rowQueue } from '../search/row-queue.ts'
 import { showCall } from '../search/show.ts'
 import type { CallPlaces, FromWorker, ToWorker, WorkerStart } from './messages.ts'
@@ -190,6 +190,7 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
   return {
     status,
     search: query => ask<AuditPage>(request => ({ op: 'search', request, query })),
+    masked: query => ask<readonly MaskCount[]>(request => ({ op: 'masked', request, query })),
     async show(call) {
       const places = await ask<CallPlaces | null>(request => ({ op: 'show', request, call }))
       if (places === null) return undefined

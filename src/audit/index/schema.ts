@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 /** Of the tables below; another number means: drop and rebuild from the log. */
-export const INDEX_FORMAT = 1
+export const INDEX_FORMAT = 2
 
 /**
  * `calls`: one row per call (or state entry), keyed by the index of its first entry. `entries`: every entry with
- * the place of its records. `keys`: where wrapped data keys stand. `words`: full text per entry, without content.
+ * the place of its records. `masks`: values that were masked in a call, by rule; `fingerprints`: which. `keys`: where wrapped data keys stand. `words`: full text per entry, without content.
  */
 export const schema = `
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -30,13 +30,19 @@ CREATE TABLE IF NOT EXISTS keys (
   segment INTEGER NOT NULL, session TEXT NOT NULL, kid TEXT NOT NULL, offset INTEGER NOT NULL,
   PRIMARY KEY (segment, session, kid)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS masks (
+  rule TEXT NOT NULL, row INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (rule, row)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fingerprints (
+  fingerprint TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (fingerprint, row)
+) WITHOUT ROWID;
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
   text, content='', columnsize=0, tokenize="unicode61 remove_diacritics 0"
 );
 `
 
 export const drop =
-  'DROP TABLE IF EXISTS meta; DROP TABLE IF EXISTS calls; DROP TABLE IF EXISTS entries; DROP TABLE IF EXISTS keys; DROP TABLE IF EXISTS words;'
+  'DROP TABLE IF EXISTS meta; DROP TABLE IF EXISTS calls; DROP TABLE IF EXISTS entries; DROP TABLE IF EXISTS keys; DROP TABLE IF EXISTS masks; DROP TABLE IF EXISTS fingerprints; DROP TABLE IF EXISTS words;'
 
 /** Creates what is missing; drops an index of another format or log. Returns the next entry it wants. */
 export function prepareSchema(database: DatabaseSync, origin: string): number {

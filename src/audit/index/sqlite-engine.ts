@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { findCall } from '../search/places.ts'
-import { searchCalls } from '../search/sql.ts'
+import { countMasked, searchCalls } from '../search/sql.ts'
 import { openApplier } from './apply.ts'
 import type { IndexEngine } from './engine.ts'
 import { emptyIndex, prepareSchema } from './schema.ts'
@@ -57,6 +57,7 @@ export function openSqliteEngine(file: string, origin: string): IndexEngine {
       }
     },
     search: async (query, among) => searchCalls(database, query, among),
+    masked: async query => countMasked(database, query),
     find: async call => findCall(database, call),
     async empty() {
       commit()

@@ -24,7 +24,7 @@ export interface EpochKeys {
 /** Milliseconds for an answer of whoever wraps keys. */
 const KEY_DEADLINE = 10_000
 
-const EPOCH_ID = /^(shown|sealed)-\d{4}-\d\d-\d\d$/
+export const EPOCH_ID = /^(shown|sealed)-\d{4}-\d\d-\d\d$/
 
 /** One small file per class and day: `keys/<id>.json` with the wrapped key. */
 export function epochKeys(

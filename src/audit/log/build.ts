@@ -9,7 +9,7 @@ import { encodeLeaf, LEAF_LIMIT } from '../heads/leaf.ts'
 import { randomPool } from '../heads/random.ts'
 import { type Commitment, SALT_BYTES, sealBody, sealHead } from '../heads/seal.ts'
 import { type DataKeys, writeDataKey } from '../keys/datakeys.ts'
-import type { KeyClass } from '../keys/epochs.ts'
+import { EPOCH_ID, type KeyClass } from '../keys/epochs.ts'
 import { RecordType } from '../segments/record.ts'
 import type { Slab } from '../segments/slab.ts'
 import type { WrittenKey } from './contract.ts'
@@ -119,6 +119,7 @@ export function entryBuilder(origin: string, keys: DataKeys, clock: EntryClock):
     const text = encodeLeaf({
       call: entry.call,
       effect: entry.effect,
+      epoch: entry.epoch ?? null,
       frame,
       frames,
       head: commitment,
@@ -152,6 +153,7 @@ export function checkEntry(entry: NewEntry): string | null {
   if (entry.policyDigest !== null && !DIGEST.test(entry.policyDigest)) return 'the policy digest is malformed'
   const { effect } = entry
   if (effect !== null && effect !== 'allow' && effect !== 'deny' && effect !== 'hold') return 'unknown effect'
+  if (entry.epoch !== undefined && !EPOCH_ID.test(entry.epoch)) return 'the epoch is none'
   if (entry.request !== undefined && !isBody(entry.request)) return 'the request body is malformed'
   if (entry.response !== undefined && !isBody(entry.response)) return 'the response body is malformed'
   return null

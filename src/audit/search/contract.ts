@@ -24,6 +24,10 @@ export interface AuditQuery {
   /** Milliseconds since the epoch; `until` exclusive. */
   readonly since?: number
   readonly until?: number
+  /** Something in the call was masked by this rule of masking. */
+  readonly maskedBy?: string
+  /** A masked value of the call has this fingerprint. */
+  readonly fingerprint?: string
   /** Words (or beginnings of words) that all occur in one entry of the call: in its head or in a body that may be shown. */
   readonly text?: string
 }
@@ -40,6 +44,18 @@ export interface AuditRow {
   /** Index of its first entry. */
   readonly index: number
 }
+
+/** Values that a rule of masking has masked in one place. */
+export interface MaskCount {
+  readonly rule: string
+  readonly connection: string | null
+  readonly namespace: string | null
+  readonly resource: string | null
+  readonly values: number
+  readonly calls: number
+}
+
+export type MaskReportQuery = Pick<AuditQuery, 'since' | 'until' | 'connection' | 'namespace' | 'maskedBy'>
 
 export interface AuditPage {
   readonly items: readonly AuditRow[]
@@ -71,6 +87,18 @@ export interface AuditBody {
   readonly sealed: boolean
   readonly text?: string
   readonly truncated?: boolean
+  /** What was masked in it, in order; never a value. */
+  readonly masked?: readonly MaskedValue[]
+  /** Values masked in all; more than `masked` lists when there are very many. */
+  readonly maskedValues?: number
+}
+
+export interface MaskedValue {
+  /** JSON pointer, or line of a text. */
+  readonly pointer: string
+  readonly rule: string
+  readonly keep: 'raw' | 'fingerprint' | 'none'
+  readonly fingerprint?: string
 }
 
 export interface IndexStatus {
@@ -84,6 +112,8 @@ export interface IndexStatus {
 export interface AuditIndex {
   search(query: AuditQuery): Promise<AuditPage>
   show(call: string): Promise<AuditDetail | undefined>
+  /** What was masked, where, by which rule: most values first. At most 500 rows. */
+  masked(query: MaskReportQuery): Promise<readonly MaskCount[]>
   /** Rows as they become complete; ends when `signal` aborts. */
   tail(query: AuditQuery, signal: AbortSignal): AsyncIterable<AuditRow>
   status(): IndexStatus

@@ -1,9 +1,10 @@
+import type { OpenedDelta } from '../deltas/read-delta.ts'
 import type { CallPlaces, EntryPlace } from '../index/messages.ts'
 import type { IndexedLog } from '../index/open-index.ts'
 import type { PublishedCheckpoint } from '../log/contract.ts'
 import { inclusionProof, rootFromProof } from '../log/read.ts'
 import { readEntryAt } from '../segments/cursor.ts'
-import type { AuditBody, AuditDetail, AuditLeaf } from './contract.ts'
+import type { AuditBody, AuditDetail, AuditLeaf, MaskedValue } from './contract.ts'
 
 /** Bytes of each body that are shown. */
 const SHOWN_BODY_BYTES = 1024 * 1024
@@ -28,6 +29,9 @@ export async function showCall(log: IndexedLog, places: CallPlaces): Promise<Aud
   return { row: places.row, leaves, bodies, policyDigest: places.policyDigest }
 }
 
+/** Masked values of a body that are listed. */
+const MASKED_SHOWN = 1000
+
 interface Gathered {
   found: boolean
   sealed: boolean
@@ -37,10 +41,22 @@ interface Gathered {
   bytes: number
   pieces: Buffer[]
   length: number
+  readonly masked: MaskedValue[]
+  maskedValues: number
 }
 
 function gather(): Gathered {
-  return { found: false, sealed: false, lost: false, mediaType: '', bytes: 0, pieces: [], length: 0 }
+  return {
+    found: false,
+    sealed: false,
+    lost: false,
+    mediaType: '',
+    bytes: 0,
+    pieces: [],
+    length: 0,
+    masked: [],
+    maskedValues: 0,
+  }
 }
 
 async function gatherBodies(
@@ -74,7 +90,22 @@ async function gatherBodies(
       if (into[side].pieces.length === 0) into[side].mediaType = body.mediaType
       into[side].pieces.push(body.bytes)
       into[side].length += body.bytes.length
+      gatherMasked(into[side], opened?.[`${side}Delta`] ?? null)
     }
+  }
+}
+
+function gatherMasked(into: Gathered, delta: OpenedDelta | null): void {
+  if (delta === null) return
+  into.maskedValues += delta.facts.fields.length
+  for (const [, , , rule, keep, pointer, fingerprint] of delta.facts.fields) {
+    if (into.masked.length >= MASKED_SHOWN) return
+    into.masked.push({
+      pointer,
+      rule: delta.facts.rules[rule] ?? '',
+      keep,
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    })
   }
 }
 
@@ -94,6 +125,7 @@ function bodyOf(side: 'request' | 'response', body: Gathered, more: boolean): Au
     sealed: false,
     ...(text === null ? {} : { text }),
     ...(truncated ? { truncated: true } : {}),
+    ...(body.maskedValues === 0 ? {} : { masked: body.masked, maskedValues: body.maskedValues }),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { AuditPage, AuditQuery } from './contract.ts'
+import type { AuditPage, AuditQuery, MaskCount, MaskReportQuery } from './contract.ts'
 import { CORE_GROUP, equalities } from './equalities.ts'
 import { SEARCH_LIMIT } from './limits.ts'
 import { rowOf } from './row.ts'
@@ -18,6 +18,23 @@ export function searchCalls(database: DatabaseSync, query: AuditQuery, among?: r
     .map(rowOf)
   const items = rows.slice(0, limit)
   return rows.length > limit ? { items, next: String(items.at(-1)!.index) } : { items }
+}
+
+export function countMasked(database: DatabaseSync, query: MaskReportQuery): MaskCount[] {
+  const { maskedBy, ...rest } = query
+  const { where, values } = conditions({ ...rest, limit: 1 })
+  if (maskedBy !== undefined) {
+    where.push('rule = ?')
+    values.push(maskedBy)
+  }
+  return database
+    .prepare(
+      `SELECT rule, connection, namespace, resource, sum(count) AS "values", count(*) AS calls
+       FROM masks JOIN calls ON calls.seq = masks.row ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
+       GROUP BY rule, connection, namespace, resource ORDER BY "values" DESC, rule, connection, namespace, resource
+       LIMIT ?`,
+    )
+    .all(...values, SEARCH_LIMIT) as unknown as MaskCount[]
 }
 
 function conditions(query: AuditQuery): { where: string[]; values: SQLInputValue[] } {
@@ -39,6 +56,14 @@ function conditions(query: AuditQuery): { where: string[]; values: SQLInputValue
   if (query.rule !== undefined) {
     where.push('instr(rules, ?) > 0')
     values.push(`\n${query.rule}\n`)
+  }
+  if (query.maskedBy !== undefined) {
+    where.push('seq IN (SELECT row FROM masks WHERE rule = ?)')
+    values.push(query.maskedBy)
+  }
+  if (query.fingerprint !== undefined) {
+    where.push('seq IN (SELECT row FROM fingerprints WHERE fingerprint = ?)')
+    values.push(query.fingerprint)
   }
   if (query.since !== undefined) {
     where.push('time >= ?')

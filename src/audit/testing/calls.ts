@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AuditLog, CapturedBody, NewEntry } from '../entry.ts'
+import type { AuditLog, CapturedBody, DeltaField, NewEntry } from '../entry.ts'
 
 /** Entries as the gateway makes them, small. */
 export function callId(number: number): string {
@@ -66,6 +66,35 @@ export function frame(number: number, response: CapturedBody, extra: Extra = {})
 
 export function body(text: string, keyClass: CapturedBody['keyClass'] = 'shown'): CapturedBody {
   return { chunks: [Buffer.from(text)], mediaType: 'application/json', keyClass }
+}
+
+/** `text` with each of `secrets` in it masked, as the gateway records it. */
+export function maskedBody(
+  text: string,
+  secrets: readonly string[],
+  extra: { readonly rule?: string; readonly keep?: DeltaField['keep']; readonly fingerprint?: string } = {},
+): CapturedBody {
+  const fields: DeltaField[] = []
+  let masked = ''
+  let from = 0
+  for (const [number, secret] of secrets.entries()) {
+    const found = text.indexOf(secret, from)
+    if (found < 0) throw new Error(`the text does not hold ${secret}`)
+    masked += text.slice(from, found)
+    const placeholder = `sallyport.masked.${extra.rule ?? 'test'}.${number}`
+    fields.push({
+      at: Buffer.byteLength(masked),
+      length: placeholder.length,
+      pointer: `/data/${number}`,
+      rule: extra.rule ?? 'test',
+      keep: extra.keep ?? 'raw',
+      original: Buffer.from(secret),
+      ...(extra.fingerprint === undefined ? {} : { fingerprint: extra.fingerprint }),
+    })
+    masked += placeholder
+    from = found + secret.length
+  }
+  return { ...body(masked + text.slice(from)), delta: { fields } }
 }
 
 function common(number: number, extra: Extra, phase: NewEntry['phase']): Omit<NewEntry, 'head'> {

@@ -59,6 +59,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   profile: 'Gateways that this user knows',
   session: 'Who is on which connection, until when',
   audit: 'The trail',
+  mask: 'What is masked, and by which rule',
   agent: 'Agents, the processes that hold upstream credentials',
   policy: 'Check and test policies offline',
 }

@@ -28,6 +28,8 @@ const auditFilters: readonly OptionSpec[] = [
   { flags: '--status <code>', description: 'HTTP status of the answer' },
   { flags: '--session <id>', description: 'in this session' },
   { flags: '--kind <kind>', description: 'k8s.request, admin.request, auth.login, session.open, …' },
+  { flags: '--masked-by <rule>', description: 'with a value that this masking rule masked' },
+  { flags: '--fingerprint <fingerprint>', description: 'with a masked value of this fingerprint' },
   { flags: '--text <words>', description: 'words in what was asked or answered' },
 ]
 
@@ -346,6 +348,21 @@ export const tree: readonly CommandSpec[] = [
     arguments: [{ form: '[id]', description: 'request id' }],
     options: [{ flags: '--last', description: 'the latest request' }],
     load: () => import('../audit-show.ts'),
+  },
+  {
+    path: ['mask', 'report'],
+    summary: 'How many values were masked, by rule and place',
+    group: 'Audit',
+    output: true,
+    options: [
+      { flags: '--rule <name>', description: 'by this masking rule' },
+      connection,
+      { flags: '-n, --namespace <name>', description: 'in this namespace' },
+      since,
+      { flags: '--until <time>', description: 'before then' },
+    ],
+    examples: ['sallyport mask report --since 24h'],
+    load: () => import('../mask-report.ts'),
   },
   {
     path: ['audit', 'proof'],

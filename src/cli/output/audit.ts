@@ -24,4 +24,6 @@ export const filterOptions = {
   session: 'session',
   kind: 'kind',
   text: 'text',
+  maskedBy: 'maskedBy',
+  fingerprint: 'fingerprint',
 } as const

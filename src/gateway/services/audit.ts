@@ -31,6 +31,7 @@ export function auditServices(
   return {
     search: query => index.search(query),
     show,
+    masked: query => index.masked(query),
     tail: (query, signal) => index.tail(query, signal),
     async proofs(call) {
       const detail = await show(call)

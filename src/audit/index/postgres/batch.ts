@@ -9,6 +9,8 @@ export interface Batch {
   readonly entries: Record<string, unknown>[]
   readonly keys: Record<string, unknown>[]
   readonly words: Record<string, unknown>[]
+  readonly masks: Record<string, unknown>[]
+  readonly fingerprints: Record<string, unknown>[]
   readonly completed: number[]
 }
 
@@ -18,9 +20,21 @@ export function callKey(call: string, kind: string): string {
 
 /** @param rows First entries of calls that are in the index already, by `callKey`. */
 export function makeBatch(facts: readonly EntryFacts[], rows: ReadonlyMap<string, number>): Batch {
-  const batch: Batch = { calls: [], ends: [], entries: [], keys: [], words: [], completed: [] }
+  const batch: Batch = {
+    calls: [],
+    ends: [],
+    entries: [],
+    keys: [],
+    words: [],
+    masks: [],
+    fingerprints: [],
+    completed: [],
+  }
   const begun = new Map<string, { seq: number; row: Record<string, unknown> }>()
   const keys = new Map<string, Record<string, unknown>>()
+  // One statement may touch a row once.
+  const masks = new Map<string, { rule: string; row: number; count: number }>()
+  const fingerprints = new Map<string, Record<string, unknown>>()
   for (const one of facts) {
     const { seq, leaf, time, head, headText, entry } = one
     const key = callKey(leaf.call, leaf.kind)
@@ -52,10 +66,19 @@ export function makeBatch(facts: readonly EntryFacts[], rows: ReadonlyMap<string
       const session = leaf.session ?? ''
       keys.set(`${segment} ${session} ${kid}`, { segment, session, kid, place: offset })
     }
+    for (const [rule, count] of Object.entries(entry.masks?.rules ?? {})) {
+      const place = `${row} ${rule}`
+      masks.set(place, { rule, row, count: count + (masks.get(place)?.count ?? 0) })
+    }
+    for (const fingerprint of entry.masks?.fingerprints ?? []) {
+      fingerprints.set(`${row} ${fingerprint}`, { fingerprint, row })
+    }
     const words = one.words === null ? null : storedWords(one.words)
     if (words !== null) batch.words.push({ seq, row, ...words })
   }
   batch.keys.push(...keys.values())
+  batch.masks.push(...masks.values())
+  batch.fingerprints.push(...fingerprints.values())
   return batch
 }
 

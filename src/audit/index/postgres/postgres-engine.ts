@@ -8,7 +8,7 @@ import { factsOf } from '../entry-facts.ts'
 import { callKey, makeBatch } from './batch.ts'
 import { placesOf } from './places.ts'
 import { steps } from './schema.ts'
-import { searchStatement, toRow } from './search.ts'
+import { maskedStatement, searchStatement, toRow } from './search.ts'
 import { writeStatement } from './write.ts'
 
 /** A rebuild writes bundles of long bodies; a search of rare words may read much. Nobody's call waits for either. */
@@ -75,11 +75,16 @@ export async function openPostgresEngine(settings: PostgresSettings, origin: str
       const last = rows[limit - 1]
       return rows.length > limit ? { items, next: `${last.time}.${last.log}.${last.seq}` } : { items }
     },
+    async masked(asked) {
+      const { text, values } = maskedStatement(s, asked)
+      const rows = await query(text, values)
+      return rows.map(row => ({ ...row, values: Number(row.values), calls: Number(row.calls) }))
+    },
     find: call => placesOf(query, s, call, { log, origin }),
     async empty() {
       // Chunks: a large log's rows in one statement would run into its time limit.
       await query(`UPDATE ${s}.logs SET next = 0 WHERE log = $1`, [log])
-      for (const table of ['words', 'keys', 'entries', 'calls']) {
+      for (const table of ['words', 'masks', 'fingerprints', 'keys', 'entries', 'calls']) {
         for (;;) {
           const gone = await query(
             `WITH gone AS (DELETE FROM ${s}.${table} WHERE ctid = ANY (ARRAY(

@@ -37,4 +37,17 @@ CREATE TABLE ${s}.words (
 );
 CREATE INDEX words_lexemes ON ${s}.words USING gin (lexemes);
 `,
+  // What was masked: found by reading the logs again.
+  s => `
+CREATE TABLE ${s}.masks (
+  log integer NOT NULL, rule text COLLATE "C" NOT NULL, "row" bigint NOT NULL, count bigint NOT NULL,
+  PRIMARY KEY (rule, log, "row")
+);
+CREATE TABLE ${s}.fingerprints (
+  log integer NOT NULL, fingerprint text COLLATE "C" NOT NULL, "row" bigint NOT NULL,
+  PRIMARY KEY (fingerprint, log, "row")
+);
+TRUNCATE ${s}.calls, ${s}.entries, ${s}.keys, ${s}.words;
+UPDATE ${s}.logs SET next = 0;
+`,
 ]

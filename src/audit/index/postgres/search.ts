@@ -1,4 +1,4 @@
-import type { AuditQuery, AuditRow } from '../../search/contract.ts'
+import type { AuditQuery, AuditRow, MaskReportQuery } from '../../search/contract.ts'
 import { CORE_GROUP, equalities } from '../../search/equalities.ts'
 import { SEARCH_LIMIT } from '../../search/limits.ts'
 import { rowOf } from '../../search/row.ts'
@@ -30,6 +30,18 @@ export function toRow(row: Record<string, unknown>): AuditRow {
   return rowOf({ ...row, seq: Number(row.seq), time: Number(row.time), complete: row.complete ? 1 : 0 })
 }
 
+export function maskedStatement(s: string, query: MaskReportQuery): Omit<Statement, 'limit'> {
+  const { maskedBy, ...rest } = query
+  const { where, values, value } = conditions(s, { ...rest, limit: 1 })
+  if (maskedBy !== undefined) where.push(`rule = ${value(maskedBy)}`)
+  const text = `SELECT rule, connection, namespace, resource, sum(count)::bigint AS "values", count(*) AS calls
+    FROM ${s}.masks m JOIN ${s}.calls c ON c.log = m.log AND c.seq = m."row"
+    ${where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`}
+    GROUP BY rule, connection, namespace, resource ORDER BY "values" DESC, rule, connection, namespace, resource
+    LIMIT ${value(SEARCH_LIMIT)}`
+  return { text, values }
+}
+
 function conditions(s: string, query: AuditQuery) {
   const where: string[] = []
   const values: unknown[] = []
@@ -52,6 +64,16 @@ function conditions(s: string, query: AuditQuery) {
   if (query.rule !== undefined) {
     where.push(
       `strpos(rules, ${value(`\n${query.rule.replaceAll('\u0000', '\ufffd').toWellFormed()}\n`)}) > 0`,
+    )
+  }
+  if (query.maskedBy !== undefined) {
+    where.push(
+      `(log, seq) IN (SELECT m.log, m."row" FROM ${s}.masks m WHERE m.rule = ${value(query.maskedBy)})`,
+    )
+  }
+  if (query.fingerprint !== undefined) {
+    where.push(
+      `(log, seq) IN (SELECT f.log, f."row" FROM ${s}.fingerprints f WHERE f.fingerprint = ${value(query.fingerprint)})`,
     )
   }
   if (query.since !== undefined) where.push(`time >= ${value(Math.ceil(query.since))}`)

@@ -32,6 +32,14 @@ WITH mine AS (
   INSERT INTO ${s}.keys (log, segment, session, kid, place)
   SELECT mine.log, t.* ${records('keys', 'segment bigint, session text, kid text, place bigint')}
   ON CONFLICT (log, segment, session, kid) DO UPDATE SET place = excluded.place
+), masks AS (
+  INSERT INTO ${s}.masks (log, rule, "row", count)
+  SELECT mine.log, t.rule, t."row", t.count ${records('masks', 'rule text, "row" bigint, count bigint')}
+  ON CONFLICT (rule, log, "row") DO UPDATE SET count = masks.count + excluded.count
+), fingerprints AS (
+  INSERT INTO ${s}.fingerprints (log, fingerprint, "row")
+  SELECT mine.log, t.fingerprint, t."row" ${records('fingerprints', 'fingerprint text, "row" bigint')}
+  ON CONFLICT DO NOTHING
 ), words AS (
   INSERT INTO ${s}.words (log, seq, "row", text, lexemes)
   SELECT mine.log, t.seq, t."row", t.text, array_to_tsvector(string_to_array(t.lexemes, ' '))
