@@ -72,6 +72,8 @@ export interface TextFinder {
 
 /** Values seen before, by keyed hash. */
 export interface FingerprintFinder {
+  /** Cheap, and never false when `find` over these bytes (as latin1) would find something. */
+  mayHold(bytes: Uint8Array, start: number, end: number): boolean
   /** Appends words and whole texts that were seen as secrets, in order, without overlaps. */
   find(text: string, found: Finding[]): void
   /** The rule under which `value` was learned, when it was. */

@@ -54,6 +54,7 @@ export class JsonTokenizer {
   faultOffset = 0
 
   readonly #sink: JsonSink
+  readonly #sequence: boolean
   /** One byte for each open container: 1 object, 0 array. */
   readonly #stack: Uint8Array
   #depth = 0
@@ -74,9 +75,16 @@ export class JsonTokenizer {
   #carry: Uint8Array = EMPTY
   #carried = 0
 
-  constructor(sink: JsonSink, maximumDepth: number) {
+  /** @param sequence Whether one value may follow another, as in a watch; else one is all. */
+  constructor(sink: JsonSink, maximumDepth: number, sequence = false) {
     this.#sink = sink
+    this.#sequence = sequence
     this.#stack = new Uint8Array(maximumDepth)
+  }
+
+  /** Whether a value of the outermost level has ended, and no other has begun. */
+  get isBetweenValues(): boolean {
+    return this.#depth === 0 && (this.#state === AFTER_VALUE || this.#state === VALUE)
   }
 
   /** Makes the tokenizer ready for another stream. */
@@ -180,7 +188,11 @@ export class JsonTokenizer {
         continue
       }
       if (state === AFTER_VALUE) {
-        if (depth === 0) return this.#refuse('json-trailing-data', before + i)
+        if (depth === 0) {
+          if (!this.#sequence) return this.#refuse('json-trailing-data', before + i)
+          state = VALUE
+          continue
+        }
         const inObject = this.#stack[depth - 1] === 1
         if (c === 0x2c) {
           state = inObject ? KEY : VALUE
@@ -264,6 +276,7 @@ export class JsonTokenizer {
       this.#state = AFTER_VALUE
     }
     if (this.#state === AFTER_VALUE && this.#depth === 0) return true
+    if (this.#sequence && this.#state === VALUE && this.#depth === 0) return true
     return this.#refuse('json-incomplete', this.#before)
   }
 

@@ -1,0 +1,30 @@
+import type { MaskRule } from '../contract.ts'
+
+/** One place of a text that is replaced. Edits of one text are in order and do not overlap. */
+export interface Edit {
+  /** Offsets in the bytes of the text. */
+  readonly start: number
+  readonly end: number
+  /** Characters that need no escape in JSON, YAML or base64. */
+  readonly replacement: string
+  readonly rule: MaskRule
+  /** Where it is: a JSON pointer, in which elements that have a unique name are `[name=…]` and `#` goes into a text. */
+  readonly pointer: string
+}
+
+/** The text with its edits carried out. */
+export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Buffer {
+  let length = bytes.length
+  for (const edit of edits) length += edit.replacement.length - (edit.end - edit.start)
+  const out = Buffer.allocUnsafe(length)
+  let from = 0
+  let to = 0
+  for (const { start, end, replacement } of edits) {
+    out.set(bytes.subarray(from, start), to)
+    to += start - from
+    to += out.write(replacement, to, 'latin1')
+    from = end
+  }
+  out.set(bytes.subarray(from), to)
+  return out
+}

@@ -1,0 +1,61 @@
+import type { ActiveRules, FieldRule, FingerprintFinder, MaskRule, TellTale } from '../contract.ts'
+import type { Placeholders } from '../placeholder.ts'
+import { FieldState, startOf } from './field-state.ts'
+import { Names } from './names.ts'
+
+/** What a scan needs beside the text: made once for a set of rules, used by one answer after the other. */
+export interface MaskEngine {
+  readonly rules: ActiveRules
+  readonly placeholders: Placeholders
+  readonly fingerprints: FingerprintFinder
+  /** Whether the value beside a name that tells of it is what the name says. */
+  plausible(value: string, strength: TellTale): boolean
+  /** Keyed hash of a value, for rules whose action is `fingerprint`. */
+  fingerprintOf(value: string): string
+  readonly names: Names
+  /** Where the walk of an object of a kind begins; null when no field rule names the kind. */
+  start(group: string, kind: string): FieldState | null
+}
+
+export function createMaskEngine(parts: Omit<MaskEngine, 'names' | 'start'>): MaskEngine {
+  const states = new Map<string, FieldState | null>()
+  return {
+    ...parts,
+    names: new Names(parts.rules),
+    start(group, kind) {
+      const id = `${group}/${kind}`
+      let state = states.get(id)
+      if (state === undefined) {
+        if (states.size > 5_000) states.clear()
+        state = startOf(parts.rules.fields(group, kind))
+        states.set(id, state)
+      }
+      return state
+    },
+  }
+}
+
+/** A state in which every string and number is masked by one rule. */
+export function everything(rule: MaskRule): FieldState {
+  const field: FieldRule = { path: [], encoding: 'text', rule }
+  return new FieldState([{ rule: field, passed: 0, within: false }])
+}
+
+/** The placeholder of a value at a place, in letters. */
+export function placeholderFor(
+  engine: MaskEngine,
+  rule: MaskRule,
+  value: string,
+  uid: string,
+  place: string,
+): string {
+  if (rule.action === 'fingerprint') return engine.placeholders.of(rule.name, engine.fingerprintOf(value))
+  const placeholder = engine.placeholders.at(rule.name, uid, place)
+  if (rule.action !== 'partial') return placeholder
+  const first = value.slice(0, rule.first)
+  const last = rule.last === 0 ? '' : value.slice(-rule.last)
+  // What stays must be a small part of the value, and may not need an escape in any text it is put into.
+  if ((rule.first + rule.last) * 3 > value.length || !/^[A-Za-z0-9._-]*$/.test(first + last))
+    return placeholder
+  return first + placeholder + last
+}

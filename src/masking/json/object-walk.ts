@@ -1,0 +1,561 @@
+import type { Finding, MaskRule } from '../contract.ts'
+import { maskEncoded } from '../layers/mask-encoded.ts'
+import { maskString } from '../layers/mask-string.ts'
+import { NUMBER_PLACEHOLDER } from '../placeholder.ts'
+import type { Edit } from './edit.ts'
+import type { FieldState } from './field-state.ts'
+import { type MaskEngine, placeholderFor } from './mask-engine.ts'
+import { escapeSegment, type Name } from './names.ts'
+import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, STRIDE, type Tape, TEXT } from './tape.ts'
+
+/** What is known of the objects in a text from elsewhere: by which URL they were asked for. */
+export interface ObjectContext {
+  readonly group: string
+  readonly kind: string
+}
+
+/** How deep texts within texts are opened. */
+export const MOST_LAYERS = 5
+
+/**
+ * Walks the tokens of whole values and finds what must be masked. Knows nothing of streams: its input is one region, all
+ * of it in memory. One instance serves one region after the other.
+ */
+export class ObjectWalk {
+  edits: Edit[] = []
+  readonly engine: MaskEngine
+  readonly layer: number
+  bytes: Buffer = Buffer.alloc(0)
+  /** The region as latin1, for the text finder. */
+  text = ''
+  readonly tape: Tape
+  #context: ObjectContext = { group: '', kind: '' }
+  /** The next offset at which the text finder may find something. */
+  #candidate = 0
+  #uid = ''
+  /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
+  readonly #way: number[] = []
+  readonly #numbers: number[] = []
+  /** Of the text that this one is in. */
+  #base = ''
+  /** Of the present value, before the way to it. */
+  #prefix = ''
+  /** Of the list whose elements come one by one. */
+  #listKind = ''
+  #listVersion = ''
+  #columns: (Name | undefined)[] = []
+
+  constructor(engine: MaskEngine, tape: Tape, layer: number) {
+    this.engine = engine
+    this.tape = tape
+    this.layer = layer
+  }
+
+  /** Takes the region whose tokens are on the tape. `prefix` and `uid`: of the text that this one is in. */
+  begin(bytes: Buffer, context: ObjectContext, prefix = '', uid = ''): void {
+    this.bytes = bytes
+    this.text = bytes.toString('latin1')
+    this.edits = []
+    this.#context = context
+    this.#candidate = -2
+    this.#base = prefix
+    this.#prefix = prefix
+    this.#uid = uid
+    this.#way.length = 0
+    this.#numbers.length = 0
+  }
+
+  /** Of the object that the walk is in; part of what a placeholder is bound to. */
+  get uid(): string {
+    return this.#uid
+  }
+
+  /** A whole value as an answer's root: an object, a list, a table, an event of a watch. */
+  root(at: number): void {
+    const { words } = this.tape
+    if (words[at] !== OBJECT) {
+      this.#value(at, null, undefined, at)
+      return
+    }
+    const object = this.#member(at, 'object')
+    if (object !== -1 && this.#member(at, 'kind') === -1) {
+      // {"type":"ADDED","object":{…}}: pointers count from the object, as in a single read.
+      for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+        if (m + STRIDE === object) this.object(object)
+        else this.#memberOf(at, m, null)
+      }
+      return
+    }
+    this.object(at)
+  }
+
+  /** An element of a list; `place` is where it stands, for elements that have no identity of their own. */
+  element(at: number, place: string): void {
+    const { words } = this.tape
+    const metadata = words[at] === OBJECT ? this.#member(at, 'metadata') : -1
+    if (metadata === -1 || this.textOf(this.#member(metadata, 'uid')) === '')
+      this.#prefix = this.#base + place
+    this.object(at)
+  }
+
+  /** An object of the kind that the URL named, and of that which it gives itself. */
+  object(at: number): void {
+    const { words } = this.tape
+    if (words[at] !== OBJECT) {
+      this.#value(at, null, undefined, at)
+      return
+    }
+    const outer = this.#uid
+    const declared = this.textOf(this.#member(at, 'kind'))
+    const version = this.textOf(this.#member(at, 'apiVersion'))
+    const metadata = this.#member(at, 'metadata')
+    if (this.layer === 0) this.#uid = this.textOf(metadata === -1 ? -1 : this.#member(metadata, 'uid'))
+    if (declared === 'Table') this.#table(at)
+    else if (declared.endsWith('List') && this.#arrayMember(at, 'items') !== -1) {
+      this.#listKind = declared
+      this.#listVersion = version
+      this.#list(at)
+    } else {
+      const state = this.#startFor(declared, version)
+      this.#members(at, state, metadata)
+    }
+    this.#uid = outer
+  }
+
+  /** Any value, with a state of its own. */
+  under(at: number, state: FieldState): void {
+    this.#value(at, state, undefined, at)
+  }
+
+  /** One row of a table. */
+  row(at: number, place: string): void {
+    const { words } = this.tape
+    if (words[at] !== OBJECT) {
+      this.#value(at, null, undefined, at)
+      return
+    }
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      const name = this.engine.names.of(words[m + 3]!)
+      this.#prefix = this.#base
+      if (name.role === 'object') this.element(m + STRIDE, place)
+      else {
+        this.#prefix = this.#base + place
+        if (name.role === 'cells' && words[m + STRIDE] === ARRAY) this.#cells(m + STRIDE)
+        else this.#memberOf(at, m, null)
+      }
+    }
+  }
+
+  /** Members of an object of which only these are in the region: head and tail of a list. */
+  loose(from: number, to: number): void {
+    for (let m = from; m < to; m = this.after(m + STRIDE)) {
+      const { role } = this.engine.names.of(this.tape.words[m + 3]!)
+      const value = m + STRIDE
+      if (role === 'columnDefinitions') this.#readColumns(value)
+      else if (role === 'kind') this.#listKind = this.textOf(value)
+      else if (role === 'apiVersion') this.#listVersion = this.textOf(value)
+      if (role === 'metadata') this.#metadata(m, null)
+      else this.#memberOf(-1, m, null)
+    }
+  }
+
+  #startFor(declared: string, apiVersion: string): FieldState | null {
+    const { group, kind } = this.#context
+    const own = declared === '' ? null : this.engine.start(groupOf(apiVersion), declared)
+    // An error is an error, whatever was asked for. Else an answer does not escape the rules of the kind that was asked
+    // for by calling itself something else.
+    if (declared === 'Status') return own
+    const asked = kind === '' ? null : this.engine.start(group, kind)
+    if (asked !== null || own !== null) return asked ?? own
+    if (declared !== '' || !this.#listKind.endsWith('List')) return null
+    return this.engine.start(groupOf(this.#listVersion), this.#listKind.slice(0, -4))
+  }
+
+  #table(at: number): void {
+    const { words } = this.tape
+    const columns = this.#member(at, 'columnDefinitions')
+    if (columns !== -1) this.#readColumns(columns)
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      const value = m + STRIDE
+      if (this.engine.names.of(words[m + 3]!).role === 'rows' && words[value] === ARRAY) {
+        let number = 0
+        for (let e = value + STRIDE; e < words[value + 2]!; e = this.after(e)) {
+          this.row(e, `/rows/${number++}`)
+        }
+        this.#prefix = this.#base
+      } else this.#memberOf(at, m, null)
+    }
+  }
+
+  #list(at: number): void {
+    const { words } = this.tape
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      const value = m + STRIDE
+      if (this.engine.names.of(words[m + 3]!).role === 'items' && words[value] === ARRAY) {
+        let number = 0
+        for (let e = value + STRIDE; e < words[value + 2]!; e = this.after(e)) {
+          this.element(e, `/items/${number++}`)
+          this.#prefix = this.#base
+        }
+      } else this.#memberOf(at, m, null)
+    }
+  }
+
+  #readColumns(at: number): void {
+    const { words } = this.tape
+    this.#columns = []
+    if (words[at] !== ARRAY) return
+    for (let e = at + STRIDE; e < words[at + 2]!; e = this.after(e)) {
+      const label = this.textOf(words[e] === OBJECT ? this.#member(e, 'name') : -1)
+      const key = label === '' ? undefined : this.engine.rules.key(label.replaceAll(' ', '_'))
+      this.#columns.push(key === undefined ? undefined : { text: label, segment: '', key, role: 'none' })
+    }
+  }
+
+  #cells(at: number): void {
+    const { words } = this.tape
+    let number = 0
+    for (let e = at + STRIDE; e < words[at + 2]!; e = this.after(e)) {
+      this.#enter(e, number)
+      this.#value(e, null, this.#columns[number], at)
+      this.#leave()
+      number++
+    }
+  }
+
+  /** The members of a Kubernetes object, or of any other. */
+  #members(at: number, state: FieldState | null, metadata = -1): void {
+    const { words } = this.tape
+    const pair = this.#pairRule(at)
+    const end = words[at + 2]!
+    let previous = -1
+    let kept = false
+    for (let m = at + STRIDE; m < end; m = this.after(m + STRIDE)) {
+      const value = m + STRIDE
+      const name = this.engine.names.of(words[m + 3]!)
+      const next = state === null ? null : state.step(name.text)
+      if (next?.leaf?.rule.action === 'drop') {
+        this.#drop(m, kept ? previous : -1, this.after(value) < end, next.leaf.rule)
+        previous = value
+        continue
+      }
+      kept = true
+      previous = value
+      if (value === metadata) this.#metadata(m, next)
+      else if (pair !== undefined && name.role === 'value') {
+        this.#key(m)
+        this.#enter(m, -1)
+        this.#named(value, pair.rule, pair.strength, next, name, at)
+        this.#leave()
+      } else this.#memberOf(at, m, next)
+    }
+  }
+
+  #memberOf(parent: number, m: number, state: FieldState | null): void {
+    this.#key(m)
+    this.#enter(m, -1)
+    this.#value(m + STRIDE, state, this.engine.names.of(this.tape.words[m + 3]!), parent)
+    this.#leave()
+  }
+
+  /** What identifies an object is not masked: a client could do nothing with it, and it names what was masked. */
+  #metadata(m: number, state: FieldState | null): void {
+    const { words } = this.tape
+    const at = m + STRIDE
+    if (words[at] !== OBJECT) {
+      this.#memberOf(-1, m, state)
+      return
+    }
+    this.#enter(m, -1)
+    for (let n = at + STRIDE; n < words[at + 2]!; n = this.after(n + STRIDE)) {
+      const name = this.engine.names.of(words[n + 3]!)
+      const next = state === null ? null : state.step(name.text)
+      if (!IDENTITY.has(name.text) || next?.leaf != null) this.#memberOf(at, n, next)
+    }
+    this.#leave()
+  }
+
+  #value(at: number, state: FieldState | null, name: Name | undefined, parent: number): void {
+    const { words } = this.tape
+    switch (words[at]) {
+      case OBJECT:
+        this.#members(at, state)
+        return
+      case ARRAY:
+        this.#elements(at, state, name)
+        return
+      case LITERAL:
+        return
+      default:
+    }
+    const leaf = state?.leaf
+    if (leaf != null) {
+      this.#field(at, leaf.rule, leaf.encoding)
+      return
+    }
+    const key = name?.key
+    if (key !== undefined) this.#named(at, key.rule, key.strength, null, name!, parent)
+    else if (words[at] !== NUMBER) this.#free(at)
+  }
+
+  #elements(at: number, state: FieldState | null, name: Name | undefined): void {
+    const { words } = this.tape
+    let number = 0
+    let flag: Name['key']
+    for (let e = at + STRIDE; e < words[at + 2]!; e = this.after(e)) {
+      const next = state === null ? null : state.step(String(number))
+      this.#enter(e, number)
+      const kind = words[e]!
+      // ["--password", "…"]: the element before names this one.
+      if (flag !== undefined && kind === TEXT && next?.leaf == null) {
+        this.#named(e, flag.rule, flag.strength, null, undefined, at)
+      } else this.#value(e, next, kind === OBJECT || kind === ARRAY ? undefined : name, at)
+      flag = kind === TEXT ? this.#flag(e) : undefined
+      this.#leave()
+      number++
+    }
+  }
+
+  #flag(e: number): Name['key'] {
+    const { words } = this.tape
+    const start = words[e + 1]!
+    const end = words[e + 2]!
+    if (this.bytes[start] !== 0x2d || end - start > 64 || end - start < 3) return undefined
+    const text = this.text.slice(start, end)
+    return /^--?[A-Za-z][\w.-]*$/.test(text) ? this.engine.rules.key(text.replace(/^-+/, '')) : undefined
+  }
+
+  /** `{name: DB_PASSWORD, value: …}`, in whatever order: the rule of the name holds for the value. */
+  #pairRule(at: number): Name['key'] {
+    const { words } = this.tape
+    const end = words[at + 2]!
+    let label = -1
+    let value = -1
+    let members = 0
+    for (let m = at + STRIDE; m < end && members < 8; m = this.after(m + STRIDE)) {
+      const { role } = this.engine.names.of(words[m + 3]!)
+      if (role === 'name' || (role === 'key' && label === -1)) label = m + STRIDE
+      else if (role === 'value') value = m + STRIDE
+      members++
+    }
+    if (label === -1 || value === -1) return undefined
+    return this.engine.rules.env(this.textOf(label))
+  }
+
+  /** A value whose name tells of it. */
+  #named(
+    at: number,
+    rule: MaskRule,
+    strength: 'strong' | 'weak',
+    state: FieldState | null,
+    name: Name | undefined,
+    parent: number,
+  ): void {
+    const { words } = this.tape
+    const kind = words[at]!
+    if (state?.leaf != null || kind === OBJECT || kind === ARRAY || kind === LITERAL) {
+      this.#value(at, state, kind === ARRAY ? name : undefined, parent)
+      return
+    }
+    const value = kind === NUMBER ? this.text.slice(words[at + 1]!, words[at + 2]!) : this.textOf(at)
+    if (!this.engine.plausible(value, strength)) {
+      if (kind !== NUMBER) this.#free(at)
+      return
+    }
+    this.#whole(at, rule, value)
+  }
+
+  /** A value that a rule names by structure. */
+  #field(at: number, rule: MaskRule, encoding: 'text' | 'base64' | 'helm-release' | 'base64-json'): void {
+    const { words } = this.tape
+    if (words[at] === NUMBER || encoding === 'text') {
+      this.#whole(at, rule, words[at] === NUMBER ? '' : this.textOf(at))
+      return
+    }
+    if (words[at + 1] === words[at + 2]) return
+    const edit = maskEncoded(this, this.textOf(at), encoding, rule, this.pointer())
+    if (edit !== null) this.#replace(at, edit, rule)
+  }
+
+  #whole(at: number, rule: MaskRule, value: string): void {
+    const { words } = this.tape
+    if (words[at] === NUMBER) {
+      this.#replace(at, NUMBER_PLACEHOLDER, rule)
+      return
+    }
+    if (value === '') return
+    const view = asBytes(value)
+    if (rule.learn) this.engine.fingerprints.learn(view, rule)
+    this.#replace(at, placeholderFor(this.engine, rule, view, this.#uid, canonical(this.pointer())), rule)
+  }
+
+  #replace(at: number, replacement: string, rule: MaskRule): void {
+    const { words } = this.tape
+    this.edits.push({
+      start: words[at + 1]!,
+      end: words[at + 2]!,
+      replacement,
+      rule,
+      pointer: this.pointer(),
+    })
+  }
+
+  /** A string of which nothing is known but what is in it. */
+  #free(at: number): void {
+    const { words } = this.tape
+    maskString(this, words[at + 1]!, words[at + 2]!, words[at] === ESCAPED_TEXT)
+  }
+
+  /** Names may be secrets too, such as an element of a set in managed fields. */
+  #key(m: number): void {
+    const { words } = this.tape
+    const start = words[m + 1]!
+    const end = words[m + 2]!
+    if (end - start < 12) return
+    this.#enter(m, -1)
+    maskString(this, start, end, words[m] === ESCAPED_TEXT)
+    this.#leave()
+  }
+
+  /** Whether the text finder may find something in these bytes of the region. To be asked in the order of the bytes. */
+  mayHold(start: number, end: number): boolean {
+    if (this.#candidate === -1) return false
+    if (this.#candidate < start) {
+      this.#candidate = this.engine.rules.text.next(this.text, start)
+      if (this.#candidate === -1) return false
+    }
+    return this.#candidate < end
+  }
+
+  /** All findings in a text: by look and by fingerprint, in order, without overlaps. */
+  find(text: string): Finding[] {
+    const found: Finding[] = []
+    if (this.engine.rules.text.next(text, 0) !== -1) this.engine.rules.text.find(text, found)
+    const seen: Finding[] = []
+    this.engine.fingerprints.find(text, seen)
+    if (seen.length === 0) return found
+    if (found.length === 0) return seen
+    const all = [...found, ...seen].sort((a, b) => a.start - b.start || b.end - a.end)
+    const kept: Finding[] = []
+    for (const one of all) {
+      const last = kept.at(-1)
+      if (last === undefined || one.start >= last.end) kept.push(one)
+      else if (one.end > last.end) kept[kept.length - 1] = { ...last, end: one.end }
+    }
+    return kept
+  }
+
+  pointer(): string {
+    const { words } = this.tape
+    let text = this.#prefix
+    for (let i = 0; i < this.#way.length; i++) {
+      const at = this.#way[i]!
+      const number = this.#numbers[i]!
+      if (number < 0)
+        text += `/${this.engine.names
+          .of(words[at + 3]!)
+          .text.replaceAll('~', '~0')
+          .replaceAll('/', '~1')}`
+      else {
+        const label = words[at] === OBJECT ? this.textOf(this.#member(at, 'name')) : ''
+        text += label === '' ? `/${number}` : `/[name=${escapeSegment(label)}]`
+      }
+    }
+    return text
+  }
+
+  #enter(at: number, number: number): void {
+    this.#way.push(at)
+    this.#numbers.push(number)
+  }
+
+  #leave(): void {
+    this.#way.pop()
+    this.#numbers.pop()
+  }
+
+  /** Leaves a member out, and one comma: that before it, or, while no member was kept, that after it. */
+  #drop(m: number, previous: number, isFollowed: boolean, rule: MaskRule): void {
+    const { words } = this.tape
+    this.#enter(m, -1)
+    const pointer = this.pointer()
+    this.#leave()
+    const start = previous < 0 ? words[m + 1]! - 1 : this.#endOf(previous)
+    const value = m + STRIDE
+    const end = previous < 0 && isFollowed ? words[this.after(value) + 1]! - 1 : this.#endOf(value)
+    this.edits.push({ start, end, replacement: '', rule, pointer })
+  }
+
+  /** The byte after a value. */
+  #endOf(value: number): number {
+    const { words } = this.tape
+    const kind = words[value]!
+    if (kind <= ARRAY) return words[value + 3]!
+    return kind === TEXT || kind === ESCAPED_TEXT ? words[value + 2]! + 1 : words[value + 2]!
+  }
+
+  /** The token after a value. */
+  after(at: number): number {
+    const { words } = this.tape
+    return words[at]! <= ARRAY ? words[at + 2]! : at + STRIDE
+  }
+
+  #member(at: number, name: string): number {
+    if (at < 0) return -1
+    const { words } = this.tape
+    if (words[at] !== OBJECT) return -1
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      if (this.engine.names.of(words[m + 3]!).text === name) return m + STRIDE
+    }
+    return -1
+  }
+
+  #arrayMember(at: number, name: string): number {
+    const value = this.#member(at, name)
+    return value !== -1 && this.tape.words[value] === ARRAY ? value : -1
+  }
+
+  /** What a string means; empty for anything else. */
+  textOf(at: number): string {
+    if (at < 0) return ''
+    const { words } = this.tape
+    const start = words[at + 1]!
+    const end = words[at + 2]!
+    if (words[at] === TEXT) return this.bytes.toString('utf8', start, end)
+    if (words[at] === ESCAPED_TEXT)
+      return JSON.parse(`"${this.bytes.toString('utf8', start, end)}"`) as string
+    return ''
+  }
+}
+
+const IDENTITY: ReadonlySet<string> = new Set([
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'selfLink',
+  'continue',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'ownerReferences',
+])
+
+const LAST_APPLIED = '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration#'
+
+/** What kubectl keeps of an object within the object is the same places again. */
+export function canonical(pointer: string): string {
+  return pointer.startsWith(LAST_APPLIED) ? pointer.slice(LAST_APPLIED.length) : pointer
+}
+
+/** Texts are searched and remembered as the bytes of their UTF-8, each a character. */
+export function asBytes(text: string): string {
+  return ASCII.test(text) ? text : Buffer.from(text).toString('latin1')
+}
+
+const ASCII = /^[\x00-\x7f]*$/
+
+function groupOf(apiVersion: string): string {
+  const slash = apiVersion.indexOf('/')
+  return slash < 0 ? '' : apiVersion.slice(0, slash)
+}
