@@ -13,7 +13,7 @@ interface Thread {
  * when they are first met; names that no path mentions share one.
  */
 export class FieldState {
-  /** The rule for a value here: of several that end here, the one that says most precisely where it is. */
+  /** The rule for a value here: of several that reach it, the first. */
   readonly leaf: FieldRule | null
   readonly #threads: readonly Thread[]
   readonly #named = new Map<string, FieldState | null>()
@@ -21,8 +21,7 @@ export class FieldState {
 
   constructor(threads: readonly Thread[]) {
     this.#threads = threads
-    const ended = threads.filter(t => t.passed === t.rule.path.length)
-    this.leaf = ended.length === 0 ? null : ended.reduce((a, b) => (isCloser(b, a) ? b : a)).rule
+    this.leaf = threads.find(t => t.passed === t.rule.path.length)?.rule ?? null
     for (const { rule, passed } of threads) {
       const name = rule.path[passed]
       if (name !== undefined && name !== '*') this.#named.set(name, this.#after(name))
@@ -56,16 +55,6 @@ export class FieldState {
       return this
     return new FieldState(threads)
   }
-}
-
-function isCloser(a: Thread, b: Thread): boolean {
-  if (a.within !== b.within) return !a.within
-  if (a.rule.path.length !== b.rule.path.length) return a.rule.path.length > b.rule.path.length
-  return stars(a) < stars(b)
-}
-
-function stars({ rule }: Thread): number {
-  return rule.path.filter(name => name === '*').length
 }
 
 /** Null when a kind has no rules. */

@@ -1,6 +1,6 @@
 import type { ActiveRules, FieldRule, FingerprintFinder, MaskRule, TellTale } from '../contract.ts'
 import type { Placeholders } from '../placeholder.ts'
-import { FieldState, startOf } from './field-state.ts'
+import { type FieldState, startOf } from './field-state.ts'
 import { Names } from './names.ts'
 
 /** What a scan needs beside the text: made once for a set of rules, used by one answer after the other. */
@@ -38,7 +38,7 @@ export function createMaskEngine(parts: Omit<MaskEngine, 'names' | 'start'>): Ma
 /** A state in which every string and number is masked by one rule. */
 export function everything(rule: MaskRule): FieldState {
   const field: FieldRule = { path: [], encoding: 'text', rule }
-  return new FieldState([{ rule: field, passed: 0, within: false }])
+  return startOf([field])!
 }
 
 /** The placeholder of a value at a place, in letters. */

@@ -431,11 +431,14 @@ export class ObjectWalk {
   find(text: string): Finding[] {
     const found: Finding[] = []
     if (this.engine.rules.text.next(text, 0) !== -1) this.engine.rules.text.find(text, found)
+    const { fingerprint } = this.engine.rules
+    if (fingerprint === null) return found
     const seen: Finding[] = []
     this.engine.fingerprints.find(text, seen)
     if (seen.length === 0) return found
-    if (found.length === 0) return seen
-    const all = [...found, ...seen].sort((a, b) => a.start - b.start || b.end - a.end)
+    const all = [...found, ...seen.map(one => ({ ...one, rule: fingerprint }))].sort(
+      (a, b) => a.start - b.start || b.end - a.end,
+    )
     const kept: Finding[] = []
     for (const one of all) {
       const last = kept.at(-1)

@@ -9,10 +9,10 @@ export function maskRule(name: string, more: Partial<MaskRule> = {}): MaskRule {
 }
 
 const SECRET: readonly FieldRule[] = [
-  { path: ['data', '*'], encoding: 'base64', rule: maskRule('secret-data', { learn: true }) },
-  { path: ['stringData', '*'], encoding: 'text', rule: maskRule('secret-data', { learn: true }) },
   { path: ['data', 'release'], encoding: 'helm-release', rule: maskRule('helm-release') },
   { path: ['data', '.dockerconfigjson'], encoding: 'base64-json', rule: maskRule('registry') },
+  { path: ['data', '*'], encoding: 'base64', rule: maskRule('secret-data', { learn: true }) },
+  { path: ['stringData', '*'], encoding: 'text', rule: maskRule('secret-data', { learn: true }) },
 ]
 
 /** Text rule: `CANARY-` and 8 digits. */
@@ -24,6 +24,7 @@ export function testEngine(
 ): MaskEngine & { readonly learned: Set<string> } {
   const learned = new Set<string>()
   const look = maskRule('look')
+  const fingerprint = maskRule('fingerprint')
   const byKey = maskRule('key-name')
   const named = (name: string) =>
     /password$/i.test(name)
@@ -48,9 +49,9 @@ export function testEngine(
         }
       },
     },
+    fingerprint,
     ...more,
   }
-  const fingerprint = maskRule('fingerprint')
   const fingerprints: FingerprintFinder = {
     mayHold: () => learned.size > 0,
     find(text, found) {
