@@ -70,7 +70,7 @@ export interface TextFinder {
   find(text: string, found: Finding[]): void
 }
 
-/** Values seen before, by keyed hash. */
+/** Values seen before, by keyed hash. Texts and values are bytes, each a character (latin1). */
 export interface FingerprintFinder {
   /** Cheap, and never false when `find` over these bytes (as latin1) would find something. */
   mayHold(bytes: Uint8Array, start: number, end: number): boolean
@@ -78,8 +78,11 @@ export interface FingerprintFinder {
   find(text: string, found: Finding[]): void
   /** The rule under which `value` was learned, when it was. */
   match(value: string): MaskRule | undefined
-  /** Remembers a value, if it is long and random enough to be told from ordinary text. */
-  learn(value: string, rule: MaskRule): void
+  /**
+   * Remembers a value, if it is long and random enough to be told from ordinary text. `source`: where it stands (connection
+   * and namespace); what comes from one place can make only that place's older values be forgotten.
+   */
+  learn(value: string, rule: MaskRule, source?: string): void
 }
 
 /** The rules that hold for one principal on one connection in one direction. Immutable; made once and kept. */
