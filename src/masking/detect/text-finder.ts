@@ -1,0 +1,111 @@
+import type { Finding, MaskRule, TextFinder } from '../contract.ts'
+import { createAnchorSearch } from './anchor-search.ts'
+import type { Anchor, Detector, Spans } from './detector.ts'
+import { detectors } from './detectors.ts'
+import { compileOwnPattern } from './own-pattern.ts'
+
+export interface OwnRule {
+  /** As `checkOwnPattern` accepts it. */
+  readonly pattern: string
+  readonly rule: MaskRule
+}
+
+interface Ordered extends Finding {
+  readonly order: number
+}
+
+interface Active {
+  readonly detector: Detector
+  readonly rule: MaskRule
+}
+
+/**
+ * A finder for these detectors (by name) and patterns. Where two find the same place, the one that begins first gives
+ * the rule, and the place is all that either found. Throws RangeError on a detector that does not exist, and what
+ * `compileOwnPattern` throws.
+ */
+export function createTextFinder(
+  selected: ReadonlyMap<string, MaskRule>,
+  own: readonly OwnRule[] = [],
+): TextFinder {
+  const active = inOrder(selected)
+  for (const { pattern, rule } of own) active.push({ detector: compileOwnPattern(pattern), rule })
+  const anchors: Anchor[] = []
+  /** Which detector an anchor belongs to. */
+  const owner: number[] = []
+  for (const [number, { detector }] of active.entries()) {
+    for (const anchor of detector.anchors) {
+      anchors.push(anchor)
+      owner.push(number)
+    }
+  }
+  if (active.length === 0) return { next: () => -1, find: () => {} }
+  const search = createAnchorSearch(anchors)
+  const behind = new Float64Array(active.length)
+
+  function next(text: string, from: number): number {
+    for (let at = search.next(text, Math.max(0, from)); at !== -1; at = search.next(text, at + 1)) {
+      const count = search.at(text, at)
+      for (let i = 0; i < count; i++) {
+        const { detector } = active[owner[search.hits[i]!]!]!
+        if (detector.possible === undefined || detector.possible(text, at)) return at
+      }
+    }
+    return -1
+  }
+
+  function find(text: string, found: Finding[]): void {
+    let at = search.next(text, 0)
+    if (at === -1) return
+    behind.fill(0)
+    const findings: Ordered[] = []
+    const spans: Spans = []
+    for (; at !== -1; at = search.next(text, at + 1)) {
+      const count = search.at(text, at)
+      let before = -1
+      for (let i = 0; i < count; i++) {
+        const number = owner[search.hits[i]!]!
+        if (number === before) continue
+        before = number
+        const { detector, rule } = active[number]!
+        spans.length = 0
+        const seen = detector.look(text, at, behind[number]!, spans)
+        if (seen !== undefined) behind[number] = Math.max(behind[number]!, seen)
+        for (let k = 0; k < spans.length; k += 2) {
+          findings.push({ start: spans[k]!, end: spans[k + 1]!, rule, order: number })
+          behind[number] = Math.max(behind[number]!, spans[k + 1]!)
+        }
+      }
+    }
+    append(findings, found)
+  }
+
+  return { next, find }
+}
+
+function inOrder(selected: ReadonlyMap<string, MaskRule>): Active[] {
+  for (const name of selected.keys()) {
+    if (!detectors.has(name)) throw new RangeError(`no detector ${name}`)
+  }
+  const active: Active[] = []
+  for (const [name, detector] of detectors) {
+    const rule = selected.get(name)
+    if (rule !== undefined) active.push({ detector, rule })
+  }
+  return active
+}
+
+/** Sorted and without overlaps: what overlaps becomes one. */
+function append(findings: Ordered[], found: Finding[]): void {
+  if (findings.length > 1) findings.sort((a, b) => a.start - b.start || a.order - b.order)
+  let last: { start: number; end: number; rule: MaskRule } | null = null
+  for (const { start, end, rule } of findings) {
+    if (end <= start) continue
+    if (last !== null && start < last.end) {
+      if (end > last.end) last.end = end
+      continue
+    }
+    last = { start, end, rule }
+    found.push(last)
+  }
+}
