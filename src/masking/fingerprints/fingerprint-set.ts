@@ -82,6 +82,11 @@ export class FingerprintSet implements Known {
     return true
   }
 
+  /** The same without a trace. */
+  holds(whole: number, digest: Uint8Array): boolean {
+    return this.#find(whole, digest) !== NONE
+  }
+
   /** False when it is there already. */
   add(one: Fingerprint): boolean {
     if (this.has(one.whole, one.digest)) return false

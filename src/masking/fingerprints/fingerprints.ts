@@ -137,7 +137,7 @@ export function createFingerprints(options: FingerprintOptions): Fingerprints {
         .toString('hex')
     },
     add: one => void set.add(one),
-    holds: one => set.has(one.whole, one.digest),
+    holds: one => set.holds(one.whole, one.digest),
   }
 }
 
