@@ -134,6 +134,8 @@ export const access: Readonly<Record<string, Access>> = {
     },
   },
 
+  'GET /v1/masking/rules': read('masking.list', 'maskingrules'),
+
   'GET /v1/agents': read('agent.list', 'agents'),
   'POST /v1/agents/tokens': {
     kind: 'decided',

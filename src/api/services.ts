@@ -3,6 +3,7 @@ import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
 import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { MaskingView } from '../masking/rules/describe.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
 
 /**
@@ -32,6 +33,7 @@ export interface ApiServices {
   readonly documents: DocumentServices
   readonly agents: AgentServices
   readonly policy: PolicyServices
+  readonly masking: MaskingServices
   status(): Promise<StatusFacts>
 }
 
@@ -429,6 +431,11 @@ export interface PolicyServices {
   test(sources: readonly SourceText[]): readonly PolicyTestResult[]
   /** What this principal would be told for this action, now. */
   explain(principal: Principal, request: ExplainRequest): Promise<Explanation>
+}
+
+export interface MaskingServices {
+  /** What is in force now. */
+  list(): MaskingView
 }
 
 export interface StatusFacts {

@@ -22,6 +22,9 @@ import { openKeyEncryption } from '../keys/open-key-encryption.ts'
 import type { KeyEncryptionChoice } from '../keys/parse-key-encryption.ts'
 import { withFormer } from '../keys/with-former.ts'
 import { openMaskingKeys } from '../masking/keys/masking-keys.ts'
+import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
+import { shippedDetectors } from '../masking/rules/detectors.ts'
+import { maskingProblems } from '../masking/rules/problems.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
 import { policyProblems } from '../policy/check/policy-problems.ts'
@@ -89,6 +92,7 @@ export interface RunningGateway {
   /** For calls to API servers that no caller asked for. */
   readonly ownCalls: OwnCalls
   policies(): CompiledPolicies
+  masking(): CompiledMasking
   /** Reads the documents again; resolves with what is wrong with them, and then the present ones stay. */
   reload(): Promise<readonly string[]>
   /** Not ready, no new requests, those in flight end (long-running ones are cut after `grace` ms), log and store closed. */
@@ -163,11 +167,12 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const documents = await createDocuments({
       store,
       ...(options.configDir === undefined ? {} : { configDir: options.configDir }),
-      validate: policyProblems,
+      validate: all => [...policyProblems(all), ...maskingProblems(all, shippedDetectors)],
       now,
     })
     const directory = createDirectory(connectionsOf(documents.current()))
     let policies = compilePolicies(documents.current().ofKind('Policy'))
+    let masking = compileMasking(documents.current().ofKind('MaskingRules'), shippedDetectors)
 
     const ownCalls = createOwnCalls({ log, now })
     closers.push(() => ownCalls.close())
@@ -235,6 +240,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       onSessionEnd: (id, listener) => sessions.onEnd(id, listener),
       classify: side.classify,
       policies: () => policies,
+      masking: () => masking,
       agentFor: connection => registry.agentFor(connection),
       onRecordingEnds: recordingEnds(log),
       draining: () => draining,
@@ -289,6 +295,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         index,
         logger,
         policies: () => policies,
+        masking: () => masking,
         providers: () => providers,
         url: () => urlOf(options, listener),
         draining: () => draining,
@@ -317,6 +324,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const listening = listener
 
     const stopFollowing = documents.subscribe(set => {
+      // First: should it fail after all, everything stays as it was.
+      masking = compileMasking(set.ofKind('MaskingRules'), shippedDetectors)
       directory.replace(connectionsOf(set))
       policies = compilePolicies(set.ofKind('Policy'))
       listening.renew(certificate())
@@ -352,6 +361,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       codes,
       ownCalls,
       policies: () => policies,
+      masking: () => masking,
       reload: async () => (await documents.reload()).map(formatProblem),
       async close(grace = 5_000) {
         draining = true

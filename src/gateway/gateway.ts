@@ -2,6 +2,7 @@ import type { AuditLog, NewEntry } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { CompiledMasking } from '../masking/rules/compile.ts'
 import type { PolicySet } from '../policy/decision.ts'
 import type { AgentLink } from '../tunnel/contract.ts'
 import type { Classified, InSession } from './exchange.ts'
@@ -28,6 +29,8 @@ export interface Gateway {
   /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */
   classify(x: InSession): Promise<Classified>
   policies(): PolicySet
+  /** What is masked, for whom and where. */
+  masking(): CompiledMasking
   /** The first connected agent of this connection. */
   agentFor(connection: Connection): AgentLink | undefined
   /**

@@ -108,6 +108,7 @@ export const adminVerbs: readonly string[] = [
   'audit.search',
   'audit.show',
   'audit.tail',
+  'masking.list',
   'metrics.read',
   'policy.check',
   'revocation.list',

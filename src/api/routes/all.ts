@@ -7,6 +7,7 @@ import { auditRoutes } from './audit.ts'
 import { documentRoutes } from './documents.ts'
 import { healthRoutes } from './health.ts'
 import { identityRoutes } from './identity.ts'
+import { maskingRoutes } from './masking.ts'
 import { policyRoutes } from './policy.ts'
 import { revocationRoutes } from './revocations.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -28,6 +29,7 @@ export function allRoutes(services: ApiServices, context: RouteContext): Route[]
     ...auditRoutes(services),
     ...documentRoutes(services),
     ...policyRoutes(services),
+    ...maskingRoutes(services),
     ...agentRoutes(services, context.attempts),
   ]
 }

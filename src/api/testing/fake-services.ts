@@ -370,6 +370,34 @@ export function createFake(): Fake {
           notes: ['judged without a body'],
         }),
       },
+      masking: {
+        list: () => ({
+          digest: 'sha256:00',
+          rules: [
+            {
+              name: 'secret-data',
+              source: 'shipped',
+              description: 'values of Secrets',
+              places: ['Secret data.*'],
+              action: 'mask',
+              keep: 'raw',
+              learn: true,
+              scope: [],
+            },
+          ],
+          exemptions: [
+            {
+              name: 'operator',
+              source: 'shop',
+              rules: ['secret-data'],
+              scope: ['user corp:alice', 'namespace shop'],
+              reason: 'runs the shop',
+              expires: '2026-01-31T18:00:00Z',
+              ended: true,
+            },
+          ],
+        }),
+      },
       status: async () => ({
         url: fake.url,
         startedAt: 0,

@@ -616,6 +616,21 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../policy-test.ts'),
   },
   {
+    path: ['mask', 'list'],
+    summary: 'Masking rules in force, where they come from, and exemptions',
+    group: 'Policy',
+    output: true,
+    options: [
+      {
+        flags: '--rules <file>',
+        description: 'offline: the shipped rules with these documents',
+        many: true,
+        file: true,
+      },
+    ],
+    load: () => import('../mask-list.ts'),
+  },
+  {
     path: ['completion'],
     summary: 'Print a completion script',
     group: 'Every day',

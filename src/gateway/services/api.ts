@@ -7,6 +7,7 @@ import type { Documents } from '../../documents/documents.ts'
 import type { IdentityProviderSettings } from '../../documents/to-identity-provider.ts'
 import type { Identity } from '../../identity/open-identity.ts'
 import { revoke, signOut } from '../../identity/revocation/revoke.ts'
+import type { CompiledMasking } from '../../masking/rules/compile.ts'
 import type { CertificateAuthority } from '../../pki/authority.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
 import type { StateStore } from '../../store/store.ts'
@@ -21,6 +22,7 @@ import { agentServices } from './agents.ts'
 import { auditServices } from './audit.ts'
 import { connectionServices } from './connections.ts'
 import { documentServices } from './documents.ts'
+import { maskingServices } from './masking.ts'
 import { ownConnection, ownSession } from './own-circumstances.ts'
 import { policyServices } from './policy.ts'
 import { sessionServices } from './sessions.ts'
@@ -42,6 +44,7 @@ export interface ApiParts {
   readonly logger: Logger
   now(): number
   policies(): CompiledPolicies
+  masking(): CompiledMasking
   providers(): readonly IdentityProviderSettings[]
   url(): string
   draining(): boolean
@@ -125,6 +128,7 @@ export function apiServices(parts: ApiParts): ApiServices {
       now,
     }),
     policy: policyServices(parts),
+    masking: maskingServices(parts),
     async status() {
       return {
         url: parts.url(),
