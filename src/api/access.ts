@@ -135,6 +135,7 @@ export const access: Readonly<Record<string, Access>> = {
   },
 
   'GET /v1/masking/rules': read('masking.list', 'maskingrules'),
+  'POST /v1/masking/test': read('masking.test', 'maskingrules'),
 
   'GET /v1/agents': read('agent.list', 'agents'),
   'POST /v1/agents/tokens': {

@@ -52,6 +52,8 @@ const valid: Record<string, { path: string; body?: unknown }> = {
     path: '/v1/policy/explain',
     body: { connection: 'prod', action: { verb: 'get' } },
   },
+  'GET /v1/masking/rules': { path: '/v1/masking/rules' },
+  'POST /v1/masking/test': { path: '/v1/masking/test', body: { text: 'a', form: 'text' } },
   'GET /v1/decisions/:call': { path: '/v1/decisions/call-1' },
   'GET /v1/agents': { path: '/v1/agents' },
   'POST /v1/agents/tokens': { path: '/v1/agents/tokens', body: { agent: 'far' } },

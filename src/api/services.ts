@@ -4,6 +4,7 @@ import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { MaskingView } from '../masking/rules/describe.ts'
+import type { Sample, SampleResult } from '../masking/rules/mask-sample.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
 
 /**
@@ -436,6 +437,8 @@ export interface PolicyServices {
 export interface MaskingServices {
   /** What is in force now. */
   list(): MaskingView
+  /** What the rules would do to a text. Throws `UnreadableSample`. */
+  test(sample: Sample): SampleResult
 }
 
 export interface StatusFacts {

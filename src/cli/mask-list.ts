@@ -1,11 +1,11 @@
-import type { MaskingList } from '../api/schema/masking.ts'
+import type { MaskingInForce } from '../api/schema/masking.ts'
 import { rulesOf } from './client/masking-rules.ts'
 import { type Context, type Options, type Run, texts } from './frame/context.ts'
 import { exitCodes } from './frame/failure.ts'
 import type { Column } from './output/table.ts'
 
-type Rule = MaskingList['rules'][number]
-type Exemption = MaskingList['exemptions'][number]
+type Rule = MaskingInForce['rules'][number]
+type Exemption = MaskingInForce['exemptions'][number]
 
 const ruleColumns: readonly Column<Rule>[] = [
   { title: 'RULE', value: r => r.name },
@@ -21,10 +21,10 @@ const ruleColumns: readonly Column<Rule>[] = [
 const exemptionColumns: readonly Column<Exemption>[] = [
   { title: 'EXEMPTION', value: e => e.name },
   { title: 'FROM', value: e => e.source },
-  { title: 'RULES', value: e => e.rules.join(','), least: 8 },
-  { title: 'FOR', value: e => e.scope.join(', '), least: 16 },
+  { title: 'RULES', value: e => e.rules.join(',') },
+  { title: 'FOR', value: e => e.scope.join(', '), least: 12 },
   { title: 'UNTIL', value: e => (e.expires === null ? 'no end' : `${e.expires}${e.ended ? ' (over)' : ''}`) },
-  { title: 'REASON', value: e => e.reason, least: 12 },
+  { title: 'REASON', value: e => e.reason, least: 8 },
 ]
 
 /** The rules of the gateway, or with --rules those that the shipped ones and these files would make. */
@@ -38,14 +38,14 @@ export const run: Run = async (context, _args, options) => {
   return exitCodes.done
 }
 
-async function listOf(context: Context, options: Options): Promise<MaskingList> {
+async function listOf(context: Context, options: Options): Promise<MaskingInForce> {
   const files = texts(options, 'rules')
-  if (files.length === 0) return (await context.client()).get<MaskingList>('/v1/masking/rules')
+  if (files.length === 0) return (await context.client()).get<MaskingInForce>('/v1/masking/rules')
   const [{ API_VERSION }, { describeMasking }, masking] = await Promise.all([
     import('../brand.ts'),
     import('../masking/rules/describe.ts'),
     rulesOf(files),
   ])
   const view = describeMasking(masking, Date.now())
-  return { apiVersion: API_VERSION, kind: 'MaskingList', ...view } as MaskingList
+  return { apiVersion: API_VERSION, kind: 'MaskingInForce', ...view } as MaskingInForce
 }

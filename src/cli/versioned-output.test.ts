@@ -53,6 +53,8 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   'agent token': { args: ['far'], kind: 'EnrolmentToken' },
   'agent remove': { args: ['far'], kind: 'AgentRemoval' },
   'policy check': { args: ['DIR'], kind: 'PolicyCheck' },
+  'mask list': { args: [], kind: 'MaskingInForce' },
+  'mask test': { args: ['DIR/base.json'], kind: 'MaskingTest' },
   'policy test': { args: ['DIR'], kind: 'PolicyTestReport' },
   logout: { args: [], kind: 'ClientSignOut' },
 }
@@ -113,7 +115,7 @@ test('JSON and YAML of every command are one versioned document of its schema, t
     'doctor',
   ])
   for (const [path, { args, kind }] of Object.entries(lines)) {
-    const given = args.map(arg => (arg === 'DIR' ? dir : arg === 'SESSION' ? api.fake.sessions[0]!.id : arg))
+    const given = args.map(arg => (arg === 'SESSION' ? api.fake.sessions[0]!.id : arg.replace(/^DIR/, dir)))
     const json = await user.run([...path.split(' '), ...given, '-o', 'json'])
     const document = JSON.parse(json.stdout)
     assert.deepEqual([document.apiVersion, document.kind], [API_VERSION, kind], `${path}: ${json.stdout}`)

@@ -5,6 +5,8 @@ import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
+import { compileMasking } from '../masking/rules/compile.ts'
+import { shippedDetectors } from '../masking/rules/detectors.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { AgentLink, AnswerHandler, UpstreamCall } from '../tunnel/contract.ts'
 import { type Caller, CallerLeft } from './caller.ts'
@@ -157,6 +159,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
         ...options.decision,
       }),
     }),
+    masking: () => compileMasking([], shippedDetectors),
     agentFor: () => link,
     draining: () => false,
     observe: {

@@ -109,6 +109,7 @@ export const adminVerbs: readonly string[] = [
   'audit.show',
   'audit.tail',
   'masking.list',
+  'masking.test',
   'metrics.read',
   'policy.check',
   'revocation.list',

@@ -3,9 +3,9 @@ import { apiVersionSchema } from './common.ts'
 
 const texts = z.array(z.string())
 
-export const maskingListSchema = z.object({
+export const maskingInForceSchema = z.object({
   apiVersion: apiVersionSchema,
-  kind: z.literal('MaskingList'),
+  kind: z.literal('MaskingInForce'),
   /** Of all documents, the shipped one included. */
   digest: z.string(),
   rules: z.array(
@@ -33,4 +33,37 @@ export const maskingListSchema = z.object({
     }),
   ),
 })
-export type MaskingList = z.infer<typeof maskingListSchema>
+const shortText = z.string().max(253)
+
+export const maskingTestBody = z.strictObject({
+  text: z.string().max(512 * 1024),
+  form: z.enum(['json', 'yaml', 'text']),
+  group: shortText.default(''),
+  kind: shortText.default(''),
+  connection: shortText.default(''),
+  namespace: shortText.default(''),
+  direction: z.enum(['response', 'request', 'trail']).default('response'),
+  user: shortText.default(''),
+  groups: z.array(shortText).max(100).default([]),
+})
+
+export const maskingTestSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('MaskingTest'),
+  /** Of all documents, the shipped one included. */
+  digest: z.string(),
+  /** Rules that an exemption switched off. */
+  exempt: texts,
+  places: z.array(
+    z.object({
+      /** JSON pointer, or the line of a text. */
+      place: z.string(),
+      rule: z.string(),
+      action: z.string(),
+      keep: z.enum(['raw', 'fingerprint', 'none']),
+    }),
+  ),
+  masked: z.string(),
+})
+export type MaskingTest = z.infer<typeof maskingTestSchema>
+export type MaskingInForce = z.infer<typeof maskingInForceSchema>

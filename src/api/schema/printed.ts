@@ -16,7 +16,7 @@ import {
   signedInSchema,
   whoamiSchema,
 } from './identity.ts'
-import { maskingListSchema } from './masking.ts'
+import { maskingInForceSchema, maskingTestSchema } from './masking.ts'
 import { endedSchema, sessionEnvelope, sessionsSchema } from './sessions.ts'
 import { statusSchema } from './status.ts'
 
@@ -155,7 +155,8 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
   Error: own('Error', error.shape),
   ErrorList: ownList('ErrorList', error),
   Explanation: explainedSchema,
-  MaskingList: maskingListSchema,
+  MaskingInForce: maskingInForceSchema,
+  MaskingTest: maskingTestSchema,
   PolicyCheck: checkedSchema,
   PolicyTestReport: testedSchema,
   ProfileList: ownList(

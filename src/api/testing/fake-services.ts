@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { NewEntry } from '../../audit/entry.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
+import { UnreadableSample } from '../../masking/rules/mask-sample.ts'
 import type { AdminAction, Decision } from '../../policy/decision.ts'
 import type {
   ApiServices,
@@ -371,6 +372,11 @@ export function createFake(): Fake {
         }),
       },
       masking: {
+        test({ text }) {
+          if (text === 'BROKEN') throw new UnreadableSample('it is no JSON')
+          const place = { place: '/data/a', rule: 'secret-data', action: 'mask', keep: 'raw' } as const
+          return { digest: 'sha256:00', exempt: ['env'], places: [place], masked: text }
+        },
         list: () => ({
           digest: 'sha256:00',
           rules: [

@@ -6,7 +6,7 @@ import { readSources } from './sources.ts'
 /** The shipped rules with those of the documents in these files, as a gateway would have them. */
 export async function rulesOf(files: readonly string[]): Promise<CompiledMasking> {
   const { compileSources } = await import('../../masking/rules/compile-sources.ts')
-  const { masking, problems } = compileSources(readSources(files))
+  const { masking, problems } = compileSources(files.length === 0 ? [] : readSources(files))
   if (masking !== null) return masking
   throw new Failure({
     exitCode: exitCodes.failed,

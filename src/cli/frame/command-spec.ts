@@ -61,7 +61,6 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   audit: 'The trail',
   mask: 'What is masked, and by which rule',
   agent: 'Agents, the processes that hold upstream credentials',
-  mask: 'Masking rules',
   policy: 'Check and test policies offline',
 }
 

@@ -1,6 +1,7 @@
 import type { MaskingServices } from '../../api/services.ts'
 import type { CompiledMasking } from '../../masking/rules/compile.ts'
 import { describeMasking } from '../../masking/rules/describe.ts'
+import { maskSample } from '../../masking/rules/mask-sample.ts'
 
 export interface MaskingServicesParts {
   masking(): CompiledMasking
@@ -8,5 +9,8 @@ export interface MaskingServicesParts {
 }
 
 export function maskingServices(parts: MaskingServicesParts): MaskingServices {
-  return { list: () => describeMasking(parts.masking(), parts.now()) }
+  return {
+    list: () => describeMasking(parts.masking(), parts.now()),
+    test: sample => maskSample(parts.masking(), sample, parts.now()),
+  }
 }

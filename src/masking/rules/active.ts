@@ -1,10 +1,8 @@
 import type { ActiveRules, MaskRule, TellTale } from '../contract.ts'
-import type { Detectors, OwnPattern } from './detectors.ts'
+import type { OwnRule } from '../detect/text-finder.ts'
+import type { Detectors } from './detectors.ts'
 import { fieldsByKind } from './fields.ts'
 import type { CompiledRule } from './rule.ts'
-
-/** Longest match of an own pattern that does not say how long it may be. */
-const DEFAULT_LENGTH = 256
 
 interface NameMatch {
   readonly rule: MaskRule
@@ -65,12 +63,12 @@ function selectedDetectors(rules: readonly CompiledRule[]): Map<string, MaskRule
   return selected
 }
 
-function ownPatterns(rules: readonly CompiledRule[]): OwnPattern[] {
+function ownPatterns(rules: readonly CompiledRule[]): OwnRule[] {
   return rules.flatMap(({ spec, mask }) =>
     (spec.patterns ?? []).map(({ regex, maximumLength }) => ({
-      regex,
-      maximumLength: maximumLength ?? DEFAULT_LENGTH,
+      pattern: regex,
       rule: mask,
+      ...(maximumLength === undefined ? {} : { longest: maximumLength }),
     })),
   )
 }

@@ -4,16 +4,17 @@ import { parseDocuments } from '../../documents/parse.ts'
 import type { MaskingRulesDocument } from '../../documents/schema/masking-rules.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { MaskRule } from '../contract.ts'
+import type { OwnRule } from '../detect/text-finder.ts'
 import { compileMasking } from './compile.ts'
-import type { Detectors, OwnPattern } from './detectors.ts'
+import type { Detectors } from './detectors.ts'
 import { maskingProblems } from './problems.ts'
 import type { MaskScope } from './scope.ts'
 
 /** Detectors of which a test sees what they were given. */
 function spying(): Detectors & {
-  given: { selected: ReadonlyMap<string, MaskRule>; own: readonly OwnPattern[] }[]
+  given: { selected: ReadonlyMap<string, MaskRule>; own: readonly OwnRule[] }[]
 } {
-  const given: { selected: ReadonlyMap<string, MaskRule>; own: readonly OwnPattern[] }[] = []
+  const given: { selected: ReadonlyMap<string, MaskRule>; own: readonly OwnRule[] }[] = []
   return {
     given,
     names: new Set(['credit-card', 'iban', 'private-key']),
@@ -160,9 +161,9 @@ test('detectors and patterns reach the finder with the rule that comes first', (
   assert.equal(selected.get('credit-card')?.name, 'cards')
   assert.equal(selected.get('iban')?.name, 'ibans')
   assert.deepEqual(
-    own.map(o => [o.regex, o.maximumLength, o.rule.name]),
+    own.map(o => [o.pattern, o.longest, o.rule.name]),
     [
-      ['SHOP-[0-9]{8}', 256, 'ibans'],
+      ['SHOP-[0-9]{8}', undefined, 'ibans'],
       ['X-[a-z]{4}', 6, 'ibans'],
     ],
   )

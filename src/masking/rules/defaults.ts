@@ -1,8 +1,61 @@
 import { API_VERSION } from '../../brand.ts'
 import type { MaskingRulesDocument } from '../../documents/schema/masking-rules.ts'
+import { defaultDetectors } from '../detect/detectors.ts'
 
 /** Rules of this name would be taken for shipped ones. */
 export const SHIPPED_NAME = 'shipped'
+
+interface Family {
+  readonly name: string
+  readonly description: string
+  readonly detectors: readonly string[]
+}
+
+/** Detectors that belong together, so that an exemption can name them by one word. */
+const named: readonly Family[] = [
+  {
+    name: 'private-key',
+    description: 'private keys of every kind, wherever they stand',
+    detectors: ['private-key', 'private-key-bare', 'age-key', 'nats-seed'],
+  },
+  {
+    name: 'cloud-key',
+    description: 'keys and signatures of clouds',
+    detectors: ['aws-key', 'aws-session-token', 'gcp-key', 'azure-key', 'azure-client-secret'],
+  },
+  { name: 'jwt', description: 'JSON Web Tokens', detectors: ['jwt'] },
+  {
+    name: 'connection-string',
+    description: 'passwords within addresses and connection strings',
+    detectors: ['connection-string'],
+  },
+  {
+    name: 'http-credential',
+    description: 'Authorization, cookies and signatures of HTTP',
+    detectors: ['http-authorization', 'http-signature', 'http-cookie'],
+  },
+  { name: 'password-hash', description: 'hashes of passwords', detectors: ['password-hash'] },
+  {
+    name: 'key-value',
+    description: 'values behind tell-tale names in any text: password=…, "token": …',
+    detectors: ['key-value'],
+  },
+  {
+    name: 'command-line',
+    description: 'passwords and tokens in command lines and in lines of configuration',
+    detectors: ['command-option', 'password-directive'],
+  },
+]
+
+/** Every detector that is on by itself is in one of them; those with a prefix of their own are the rest. */
+const families: readonly Family[] = [
+  ...named,
+  {
+    name: 'api-token',
+    description: 'tokens with a known form: GitHub, Slack, Stripe, Vault, bootstrap tokens and others',
+    detectors: defaultDetectors.filter(detector => !named.some(f => f.detectors.includes(detector))),
+  },
+]
 
 /**
  * What is masked with no configuration. Always there: no document replaces or removes a rule of it; exemptions switch
@@ -114,6 +167,12 @@ export const shippedDocument: MaskingRulesDocument = {
         names: ['env'],
         keep: 'raw',
       },
+      ...families.map(({ name, description, detectors }) => ({
+        name,
+        description,
+        detectors: [...detectors],
+        keep: 'raw' as const,
+      })),
       {
         name: 'fingerprint',
         description: 'values that were seen as secrets before, wherever they turn up',

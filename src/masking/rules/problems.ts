@@ -74,8 +74,8 @@ function ruleProblems(rule: MaskingRuleSpec, report: Report, detectors: Detector
     if (detectors.names.has(name)) return
     report(['detectors', i], `there is no detector ${name}${didYouMean(name, detectors.names)}`)
   })
-  rule.patterns?.forEach(({ regex }, i) => {
-    const refused = detectors.checkOwnPattern(regex)
+  rule.patterns?.forEach(({ regex, maximumLength }, i) => {
+    const refused = detectors.checkOwnPattern(regex, maximumLength)
     if (refused !== null) report(['patterns', i, 'regex'], refused)
   })
   for (const place of ['keys', 'env'] as const) {
