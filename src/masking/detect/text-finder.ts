@@ -7,6 +7,8 @@ import { compileOwnPattern } from './own-pattern.ts'
 export interface OwnRule {
   /** As `checkOwnPattern` accepts it. */
   readonly pattern: string
+  /** Letters that a match may have at most. */
+  readonly longest?: number
   readonly rule: MaskRule
 }
 
@@ -21,15 +23,23 @@ interface Active {
 
 /**
  * A finder for these detectors (by name) and patterns. Where two find the same place, the one that begins first gives
- * the rule, and the place is all that either found. Throws RangeError on a detector that does not exist, and what
+ * the rule, of those that begin together the operator's; and the place is all that either found. A rule that shows parts
+ * of a value gives way to any that hides it whole. Throws RangeError on a detector that does not exist, and what
  * `compileOwnPattern` throws.
  */
 export function createTextFinder(
   selected: ReadonlyMap<string, MaskRule>,
   own: readonly OwnRule[] = [],
 ): TextFinder {
-  const active = inOrder(selected)
-  for (const { pattern, rule } of own) active.push({ detector: compileOwnPattern(pattern), rule })
+  const patterns = own.map(({ pattern, longest, rule }) => ({
+    detector: compileOwnPattern(pattern, longest),
+    rule,
+  }))
+  const active = [
+    ...patterns.filter(({ rule }) => rule.action !== 'partial'),
+    ...inOrder(selected),
+    ...patterns.filter(({ rule }) => rule.action === 'partial'),
+  ]
   const anchors: Anchor[] = []
   /** Which detector an anchor belongs to. */
   const owner: number[] = []
@@ -103,6 +113,7 @@ function append(findings: Ordered[], found: Finding[]): void {
     if (end <= start) continue
     if (last !== null && start < last.end) {
       if (end > last.end) last.end = end
+      if (last.rule.action === 'partial') last.rule = rule
       continue
     }
     last = { start, end, rule }

@@ -3,10 +3,10 @@ import { test } from 'node:test'
 import { parseDocuments } from '../../documents/parse.ts'
 import type { MaskingRulesDocument } from '../../documents/schema/masking-rules.ts'
 import type { Principal } from '../../identity/principal.ts'
-import type { MaskRule } from '../contract.ts'
+import type { Finding, MaskRule } from '../contract.ts'
 import type { OwnRule } from '../detect/text-finder.ts'
 import { compileMasking } from './compile.ts'
-import type { Detectors } from './detectors.ts'
+import { type Detectors, shippedDetectors } from './detectors.ts'
 import { maskingProblems } from './problems.ts'
 import type { MaskScope } from './scope.ts'
 
@@ -276,4 +276,23 @@ test('an engine that cannot start says so when rules are compiled, also for rule
     - {name: r, patterns: [{regex: "abc"}], scope: {namespaces: [nowhere]}}
 `)
   assert.throws(() => compileMasking(docs, broken), /no/)
+})
+
+test('in a text an own pattern comes first, and one that shows parts gives way to whatever hides it whole', () => {
+  const docs = documentsOf(`  rules:
+    - {name: mine, patterns: [{regex: "ghp_[A-Za-z0-9]{36}"}]}
+    - {name: some, patterns: [{regex: "hvs.[A-Za-z0-9]{24,40}"}, {regex: "order ORDER-[0-9]{4}"}, {regex: "key=[a-z0-9]{8,400}", maximumLength: 404}], action: partial, partial: {last: 4}}
+`)
+  const { text } = compileMasking(docs, shippedDetectors).for(at())
+  const rulesIn = (line: string): string[] => {
+    const found: Finding[] = []
+    text.find(line, found)
+    return found.map(f => f.rule.name)
+  }
+  assert.deepEqual(rulesIn(`a ${'gh'}p_${'Ab3'.repeat(12)} b`), ['mine'])
+  assert.deepEqual(rulesIn(`a ${'hv'}s.${'Ab3dE5'.repeat(4)} b`), ['api-token'])
+  assert.deepEqual(rulesIn(`order ORDER-1234`), ['some'])
+  const long: Finding[] = []
+  text.find(`monkey=${'a1b2'.repeat(100)}`, long)
+  assert.equal(long.at(-1)?.end, 407)
 })
