@@ -130,6 +130,14 @@ export const catalogue = {
     cause: 'A rule holds this action until somebody approves it.',
     next: 'ask the operator for a policy that allows it',
   },
+  'masked-value': {
+    status: 422,
+    reason: 'Invalid',
+    summary: 'the request holds the placeholder of a masked value where its value cannot be kept',
+    cause:
+      'What is read through Sallyport shows placeholders for secret values. One that is written back to the same place of the same object keeps the value; one in another place would overwrite a value or copy a secret.',
+    next: 'leave the placeholder where it was read, leave the field out of the patch, or write the real value',
+  },
   'denied-by-agent': {
     status: 403,
     reason: 'Forbidden',

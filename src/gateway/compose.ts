@@ -21,7 +21,12 @@ import { fileKeyEncryption } from '../keys/file-key.ts'
 import { openKeyEncryption } from '../keys/open-key-encryption.ts'
 import type { KeyEncryptionChoice } from '../keys/parse-key-encryption.ts'
 import { withFormer } from '../keys/with-former.ts'
+import { plausible } from '../masking/detect/plausible.ts'
+import { createMaskEngines } from '../masking/engines.ts'
+import { openFingerprints } from '../masking/fingerprints/open-fingerprints.ts'
+import { FINGERPRINT_RULE } from '../masking/fingerprints/rule.ts'
 import { openMaskingKeys } from '../masking/keys/masking-keys.ts'
+import { createPlaceholders } from '../masking/placeholder.ts'
 import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
@@ -48,6 +53,7 @@ import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
 import { recordingEnds } from './recording-ends.ts'
 import { apiServices } from './services/api.ts'
+import { liveObjectReader } from './services/live-object.ts'
 import { withSessionAccounts } from './services/session-accounts.ts'
 import { sessionEntries } from './services/session-entries.ts'
 
@@ -131,7 +137,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const store = await openStore(options)
     closers.push(() => store.close())
     if (options.postgres !== undefined) await claimOrigin(store, options.origin, log.vkey)
-    await openMaskingKeys(store, log.keyEncryption)
+    const maskingKeys = await openMaskingKeys(store, log.keyEncryption)
     const authority = openAuthority(join(dataDir, 'pki'))
     const registry = createAgentRegistry(now)
     if (options.embedded !== undefined) {
@@ -199,6 +205,22 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     closers.push(() => identity.close())
     const { authenticator, sessions, codes } = identity
 
+    const fingerprints = await openFingerprints({
+      key: maskingKeys.fingerprints,
+      rule: FINGERPRINT_RULE,
+      store,
+      feed: identity.feed,
+      now,
+      onError: error => logger.error({ error }, 'fingerprints of secrets could not be shared'),
+    })
+    closers.push(() => fingerprints.close())
+    const maskEngine = createMaskEngines({
+      placeholders: createPlaceholders(maskingKeys.tags.export()),
+      fingerprints,
+      fingerprintOf: value => fingerprints.fingerprintOf(value),
+      plausible,
+    })
+
     let draining = false
     const drained = new Set<() => void>()
     const index = openAuditIndex(log, options.postgres === undefined ? {} : { postgres: options.postgres })
@@ -241,6 +263,10 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       classify: side.classify,
       policies: () => policies,
       masking: () => masking,
+      maskEngine,
+      trailEngine: () => maskEngine(masking.trail),
+      fingerprintOf: value => fingerprints.fingerprintOf(value),
+      readLive: liveObjectReader({ ownCalls, agentFor: connection => registry.agentFor(connection) }),
       agentFor: connection => registry.agentFor(connection),
       onRecordingEnds: recordingEnds(log),
       draining: () => draining,

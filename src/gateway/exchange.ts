@@ -4,6 +4,9 @@ import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import type { ParsedRequest } from '../kubernetes/request/contract.ts'
+import type { AnswerMask } from '../masking/answer/answer-mask.ts'
+import type { ActiveRules } from '../masking/contract.ts'
+import type { Masked } from '../masking/json/json-masker.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Answer } from './answer.ts'
 import type { Caller } from './caller.ts'
@@ -36,6 +39,12 @@ export interface Progress {
   /** Set once an intent was handed to the log: whatever happens then needs an outcome. */
   intent?: Promise<EntryReceipt>
   outcomeWritten?: boolean
+  /** Masked values that the caller wrote back, and the version of the object from which they were restored. */
+  restored?: { readonly places: number; readonly resourceVersion: string }
+  /** Rules that an exemption switched off for this exchange. */
+  exempt?: readonly string[]
+  /** An answer that nobody could read: kept sealed, whole or from where it could not be read. */
+  unreadable?: { readonly chunks: readonly Uint8Array[]; readonly mediaType: string }
   /** Bytes of the answer's body that were handed to the caller, of an answer that leaves in frames. */
   bytesOut?: number
   upstream?: { readonly mode: string; readonly user: string; readonly groups: readonly string[] }
@@ -64,13 +73,16 @@ export interface Classified extends InSession {
   readonly body: RequestBody
   /** What the upstream is asked for, rewritten so that what comes back can be checked. */
   readonly accept: string
-  readonly sealing: { readonly request: 'shown' | 'sealed'; readonly response: 'shown' | 'sealed' }
+  /** Of the objects that the URL stands for, from discovery; null where it names none. */
+  readonly answerKind: { readonly group: string; readonly kind: string } | null
 }
 
 export interface RequestBody {
   /** What is sent on and recorded; null when there is none. */
   readonly bytes: Uint8Array | null
   readonly mediaType: string
+  /** As the trail shows it; absent: it could not be read, and is kept sealed. */
+  readonly masked?: Masked
 }
 
 export interface Decided extends Classified {
@@ -84,4 +96,10 @@ export interface Committed extends Decided {
 
 export interface Answered extends Committed {
   readonly answer: Answer
+}
+
+export interface Masking extends Answered {
+  /** What the bytes of the answer go through on their way out. */
+  readonly mask: AnswerMask
+  readonly maskRules: ActiveRules
 }

@@ -2,10 +2,13 @@ import type { AuditLog, NewEntry } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { MaskEngines } from '../masking/engines.ts'
+import type { MaskEngine } from '../masking/json/mask-engine.ts'
 import type { CompiledMasking } from '../masking/rules/compile.ts'
 import type { PolicySet } from '../policy/decision.ts'
+import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { AgentLink } from '../tunnel/contract.ts'
-import type { Classified, InSession } from './exchange.ts'
+import type { Classified, Decided, InSession } from './exchange.ts'
 
 /**
  * What the pipeline needs of the rest of the product, as plain functions. The composition root fills it once; a
@@ -31,6 +34,13 @@ export interface Gateway {
   policies(): PolicySet
   /** What is masked, for whom and where. */
   masking(): CompiledMasking
+  readonly maskEngine: MaskEngines
+  /** For what the trail shows of requests, whoever they are of. */
+  trailEngine(): MaskEngine
+  /** Reads from the cluster as the session, for the gateway itself; recorded as a call of its own. */
+  readLive(x: Decided, target: string): Promise<CollectedAnswer>
+  /** Keyed hash of a value, the same in all replicas; of bytes as latin1. */
+  fingerprintOf(value: string): string
   /** The first connected agent of this connection. */
   agentFor(connection: Connection): AgentLink | undefined
   /**

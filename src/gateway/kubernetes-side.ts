@@ -2,12 +2,12 @@ import type { JSONWebKeySet } from 'jose'
 import { Refusal } from '../errors/refusal.ts'
 import type { ReviewToken } from '../identity/serviceaccount/token-review.ts'
 import { readBody } from '../kubernetes/body/read-body.ts'
-import { sealing } from '../kubernetes/body/sealing.ts'
 import { buildAction } from '../kubernetes/classify.ts'
 import { createDiscovery, type Discovery } from '../kubernetes/discovery/discovery.ts'
+import type { DiscoveryEntry } from '../kubernetes/discovery/entry.ts'
 import { scopeFault } from '../kubernetes/discovery/scope.ts'
 import { rewriteAccept } from '../kubernetes/negotiation/accept.ts'
-import type { RefusedRequest } from '../kubernetes/request/contract.ts'
+import type { ParsedRequest, RefusedRequest } from '../kubernetes/request/contract.ts'
 import { parseRequest } from '../kubernetes/request/parse.ts'
 import { risksOf } from '../policy/risk.ts'
 import { fetchDiscovery, fetchJwks } from '../tunnel/calls/fetch-document.ts'
@@ -83,7 +83,7 @@ export function createKubernetesSide(options: KubernetesSideOptions): Kubernetes
         accept,
         body: { bytes: body.bytes, mediaType: body.mediaType },
         action: buildAction(parsed, body.facts, entry, risksOf),
-        sealing: sealing(parsed, entry),
+        answerKind: answerKindOf(parsed, entry),
       })
     },
     async reviewToken(connection, token, audiences) {
@@ -105,6 +105,15 @@ export function createKubernetesSide(options: KubernetesSideOptions): Kubernetes
       return JSON.parse(document.body.toString('utf8')) as JSONWebKeySet
     },
   }
+}
+
+/** Of what the URL takes and gives: the resource's own kind, or that of its subresource. */
+function answerKindOf({ info }: ParsedRequest, entry: DiscoveryEntry | undefined): Classified['answerKind'] {
+  if (entry === undefined) return null
+  const kind = info.subresource === '' ? entry.kind : entry.subresources.get(info.subresource)?.kind
+  if (kind === undefined) return null
+  const slash = kind.apiVersion.indexOf('/')
+  return { group: slash < 0 ? '' : kind.apiVersion.slice(0, slash), kind: kind.kind }
 }
 
 function refusalOf(r: Pick<RefusedRequest, 'code' | 'check' | 'detail'>): Refusal {

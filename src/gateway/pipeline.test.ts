@@ -7,6 +7,7 @@ import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
 import { compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
+import { testEngine } from '../masking/testing/rig.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { AgentLink, AnswerHandler, UpstreamCall } from '../tunnel/contract.ts'
 import { type Caller, CallerLeft } from './caller.ts'
@@ -122,7 +123,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
         },
         action: {
           protocol: 'k8s',
-          verb: options.sideEffect ? 'create' : 'get',
+          verb: options.sideEffect ? 'create' : options.longRunning ? 'watch' : 'get',
           isResource: true,
           apiGroup: '',
           apiVersion: 'v1',
@@ -147,7 +148,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
         },
         body: { bytes: null, mediaType: '' },
         accept: 'application/json',
-        sealing: { request: 'shown', response: 'shown' },
+        answerKind: { group: '', kind: 'ConfigMap' },
       }) as Classified,
     policies: () => ({
       digest: 'sha256:0',
@@ -160,6 +161,10 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
       }),
     }),
     masking: () => compileMasking([], shippedDetectors),
+    maskEngine: () => testEngine(),
+    trailEngine: () => testEngine(),
+    fingerprintOf: () => 'f',
+    readLive: async () => ({ status: 404, headers: [], body: Buffer.alloc(0) }),
     agentFor: () => link,
     draining: () => false,
     observe: {
@@ -329,17 +334,17 @@ test('a long answer leaves frame by frame, each after its commit, and ends after
   answer.onHead(200, headers, controller)
   await s.durableAll()
   assert.equal(s.events.at(-1), 'begin 200', 'a watch without events still gets its head')
-  answer.onData(Buffer.from('one'))
+  answer.onData(Buffer.from('{"n":1}\n'))
   await s.settle()
   assert.equal(s.written.length, 0)
   await s.durableAll()
-  assert.equal(Buffer.concat(s.written).toString(), 'one')
-  answer.onData(Buffer.from('two'))
+  assert.equal(Buffer.concat(s.written).toString(), '{"n":1}\n')
+  answer.onData(Buffer.from('{"n":2}\n'))
   answer.onEnd()
   await s.settle()
   s.commits.shift()!.durable()
   await s.settle()
-  assert.equal(Buffer.concat(s.written).toString(), 'onetwo')
+  assert.equal(Buffer.concat(s.written).toString(), '{"n":1}\n{"n":2}\n')
   assert.equal(s.caller.ended, false, 'the end waits for the outcome')
   s.commits.shift()!.durable()
   await done
@@ -353,7 +358,7 @@ test('when the log fails in the middle of a stream the answer is cut, never comp
   const { answer } = s.calls[0]!
   answer.onHead(200, headers, controller)
   await s.durableAll()
-  answer.onData(Buffer.from('one'))
+  answer.onData(Buffer.from('{"n":1}\n'))
   await s.settle()
   for (const commit of s.commits.splice(0)) commit.fail(new Refusal('audit-unavailable'))
   await s.settle()

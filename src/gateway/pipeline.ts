@@ -7,8 +7,10 @@ import { decide } from './stages/decide.ts'
 import { deliver } from './stages/deliver.ts'
 import { forward } from './stages/forward.ts'
 import { commitIntent } from './stages/intent.ts'
+import { mask } from './stages/mask.ts'
 import { refuse } from './stages/refuse.ts'
 import { resolveConnection } from './stages/resolve.ts'
+import { restoreMasked } from './stages/restore.ts'
 import { reviewAccess } from './stages/review.ts'
 import { openSession } from './stages/session.ts'
 
@@ -24,10 +26,12 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const inSession = await openSession(gateway, routed) //                401, 403, 429, 503
     const classified = await classify(gateway, inSession) //               400, 405, 406, 408, 413, 415
     const decided = decide(gateway, classified) //                         403
-    const committed = await commitIntent(gateway, decided) //              503: the log takes nothing
-    if (decided.action.hasSideEffect) await committed.intent //            503: the log cannot be written
+    const restored = await restoreMasked(gateway, decided) //              422, 502, 503
+    const committed = await commitIntent(gateway, restored) //             503: the log takes nothing
+    if (restored.action.hasSideEffect) await committed.intent //            503: the log cannot be written
     const answered = reviewAccess(gateway, committed) ?? (await forward(gateway, committed, new Answer())) //                                                    403, 502, 503, 504
-    await deliver(gateway, answered) //                                    502, 503
+    const masking = mask(gateway, answered) //                             502
+    await deliver(gateway, masking) //                                     502, 503
   } catch (error) {
     await refuse(gateway, received, error)
   } finally {

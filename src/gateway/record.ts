@@ -1,16 +1,19 @@
-import type { CapturedBody, Head, NewEntry } from '../audit/entry.ts'
+import type { CapturedBody, DeltaField, Head, NewEntry } from '../audit/entry.ts'
 import { principalFacts } from '../audit/principal-facts.ts'
 import { catalogue } from '../errors/catalogue.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
+import type { MaskedField } from '../masking/json/json-masker.ts'
+import type { MaskEngine } from '../masking/json/mask-engine.ts'
+import { maskCommand, maskTarget, maskText } from '../masking/request/mask-head.ts'
 import { CallerLeft } from './caller.ts'
-import type { Answered, Decided, Progress, Received } from './exchange.ts'
+import type { Answered, Masking, Progress, Received } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 
 /** What the log is told of an exchange. One function per kind of entry; none of them decides anything. */
 
-export function intentOf(x: Received, progress: Progress): NewEntry {
-  const decided = x as Partial<Decided>
+export function intentOf(gateway: Gateway, x: Received, progress: Progress): NewEntry {
+  const { fingerprintOf } = gateway
   const body = progress.requestBody
   const entry: NewEntry = {
     call: x.callId,
@@ -19,16 +22,23 @@ export function intentOf(x: Received, progress: Progress): NewEntry {
     session: progress.session?.id ?? null,
     effect: progress.decision?.effect ?? null,
     policyDigest: progress.decision?.policyDigest ?? null,
-    head: headOf(x, progress),
+    head: headOf(gateway, x, progress),
   }
+  if (body?.bytes == null || progress.connection?.capture !== 'full') return entry
   // A body that nobody could read into an action may hold anything: it is kept under the sealed class.
-  if (body?.bytes != null && progress.connection?.capture === 'full') {
-    return { ...entry, request: captured([body.bytes], body.mediaType, decided.sealing?.request ?? 'sealed') }
-  }
-  return entry
+  const masked = body.masked
+  if (masked === undefined) return { ...entry, request: sealedBody([body.bytes], body.mediaType) }
+  return { ...entry, request: shownBody(masked.bytes, body.mediaType, masked.fields, 0, fingerprintOf) }
 }
 
-export function frameOf(x: Answered, number: number, chunks: readonly Uint8Array[]): NewEntry {
+/** What leaves in one frame. `start`: bytes of the answer that left before it. */
+export interface Frame {
+  readonly chunks: readonly Uint8Array[]
+  readonly fields: readonly MaskedField[]
+  readonly start: number
+}
+
+export function frameOf(gateway: Gateway, x: Masking, number: number, frame?: Frame): NewEntry {
   const head: Head =
     number === 0
       ? { facts: { frame: 0, status: x.answer.status, headers: x.answer.headers } }
@@ -42,14 +52,16 @@ export function frameOf(x: Answered, number: number, chunks: readonly Uint8Array
     policyDigest: null,
     head,
   }
-  if (chunks.length === 0) return entry
-  return { ...entry, response: captured(chunks, mediaTypeOf(x.answer.headers), x.sealing.response) }
+  if (frame === undefined) return entry
+  const { chunks, fields, start } = frame
+  const mediaType = mediaTypeOf(x.answer.headers)
+  return { ...entry, response: shownBody(chunks, mediaType, fields, start, gateway.fingerprintOf) }
 }
 
 export interface Ending {
   readonly ended: NonNullable<Head['result']>['ended']
   readonly bytesOut: number
-  readonly body?: readonly Uint8Array[]
+  readonly body?: Frame
   readonly code?: number
   readonly error?: Head['error']
 }
@@ -79,6 +91,9 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
         }),
     ...(progress.agent === undefined ? {} : { agent: progress.agent }),
     ...(ending.error === undefined ? {} : { error: ending.error }),
+    ...(progress.exempt === undefined || progress.exempt.length === 0
+      ? {}
+      : { facts: { unmasked: progress.exempt } }),
   }
   const entry: NewEntry = {
     call: x.callId,
@@ -89,14 +104,19 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
     policyDigest: progress.decision?.policyDigest ?? null,
     head,
   }
-  if (ending.body === undefined || ending.body.length === 0 || progress.connection?.capture !== 'full')
-    return entry
-  const keyClass = answered.sealing?.response ?? 'sealed'
-  return { ...entry, response: captured(ending.body, mediaTypeOf(answered.answer?.headers ?? []), keyClass) }
+  if (progress.connection?.capture !== 'full') return entry
+  if (progress.unreadable !== undefined) {
+    const { chunks, mediaType } = progress.unreadable
+    return { ...entry, response: sealedBody(chunks, mediaType) }
+  }
+  if (ending.body === undefined || ending.body.chunks.length === 0) return entry
+  const { chunks, fields, start } = ending.body
+  const mediaType = mediaTypeOf(answered.answer?.headers ?? [])
+  return { ...entry, response: shownBody(chunks, mediaType, fields, start, gateway.fingerprintOf) }
 }
 
 /** Someone who could not be identified. Kept apart from requests: no session, no action, nothing trusted in it. */
-export function authenticationFailureOf(x: Received, error: Refusal): NewEntry {
+export function authenticationFailureOf(gateway: Gateway, x: Received, error: Refusal): NewEntry {
   return {
     call: x.callId,
     kind: 'auth.fail',
@@ -105,7 +125,7 @@ export function authenticationFailureOf(x: Received, error: Refusal): NewEntry {
     effect: 'deny',
     policyDigest: null,
     head: {
-      client: clientOf(x),
+      client: clientOf(gateway.trailEngine(), x),
       connection: x.connectionName,
       // Without the query: strangers put their tokens there.
       request: { method: x.caller.method.slice(0, 16), uri: x.target.split('?', 1)[0]!.slice(0, 1024) },
@@ -135,26 +155,28 @@ export function endingOf(error: unknown, headSent: boolean): NonNullable<Head['r
   return headSent ? 'aborted-by-upstream' : 'refused'
 }
 
-function headOf(x: Received, progress: Progress): Head {
+function headOf(gateway: Gateway, x: Received, progress: Progress): Head {
   const { principal, action, decision } = progress
+  const engine = gateway.trailEngine()
   return {
     ...(principal === undefined ? {} : { principal: principalFacts(principal) }),
-    client: clientOf(x),
+    client: clientOf(engine, x),
     connection: x.connectionName,
-    request: { method: x.caller.method, uri: x.target },
-    ...(action === undefined ? {} : { action: actionFacts(action) }),
+    request: { method: x.caller.method, uri: maskTarget(engine, x.target) },
+    ...(action === undefined ? {} : { action: actionFacts(engine, action) }),
     ...(decision === undefined
       ? {}
       : { decision: { effect: decision.effect, rules: decision.rules, reason: decision.reason } }),
+    ...(progress.restored === undefined ? {} : { facts: { restored: progress.restored } }),
   }
 }
 
-function clientOf(x: Received): NonNullable<Head['client']> {
-  return { address: x.caller.address, port: x.caller.port, userAgent: x.caller.userAgent }
+function clientOf(engine: MaskEngine, x: Received): NonNullable<Head['client']> {
+  return { address: x.caller.address, port: x.caller.port, userAgent: maskText(engine, x.caller.userAgent) }
 }
 
 /** Empty fields say nothing and cost bytes in every record: they are left out. */
-function actionFacts(a: KubernetesAction): Record<string, unknown> {
+function actionFacts(engine: MaskEngine, a: KubernetesAction): Record<string, unknown> {
   const facts: Record<string, unknown> = { verb: a.verb }
   if (a.isResource) {
     facts.resource = a.resource
@@ -166,21 +188,42 @@ function actionFacts(a: KubernetesAction): Record<string, unknown> {
   } else facts.path = a.path
   if (a.risk !== 'none') facts.risk = a.risk
   if (a.query.dryRun) facts.dryRun = true
-  if (a.query.labelSelector !== '') facts.labelSelector = a.query.labelSelector
-  if (a.query.fieldSelector !== '') facts.fieldSelector = a.query.fieldSelector
-  if (a.query.command.length > 0) facts.command = a.query.command
+  if (a.query.labelSelector !== '') facts.labelSelector = maskText(engine, a.query.labelSelector)
+  if (a.query.fieldSelector !== '') facts.fieldSelector = maskText(engine, a.query.fieldSelector)
+  if (a.query.command.length > 0) facts.command = maskCommand(engine, a.query.command)
   if (a.query.container !== '') facts.container = a.query.container
   if (a.impersonate !== null) facts.impersonate = a.impersonate
   if (a.body !== null) facts.body = { kind: a.body.kind, name: a.body.name, form: a.body.form }
   return facts
 }
 
-function captured(
+/** What was read for secrets: readable for those who may search, with the originals sealed beside it. */
+function shownBody(
   chunks: readonly Uint8Array[],
   mediaType: string,
-  keyClass: CapturedBody['keyClass'],
+  fields: readonly MaskedField[],
+  start: number,
+  fingerprintOf: (value: string) => string,
 ): CapturedBody {
-  return { chunks, mediaType, keyClass }
+  const body: CapturedBody = { chunks, mediaType, keyClass: 'shown' }
+  if (fields.length === 0) return body
+  return { ...body, delta: { fields: fields.map(field => deltaField(field, start, fingerprintOf)) } }
+}
+
+function deltaField(field: MaskedField, start: number, fingerprintOf: (value: string) => string): DeltaField {
+  const { at, length, pointer, rule, source, isBase64 } = field
+  const original = source.subarray(field.start, field.end)
+  const facts = { at: at - start, length, pointer, rule: rule.name, keep: rule.keep, original }
+  if (rule.keep === 'none') return facts
+  const text = original.toString('latin1')
+  return {
+    ...facts,
+    fingerprint: fingerprintOf(isBase64 ? Buffer.from(text, 'base64').toString('latin1') : text),
+  }
+}
+
+function sealedBody(chunks: readonly Uint8Array[], mediaType: string): CapturedBody {
+  return { chunks, mediaType, keyClass: 'sealed' }
 }
 
 function mediaTypeOf(headers: readonly string[]): string {

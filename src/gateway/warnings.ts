@@ -1,5 +1,5 @@
 import { isAllNames } from '../kubernetes/access-review.ts'
-import type { Answered } from './exchange.ts'
+import type { Answered, Masking } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 
 /** At most so many of ours with one answer: more is noise. */
@@ -16,9 +16,13 @@ const told = new Map<string, Set<string>>()
  * What the caller should know beside the answer, as texts for Warning headers (KEP-1693): that something differs from
  * what the cluster alone would do. Each is said once in a session, and none where the connection switches them off.
  */
-export function warningsOf(gateway: Gateway, x: Answered): string[] {
+export function warningsOf(gateway: Gateway, x: Masking, isMasked: boolean): string[] {
   if (x.connection.warnings === false) return []
-  const found = [aboutIdentity(x), ...about(gateway, x).filter(([key]) => isNew(x.session.id, key))]
+  const found = [
+    aboutIdentity(x),
+    aboutMasks(x, isMasked),
+    ...about(gateway, x).filter(([key]) => isNew(x.session.id, key)),
+  ]
   const texts = found.flatMap(one => (one === undefined ? [] : [`sallyport: ${one[1]}`]))
   return texts.slice(0, MOST)
 }
@@ -63,6 +67,17 @@ function aboutIdentity(x: Answered): Warning | undefined {
     'whoami',
     `you are ${principal.username} (${principal.authentication.method}), session ${session.id} on ${connection.name} until ${until} UTC`,
   ]
+}
+
+/** Each time: who looks at a value must know that it is not the value. A watch is told before its first event. */
+function aboutMasks(x: Masking, isMasked: boolean): Warning | undefined {
+  const willBe =
+    x.action.longRunning &&
+    x.answerKind !== null &&
+    x.maskRules.fields(x.answerKind.group, x.answerKind.kind).length > 0
+  if (!isMasked && !willBe) return undefined
+  const text = isMasked ? 'secret values in this answer are masked' : 'secret values in this watch are masked'
+  return ['masked', `${text}; written back unchanged they stay as they are`]
 }
 
 function isReview(x: Answered, resource: string): boolean {

@@ -43,6 +43,11 @@ export const normalised: readonly { readonly what: string; readonly pattern: Reg
       by: '/TMP/',
     },
     {
+      what: 'a secret value and what is shown instead, both base64',
+      pattern: /c2FsbHlwb3J0Lm1hc2tlZC[A-Za-z0-9+/]{62}|dHIwdWI0ZG9y/g,
+      by: 'SECRET',
+    },
+    {
       what: 'server address',
       pattern: /https:\/\/127\.0\.0\.1:\d+(?:\/k\/[a-z0-9-]+)?/g,
       by: 'https://SERVER',

@@ -1,11 +1,12 @@
-import { checkAnswer } from '../../kubernetes/negotiation/answer.ts'
+import { Refusal } from '../../errors/refusal.ts'
 import { answerHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
 import { warningHeader } from '../../kubernetes/negotiation/warnings.ts'
+import type { Masked, MaskedField } from '../../masking/json/json-masker.ts'
 import { cutBy } from '../answer.ts'
-import type { Answered } from '../exchange.ts'
+import type { Answered, Masking } from '../exchange.ts'
 import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
-import { frameOf, outcomeOf } from '../record.ts'
+import { type Frame, frameOf, outcomeOf } from '../record.ts'
 import { warningsOf } from '../warnings.ts'
 
 /**
@@ -14,23 +15,25 @@ import { warningsOf } from '../warnings.ts'
  * after its commit, and its end waits for the outcome: a crash leaves a truncated answer, never a complete
  * unrecorded one.
  */
-export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
+export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
   const { answer, caller } = x
-  checkAnswer(x.parsed, answer.status, answer.headers)
-  const headers = answerHeadersToForward(answer.headers, x.callId)
-  for (const text of warningsOf(gateway, x)) headers.push('warning', warningHeader(text))
   const limit = x.action.longRunning ? 0 : gateway.limits.wholeAnswer
 
   while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress(limit + 1)
+  const out = outlet(x)
 
   if (answer.ended && limit > 0) {
-    const body = answer.take()
     answer.check()
+    out.take()
+    out.end()
     await x.intent
-    const bytes = total(body)
-    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut: bytes, body }))
+    const { chunks, bytes } = out
+    await gateway.log.append(
+      outcomeOf(gateway, x, x.progress, { ended: 'complete', bytesOut: bytes, body: out.frame() }),
+    )
     x.progress.outcomeWritten = true
-    caller.answer(answer.status, withLength(headers, x.parsed.method, answer.status, bytes), body)
+    const headers = headersOf(gateway, x, out.fields > 0)
+    caller.answer(answer.status, withLength(headers, x.parsed.method, answer.status, bytes), chunks)
     finish(gateway, x, answer.status)
     return
   }
@@ -38,34 +41,99 @@ export async function deliver(gateway: Gateway, x: Answered): Promise<void> {
   const stopWatching = watchOver(gateway, x)
   try {
     await x.intent
-    await gateway.log.append(frameOf(x, 0, []))
-    caller.begin(answer.status, headers)
+    out.take()
+    await gateway.log.append(frameOf(gateway, x, 0))
+    caller.begin(answer.status, headersOf(gateway, x, out.fields > 0))
     let frame = 1
-    let bytesOut = 0
     let betweenEvents = true
     for (;;) {
       // Each frame costs an entry: those of an answer with an end are not smaller than one that would leave whole.
-      while (!answer.ended && answer.waiting < limit) await answer.progress(limit)
-      const chunks = answer.take()
-      if (chunks.length > 0) {
-        if (x.connection.capture === 'full') await gateway.log.append(frameOf(x, frame++, chunks))
-        bytesOut += total(chunks)
-        x.progress.bytesOut = bytesOut
-        await caller.write(chunks, x.action.longRunning ? 0 : gateway.limits.readerTime)
-        betweenEvents = chunks.at(-1)!.at(-1) === NEWLINE
+      while (!answer.ended && answer.waiting + out.bytes < limit) await answer.progress(limit)
+      out.take()
+      if (answer.ended) out.end()
+      if (out.chunks.length > 0) {
+        const leaving = out.frame()
+        out.released()
+        if (x.connection.capture === 'full') await gateway.log.append(frameOf(gateway, x, frame++, leaving))
+        x.progress.bytesOut = out.total
+        await caller.write(leaving.chunks, x.action.longRunning ? 0 : gateway.limits.readerTime)
+        betweenEvents = leaving.chunks.at(-1)!.at(-1) === NEWLINE
       } else if (answer.ended || (answer.stopping && betweenEvents)) break
       else await answer.progress()
       answer.check()
     }
     const ended = answer.ended ? 'complete' : 'cut'
     if (!answer.ended) answer.cancel(cutBy('the gateway is shutting down'))
-    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended, bytesOut }))
+    await gateway.log.append(outcomeOf(gateway, x, x.progress, { ended, bytesOut: out.total }))
     x.progress.outcomeWritten = true
     caller.end()
     finish(gateway, x, answer.status)
   } finally {
     stopWatching()
   }
+}
+
+function headersOf(gateway: Gateway, x: Masking, isMasked: boolean): string[] {
+  const headers = answerHeadersToForward(x.answer.headers, x.callId)
+  for (const text of warningsOf(gateway, x, isMasked)) headers.push('warning', warningHeader(text))
+  return headers
+}
+
+/** Between the answer and the caller: what came is masked, and waits until its frame is durable. */
+function outlet(x: Masking) {
+  const { answer, mask } = x
+  let raw: Uint8Array[] = []
+  let takes = 0
+  const state = {
+    chunks: [] as Uint8Array[],
+    /** Bytes in `chunks`. */
+    bytes: 0,
+    /** Values masked in them. */
+    fields: 0,
+    /** Bytes that left before. */
+    total: 0,
+    take(): void {
+      raw = answer.take()
+      takes++
+      for (const chunk of raw) add(mask.push(chunk))
+      check()
+    },
+    /** What the mask held back until the end; once. */
+    end(): void {
+      if (hasEnded) return
+      hasEnded = true
+      add(mask.end())
+      check()
+    },
+    frame: (): Frame => ({ chunks: state.chunks, fields: found, start: state.total }),
+    released(): void {
+      state.total += state.bytes
+      state.chunks = []
+      state.bytes = 0
+      state.fields = 0
+      found = []
+    },
+  }
+  let hasEnded = false
+  let found: MaskedField[] = []
+  function add({ bytes, fields }: Masked): void {
+    for (const one of bytes) {
+      state.chunks.push(one)
+      state.bytes += one.length
+    }
+    if (fields.length === 0) return
+    found = found.length === 0 ? [...fields] : found.concat(fields)
+    state.fields += fields.length
+  }
+  /** What cannot be read does not pass, and is not lost. */
+  function check(): void {
+    if (mask.fault === null) return
+    x.progress.unreadable = { chunks: takes === 1 ? raw : mask.held(), mediaType: 'application/octet-stream' }
+    const refusal = new Refusal('upstream-answer-refused', { check: 'answer-unreadable', detail: mask.fault })
+    answer.cancel(refusal)
+    throw refusal
+  }
+  return state
 }
 
 /** Events of a watch in JSON are lines. */
@@ -88,12 +156,6 @@ function watchOver(gateway: Gateway, x: Answered): () => void {
     undrain()
     clearInterval(timer)
   }
-}
-
-function total(chunks: readonly Uint8Array[]): number {
-  let bytes = 0
-  for (const chunk of chunks) bytes += chunk.length
-  return bytes
 }
 
 function withLength(headers: string[], method: string, status: number, bytes: number): string[] {

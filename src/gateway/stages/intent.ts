@@ -8,7 +8,7 @@ import { intentOf } from '../record.ts'
  */
 export async function commitIntent(gateway: Gateway, x: Decided): Promise<Committed> {
   // Nothing waits for the intent of a read but its answer, and that brings an outcome to be written with it.
-  const intent = gateway.log.append(intentOf(x, x.progress), x.action.hasSideEffect ? 'now' : 'soon')
+  const intent = gateway.log.append(intentOf(gateway, x, x.progress), x.action.hasSideEffect ? 'now' : 'soon')
   x.progress.intent = intent
   let refused: unknown
   // Awaited later in every case; until then a failure must not count as unhandled.

@@ -35,10 +35,10 @@ async function record(
 ): Promise<void> {
   const { progress } = x
   if (progress.principal === undefined) {
-    await gateway.recordFailure(authenticationFailureOf(x, refusal))
+    await gateway.recordFailure(authenticationFailureOf(gateway, x, refusal))
     return
   }
-  const intent = progress.intent ?? gateway.log.append(intentOf(x, progress))
+  const intent = progress.intent ?? gateway.log.append(intentOf(gateway, x, progress))
   progress.intent = intent
   const outcome = gateway.log.append(
     outcomeOf(gateway, x, progress, {

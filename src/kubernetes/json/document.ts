@@ -48,6 +48,20 @@ export class JsonDocument {
     return this.#tape[node + 1]!
   }
 
+  /** The byte after a value, with its quote or bracket. */
+  end(node: Node): number {
+    const kind = this.#tape[node]!
+    if (kind === TEXT || kind === ESCAPED_TEXT) return this.#tape[node + 2]! + 1
+    if (kind !== OBJECT && kind !== ARRAY) return this.#tape[node + 2]!
+    const after = this.#tape[node + 2]!
+    let last = -1
+    for (let at = node + STRIDE; at < after; at = this.after(at)) last = at
+    let byte = last < 0 ? this.#tape[node + 1]! + 1 : this.end(last)
+    const close = kind === OBJECT ? 0x7d : 0x5d
+    while (this.bytes[byte] !== close) byte++
+    return byte + 1
+  }
+
   /** The token after this one and all that is in it. */
   after(node: Node): Node {
     const kind = this.#tape[node]!

@@ -4,12 +4,19 @@ import { type Endpoint, endpointOf } from './endpoint.ts'
 
 const OPENAPI = /^application\/com\.github\.proto-openapi\.spec\.v[23][@.]v1\.0\+protobuf$/
 
+/** How the body of an answer is to be read; `nothing`: there is none, or it is a document about the API itself. */
+export type AnswerReading = 'json' | 'text' | 'nothing'
+
 /**
- * Looks at the head of what came back, before a byte of it is released. Fails closed: a form that was not asked
- * for, a coding, a part of a document or a way to another host is Refusal `upstream-answer-refused`.
- * `headers` is flat with lower-case names.
+ * Looks at the head of what came back, before a byte of it is released, and says how its body is read. Fails closed: a
+ * form that was not asked for or that nobody can read, a coding, a part of a document or a way to another host is Refusal
+ * `upstream-answer-refused`. `headers` is flat with lower-case names.
  */
-export function checkAnswer(parsed: ParsedRequest, status: number, headers: readonly string[]): void {
+export function checkAnswer(
+  parsed: ParsedRequest,
+  status: number,
+  headers: readonly string[],
+): AnswerReading {
   const endpoint = endpointOf(parsed)
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw refused('answer-status', `status ${status}`)
@@ -50,16 +57,30 @@ export function checkAnswer(parsed: ParsedRequest, status: number, headers: read
   }
   if (contentType === undefined) {
     const isEmpty = status === 204 || status === 304 || parsed.method === 'HEAD' || contentLength === '0'
-    if (!isEmpty && endpoint !== 'proxied') throw refused('answer-content-type', 'no Content-Type')
-    return
+    if (!isEmpty) throw refused('answer-content-type', 'no Content-Type')
+    return 'nothing'
   }
-  if (!isExpected(endpoint, status, mediaTypeOf(contentType))) {
+  const mediaType = mediaTypeOf(contentType)
+  if (!isExpected(endpoint, status, mediaType)) {
     throw refused('answer-content-type', `an answer of an unexpected type (${printable(contentType)})`)
   }
+  return readingOf(endpoint, status, mediaType)
+}
+
+/** Of what is behind a proxy only text can be read for secrets, and JSON. */
+const PROXIED_TEXT =
+  /^(?:text\/[a-z0-9.+-]+|application\/(?:[a-z0-9.+-]+\+)?(?:xml|yaml|x-yaml|javascript|x-ndjson|openmetrics-text))$/
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json$/
+
+function readingOf(endpoint: Endpoint, status: number, mediaType: string): AnswerReading {
+  // Schemas and lists of resources hold no objects; their texts are examples and descriptions.
+  const isAboutApi = endpoint === 'openapi' || endpoint === 'discovery' || endpoint === 'keys'
+  if (isAboutApi && status < 400) return 'nothing'
+  return JSON_TYPE.test(mediaType) ? 'json' : 'text'
 }
 
 function isExpected(endpoint: Endpoint, status: number, mediaType: string): boolean {
-  if (endpoint === 'proxied') return true
+  if (endpoint === 'proxied') return JSON_TYPE.test(mediaType) || PROXIED_TEXT.test(mediaType)
   // Errors may come as a Status, or as Go's bare text from in front of the API handlers.
   if (mediaType === 'application/json' || (status >= 400 && mediaType === 'text/plain')) return true
   switch (endpoint) {

@@ -1,4 +1,5 @@
 import type { MaskRule } from '../contract.ts'
+import type { MaskedField } from './json-masker.ts'
 
 /** One place of a text that is replaced. Edits of one text are in order and do not overlap. */
 export interface Edit {
@@ -10,6 +11,8 @@ export interface Edit {
   readonly rule: MaskRule
   /** Where it is: a JSON pointer, in which elements that have a unique name are `[name=…]` and `#` goes into a text. */
   readonly pointer: string
+  /** Whether the original is base64 of the value. */
+  readonly isBase64?: boolean
 }
 
 /** The text with its edits carried out. */
@@ -27,4 +30,14 @@ export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Buffer {
   }
   out.set(bytes.subarray(from), to)
   return out
+}
+
+/** What was masked, for the record. `at`: where the text begins in the masked stream. */
+export function fieldsOf(source: Buffer, edits: readonly Edit[], begins: number): MaskedField[] {
+  let shift = begins
+  return edits.map(({ start, end, replacement, rule, pointer, isBase64 }) => {
+    const at = start + shift
+    shift += replacement.length - (end - start)
+    return { at, length: replacement.length, source, start, end, rule, pointer, isBase64: isBase64 === true }
+  })
 }

@@ -23,6 +23,7 @@ export interface MaskedField {
   readonly end: number
   readonly rule: MaskRule
   readonly pointer: string
+  readonly isBase64: boolean
 }
 
 export interface Masked {
@@ -83,7 +84,10 @@ export class JsonMasker implements JsonSink {
   }
 
   push(chunk: Uint8Array): Masked {
-    if (this.fault !== null) return NOTHING
+    if (this.fault !== null) {
+      this.#pending.push(chunk)
+      return NOTHING
+    }
     this.#chunk = chunk
     const isRead = this.#tokenizer.feed(chunk)
     // The line feed after an event is what clients that read lines wait for.
@@ -113,6 +117,10 @@ export class JsonMasker implements JsonSink {
     if (this.#tape.length > 0) this.#flush(this.#chunkStart, 'root')
     this.#pass(this.#chunkStart)
     return this.#take()
+  }
+
+  held(): readonly Uint8Array[] {
+    return this.#pending
   }
 
   open(isObject: boolean, offset: number): void {
@@ -218,7 +226,7 @@ export class JsonMasker implements JsonSink {
     const out = this.#out
     let to = this.#length
     let from = 0
-    for (const { start, end, replacement, rule, pointer } of edits) {
+    for (const { start, end, replacement, rule, pointer, isBase64 } of edits) {
       to += bytes.copy(out, to, from, start)
       this.#fields.push({
         at: this.#released + to,
@@ -228,6 +236,7 @@ export class JsonMasker implements JsonSink {
         end,
         rule,
         pointer,
+        isBase64: isBase64 === true,
       })
       to += out.write(replacement, to, 'latin1')
       from = end
@@ -257,6 +266,5 @@ export class JsonMasker implements JsonSink {
 
   #fail(fault: JsonMaskFault): void {
     this.fault = fault
-    this.#pending = []
   }
 }

@@ -12,6 +12,8 @@ import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, STRIDE, type Tape, TEXT }
 export interface ObjectContext {
   readonly group: string
   readonly kind: string
+  /** Where values that are learned come from: the connection. */
+  readonly source?: string
 }
 
 /** How deep texts within texts are opened. */
@@ -33,6 +35,7 @@ export class ObjectWalk {
   /** The next offset at which the text finder may find something. */
   #candidate = 0
   #uid = ''
+  #namespace = ''
   /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
   readonly #way: number[] = []
   readonly #numbers: number[] = []
@@ -51,8 +54,8 @@ export class ObjectWalk {
     this.layer = layer
   }
 
-  /** Takes the region whose tokens are on the tape. `prefix` and `uid`: of the text that this one is in. */
-  begin(bytes: Buffer, context: ObjectContext, prefix = '', uid = ''): void {
+  /** Takes the region whose tokens are on the tape. `prefix` is where the text is in that of `outer`. */
+  begin(bytes: Buffer, context: ObjectContext, prefix = '', outer?: ObjectWalk): void {
     this.bytes = bytes
     this.text = bytes.toString('latin1')
     this.edits = []
@@ -60,7 +63,8 @@ export class ObjectWalk {
     this.#candidate = -2
     this.#base = prefix
     this.#prefix = prefix
-    this.#uid = uid
+    this.#uid = outer?.uid ?? ''
+    this.#namespace = outer?.namespace ?? ''
     this.#way.length = 0
     this.#numbers.length = 0
   }
@@ -109,7 +113,10 @@ export class ObjectWalk {
     const declared = this.textOf(this.#member(at, 'kind'))
     const version = this.textOf(this.#member(at, 'apiVersion'))
     const metadata = this.#member(at, 'metadata')
-    if (this.layer === 0) this.#uid = this.textOf(metadata === -1 ? -1 : this.#member(metadata, 'uid'))
+    if (this.layer === 0 && metadata !== -1) {
+      this.#uid = this.textOf(this.#member(metadata, 'uid'))
+      this.#namespace = this.textOf(this.#member(metadata, 'namespace'))
+    } else if (this.layer === 0) this.#uid = ''
     if (declared === 'Table') this.#table(at)
     else if (declared.endsWith('List') && this.#arrayMember(at, 'items') !== -1) {
       this.#listKind = declared
@@ -122,9 +129,58 @@ export class ObjectWalk {
     this.#uid = outer
   }
 
+  /** Remembers a value under the namespace that it is from. */
+  learn(value: string, rule: MaskRule): void {
+    this.engine.fingerprints.learn(value, rule, `${this.#context.source ?? ''}/${this.#namespace}`)
+  }
+
+  get namespace(): string {
+    return this.#namespace
+  }
+
+  get context(): ObjectContext {
+    return this.#context
+  }
+
   /** Any value, with a state of its own. */
   under(at: number, state: FieldState): void {
     this.#value(at, state, undefined, at)
+  }
+
+  /** The operations of a JSON patch (RFC 6902): each value is judged as what stands at its path. */
+  operations(): void {
+    const { words } = this.tape
+    if (words[0] !== ARRAY) {
+      this.object(0)
+      return
+    }
+    let number = 0
+    for (let e = STRIDE; e < words[2]!; e = this.after(e)) {
+      this.#enter(e, number++)
+      if (words[e] === OBJECT) this.#operation(e)
+      else this.#value(e, null, undefined, 0)
+      this.#leave()
+    }
+  }
+
+  #operation(at: number): void {
+    const { words } = this.tape
+    const segments = this.textOf(this.#member(at, 'path'))
+      .split('/')
+      .slice(1)
+      .map(segment => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+    let state = this.engine.start(this.#context.group, this.#context.kind)
+    for (const segment of segments) state = state === null ? null : state.step(segment)
+    const last = segments.at(-1)
+    const key = last === undefined ? undefined : this.engine.rules.key(last)
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      if (this.engine.names.of(words[m + 3]!).role !== 'value') this.#memberOf(at, m, null)
+      else {
+        this.#enter(m, -1)
+        this.#value(m + STRIDE, state, { text: last ?? '', segment: '', key, role: 'none' }, at)
+        this.#leave()
+      }
+    }
   }
 
   /** One row of a table. */
@@ -374,7 +430,7 @@ export class ObjectWalk {
     }
     if (words[at + 1] === words[at + 2]) return
     const edit = maskEncoded(this, this.textOf(at), encoding, rule, this.pointer())
-    if (edit !== null) this.#replace(at, edit, rule)
+    if (edit !== null) this.#replace(at, edit, rule, true)
   }
 
   #whole(at: number, rule: MaskRule, value: string): void {
@@ -385,19 +441,14 @@ export class ObjectWalk {
     }
     if (value === '') return
     const view = asBytes(value)
-    if (rule.learn) this.engine.fingerprints.learn(view, rule)
+    if (rule.learn) this.learn(view, rule)
     this.#replace(at, placeholderFor(this.engine, rule, view, this.#uid, canonical(this.pointer())), rule)
   }
 
-  #replace(at: number, replacement: string, rule: MaskRule): void {
+  #replace(at: number, replacement: string, rule: MaskRule, isBase64 = false): void {
     const { words } = this.tape
-    this.edits.push({
-      start: words[at + 1]!,
-      end: words[at + 2]!,
-      replacement,
-      rule,
-      pointer: this.pointer(),
-    })
+    const pointer = this.pointer()
+    this.edits.push({ start: words[at + 1]!, end: words[at + 2]!, replacement, rule, pointer, isBase64 })
   }
 
   /** A string of which nothing is known but what is in it. */

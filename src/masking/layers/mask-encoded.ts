@@ -54,9 +54,8 @@ function maskRelease(walk: ObjectWalk, plain: Buffer, pointer: string): string |
 
 /** A value with lines or members is met again in parts, too. */
 function learn(walk: ObjectWalk, value: string, rule: MaskRule): void {
-  const { fingerprints } = walk.engine
-  fingerprints.learn(value, rule)
+  walk.learn(value, rule)
   if (value.length > LARGEST_LEARNED_IN_PARTS || !/[\n{=]/.test(value)) return
-  for (const { start, end } of walk.find(value)) fingerprints.learn(value.slice(start, end), rule)
-  for (const line of value.split('\n')) if (line.length >= 12) fingerprints.learn(line.trim(), rule)
+  for (const { start, end } of walk.find(value)) walk.learn(value.slice(start, end), rule)
+  for (const line of value.split('\n')) if (line.length >= 12) walk.learn(line.trim(), rule)
 }

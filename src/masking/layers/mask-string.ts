@@ -59,7 +59,7 @@ function findings(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] {
   const text = content.toString('latin1')
   return walk.find(text).map(({ start, end, rule }, i) => {
     const value = text.slice(start, end)
-    if (rule.learn) walk.engine.fingerprints.learn(value, rule)
+    if (rule.learn) walk.learn(value, rule)
     const whole = start === 0 && end === text.length
     const place = whole ? pointer : `${pointer}#${i}`
     const replacement = placeholderFor(walk.engine, rule, value, walk.uid, canonical(place))
@@ -77,7 +77,7 @@ export function maskJson(
   const tape = readTape(content, walk.engine.names.keys)
   if (tape === null) return null
   const inner = new ObjectWalk(walk.engine, tape, walk.layer + 1)
-  inner.begin(content, { group: '', kind: '' }, `${pointer}#`, walk.uid)
+  inner.begin(content, { ...walk.context, group: '', kind: '' }, `${pointer}#`, walk)
   if (begin === undefined) inner.object(0)
   else begin(inner)
   return inner.edits
@@ -113,7 +113,7 @@ export function maskBytes(
     content = unpacked
   }
   const deeper = new ObjectWalk(walk.engine, walk.tape, walk.layer + 1)
-  deeper.begin(content, { group: '', kind: '' }, pointer, walk.uid)
+  deeper.begin(content, { ...walk.context, group: '', kind: '' }, pointer, walk)
   const edits = maskContent(deeper, content, `${pointer}#`)
   if (edits.length === 0) return []
   const bytes = applyEdits(content, edits)

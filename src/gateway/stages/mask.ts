@@ -1,0 +1,34 @@
+import { checkAnswer } from '../../kubernetes/negotiation/answer.ts'
+import { createAnswerMask } from '../../masking/answer/answer-mask.ts'
+import type { Answered, Masking } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+
+/**
+ * Decides how the answer is read, before a byte of it is released: by where it was asked for and what it calls itself.
+ * What cannot be read does not pass (502). The reading itself goes on while the answer is delivered.
+ */
+export function mask(gateway: Gateway, x: Answered): Masking {
+  const form = checkAnswer(x.parsed, x.answer.status, x.answer.headers)
+  const rules = gateway.masking().for({
+    connection: x.connection.name,
+    principal: x.principal,
+    namespace: x.action.namespace,
+    direction: 'response',
+    now: gateway.now(),
+  })
+  const named = form === 'json' ? x.answerKind : null
+  const answerMask = createAnswerMask(
+    gateway.maskEngine(rules),
+    form === 'json'
+      ? {
+          read: 'json',
+          group: named?.group ?? '',
+          kind: named?.kind ?? '',
+          source: x.connection.name,
+          sequence: x.action.verb === 'watch' && x.answer.status === 200,
+        }
+      : { read: form },
+  )
+  x.progress.exempt = rules.exempt
+  return Object.assign(x, { mask: answerMask, maskRules: rules })
+}

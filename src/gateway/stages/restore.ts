@@ -1,0 +1,82 @@
+import { Refusal } from '../../errors/refusal.ts'
+import type { MaskEngine } from '../../masking/json/mask-engine.ts'
+import { maskRequest } from '../../masking/request/mask-request.ts'
+import { type Atlas, readAtlas } from '../../masking/writeback/atlas.ts'
+import {
+  holdsPlaceholder,
+  needsAtlas,
+  restoreBody,
+  type WriteForm,
+} from '../../masking/writeback/restore-body.ts'
+import type { Decided } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+
+/**
+ * A caller writes what it has read: where that was masked, the real value goes upstream in its place, read from the live
+ * object with the session's own rights, and only back to where it stands. A placeholder anywhere else is refused (422),
+ * so nothing is overwritten with it and nothing is copied by it.
+ */
+export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decided> {
+  const { bytes } = x.body
+  const form = x.action.body?.form
+  if (bytes === null || form === undefined || !x.action.hasSideEffect) return x
+  const engine = engineOf(gateway, x)
+  if (!needsAtlas(bytes, form) && !(x.action.verb === 'update' && leavesOut(engine, x))) return x
+  if (!WRITES.has(x.action.verb) || x.action.name === '') {
+    if (holdsPlaceholder(bytes)) throw misplaced('', 'a new object has no value that could be kept')
+    return x
+  }
+  const atlas = await atlasOf(gateway, x, engine)
+  if (atlas === null) {
+    if (holdsPlaceholder(bytes)) throw misplaced('', 'there is no such object whose value could be kept')
+    return x
+  }
+  const restored = restoreBody(bytes, form as WriteForm, atlas)
+  if (restored === null) return x
+  if ('misplaced' in restored) throw misplaced(restored.misplaced, WHY)
+  if (restored.count === 0) return x
+  x.progress.restored = { places: restored.count, resourceVersion: atlas.resourceVersion }
+  return Object.assign(x, { body: { ...x.body, bytes: restored.bytes } })
+}
+
+const WRITES = new Set(['update', 'patch'])
+const WHY = 'a masked value can only stay where it was read'
+
+function engineOf(gateway: Gateway, x: Decided): MaskEngine {
+  const rules = gateway.masking().for({
+    connection: x.connection.name,
+    principal: x.principal,
+    namespace: x.action.namespace,
+    direction: 'response',
+    now: gateway.now(),
+  })
+  return gateway.maskEngine(rules)
+}
+
+function leavesOut(engine: MaskEngine, x: Decided): boolean {
+  if (x.answerKind === null) return false
+  const { group, kind } = x.answerKind
+  return engine.rules.fields(group, kind).some(field => field.rule.action === 'drop')
+}
+
+/** What the caller sees of the live object, and what is there. Null: there is none, or the session may not read it. */
+async function atlasOf(gateway: Gateway, x: Decided, engine: MaskEngine): Promise<Atlas | null> {
+  const query = x.parsed.target.indexOf('?')
+  const path = query < 0 ? x.parsed.target : x.parsed.target.slice(0, query)
+  const { status, body } = await gateway.readLive(x, path)
+  if (status === 404) return null
+  if (status !== 200) {
+    throw misplaced(
+      '',
+      `the cluster does not let you read this object (${status}), so its values cannot be kept`,
+    )
+  }
+  const masked = maskRequest(engine, body, x.answerKind ?? { group: '', kind: '' }, 'object')
+  const atlas = masked === null ? null : readAtlas(body, Buffer.concat(masked.bytes))
+  if (atlas === null) throw new Refusal('upstream-answer-refused', { check: 'answer-unreadable' })
+  return atlas
+}
+
+function misplaced(place: string, why: string): Refusal {
+  return new Refusal('masked-value', { check: 'write-back', detail: place === '' ? why : `${place}: ${why}` })
+}

@@ -1,0 +1,109 @@
+import type { JsonDocument, Node } from '../../kubernetes/json/document.ts'
+import { readJson } from '../../kubernetes/json/read-json.ts'
+import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
+import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
+import { restoreOperations } from './operations.ts'
+import { segmentOf } from './place.ts'
+import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'
+
+/** How a body says what it changes; as in `BodyFacts`. */
+export type WriteForm = 'object' | 'merge-patch' | 'strategic-merge-patch' | 'apply-patch' | 'json-patch'
+
+export interface Restored {
+  /** With real values; pinned to the version of the object that they were read from. */
+  readonly bytes: Buffer
+  /** Places that were restored. */
+  readonly count: number
+}
+
+const NUMBER = Buffer.from(NUMBER_PLACEHOLDER)
+const ESCAPE = Buffer.from('\\u')
+
+/**
+ * Whether a write must be looked at beside the live object: it may hold a placeholder, or be a patch that moves or tests
+ * what it does not show. Cheap, and never false for those.
+ */
+export function needsAtlas(bytes: Uint8Array, form: string): boolean {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (mayHoldPlaceholder(body) || body.includes(NUMBER) || body.includes(ESCAPE)) return true
+  return form === 'json-patch' && /"op"\s*:\s*"(?:test|copy|move)"/.test(body.toString('latin1'))
+}
+
+/** Whether it does hold a placeholder somewhere, for writes that have no live object. */
+export function holdsPlaceholder(bytes: Uint8Array): boolean {
+  const document = readJson(bytes)
+  return 'refused' in document ? mayHoldPlaceholder(Buffer.from(bytes)) : holds(document, 0)
+}
+
+function holds(document: JsonDocument, node: Node): boolean {
+  if (document.isObject(node)) {
+    return membersOf(document, node).some(
+      m => findPlaceholders(m.name).length > 0 || holds(document, m.value),
+    )
+  }
+  if (document.isArray(node)) return elementsOf(document, node).some(e => holds(document, e))
+  const text = document.text(node)
+  return text !== undefined && mayHoldPlaceholder(Buffer.from(text))
+}
+
+/** The body that is sent on, or the first place where a placeholder stands that was not read there. */
+export function restoreBody(bytes: Uint8Array, form: WriteForm, atlas: Atlas): Restored | Misplaced | null {
+  const document = readJson(bytes)
+  if ('refused' in document) return null
+  if (form === 'json-patch') return restoreOperations(bytes, document, atlas)
+  const found: Replacement[] = []
+  const fault = restoreValue(document, 0, '', atlas, found)
+  if (fault !== null) return fault
+  const isWhole = form === 'object'
+  const missing = isWhole ? leftOut(document, atlas) : []
+  const count = found.length + missing.length
+  if (count === 0) return { bytes: Buffer.from(bytes), count }
+  return { bytes: applyReplacements(bytes, [...found, ...missing, ...pin(document, atlas)]), count }
+}
+
+/** What the view left out, and a whole object that was made from the view lacks. */
+function leftOut(document: JsonDocument, atlas: Atlas): Replacement[] {
+  const found: Replacement[] = []
+  for (const { place, name, json } of atlas.dropped) {
+    const node = nodeAt(document, place)
+    if (node === undefined || !document.isObject(node) || document.member(node, name) !== undefined) continue
+    found.push(insertion(document, node, json.toString()))
+  }
+  return found
+}
+
+/** The write holds only for the version whose values it carries; of another the API server says 409. */
+function pin(document: JsonDocument, atlas: Atlas): Replacement[] {
+  const version = `"resourceVersion":${JSON.stringify(atlas.resourceVersion)}`
+  const metadata = document.member(0, 'metadata')
+  if (metadata === undefined) return [insertion(document, 0, `"metadata":{${version}}`)]
+  // A version that the writer gives is his own pin: if it is not this one, the write fails as it should.
+  const given = document.text(document.member(metadata, 'resourceVersion'))
+  if (given !== undefined && given !== '') return []
+  const member = document.member(metadata, 'resourceVersion')
+  if (member !== undefined) {
+    const start = document.text(member) === undefined ? document.offset(member) : document.offset(member) - 1
+    return [{ start, end: document.end(member), text: JSON.stringify(atlas.resourceVersion) }]
+  }
+  return [insertion(document, metadata, version)]
+}
+
+function insertion(document: JsonDocument, object: Node, member: string): Replacement {
+  const at = document.offset(object) + 1
+  return { start: at, end: at, text: membersOf(document, object).length === 0 ? member : `${member},` }
+}
+
+/** Follows a place of an atlas; undefined when the document has nothing there. */
+export function nodeAt(document: JsonDocument, place: string): Node | undefined {
+  let node: Node | undefined = 0
+  for (const step of place.split('/').slice(1)) {
+    if (node === undefined) return undefined
+    if (document.isObject(node)) {
+      node = membersOf(document, node).find(m => segmentOf(m.name) === step)?.value
+    } else {
+      const elements: Node[] = elementsOf(document, node)
+      node = elements.find((element, i) => labelOf(document, element, i) === step)
+    }
+  }
+  return node
+}
