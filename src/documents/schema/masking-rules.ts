@@ -99,9 +99,10 @@ const ruleSchema = z
       complain(['partial'], 'has a meaning with action partial only')
     }
     if (rule.action === 'drop') {
-      for (const place of ['detectors', 'patterns', 'fingerprints'] as const) {
+      for (const place of ['keys', 'env', 'names', 'detectors', 'patterns', 'fingerprints'] as const) {
         if (rule[place] === undefined) continue
-        complain([place], 'cannot be dropped: in the middle of a text there is no member to leave out')
+        // Left out wherever a name stands, a member would be missing in objects that need it.
+        complain([place], 'cannot be dropped: only a member at a path can be left out, see fields')
       }
     }
   })
