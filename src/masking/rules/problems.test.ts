@@ -47,6 +47,7 @@ for (const [name, text, expected] of [
   ['partial that shows much', card('keys: [a], action: partial, partial: {first: 9}'), /partial\.first/],
   ['partial beside mask', card('keys: [a], partial: {first: 1}'), /has a meaning with action partial only/],
   ['dropping from the middle of a text', card('detectors: [iban], action: drop'), /cannot be dropped/],
+  ['dropping by name', card('keys: [pin], action: drop'), /only a member at a path can be left out/],
   [
     'an unknown detector',
     card('detectors: [credit-crad]'),

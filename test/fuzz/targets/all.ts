@@ -8,6 +8,7 @@ const targets: Readonly<Record<string, () => Promise<{ readonly target: FuzzTarg
   protobuf: () => import('./protobuf.ts'),
   http: () => import('./http.ts'),
   policy: () => import('./policy.ts'),
+  'masking-rules': () => import('./masking-rules.ts'),
   'tunnel-frames': () => import('./tunnel-frames.ts'),
   'tunnel-peer': () => import('./tunnel-peer.ts'),
   search: () => import('./search.ts'),
