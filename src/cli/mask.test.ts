@@ -122,6 +122,13 @@ test('without files the gateway is asked, and policy decides', async () => {
   api.fake.deny.clear()
 })
 
+test('rules are got, applied and deleted under their own word', async () => {
+  for (const word of ['maskingrules', 'maskingrule', 'MaskingRules']) fine(await user.run(['get', word]))
+  const wrong = await user.run(['get', 'maskingruls'])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /did you mean maskingrule/)
+})
+
 test('mask list with files shows what a gateway with them would have', async () => {
   const { stdout } = fine(await run(stranger, 'list', '--rules', file('rules.yaml')))
   assert.match(stdout, /^card +shop +partial 0\+4/m)

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { openGateway } from '../../src/gateway/compose.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
 import { call, openRig, type Rig } from '../attacks/harness.ts'
 
 let rig: Rig
@@ -105,4 +110,58 @@ test('a document that is deleted takes its rules along, and never a shipped one'
   assert.equal(gone.status, 200, gone.text)
   assert.ok(!rulesInForce().includes('pin'))
   assert.ok(rulesInForce().includes('secret-data'))
+})
+
+test('rules with an error in a file: a gateway does not start, and one that runs keeps those it has', async () => {
+  const file = join(rig.dataDir, '..', 'config', 'masking.yaml')
+  writeFileSync(file, PIN)
+  assert.deepEqual(await rig.gateway.reload(), [])
+  const { digest } = rig.gateway.masking()
+  writeFileSync(file, PIN.replace('keep: none', 'keep: some'))
+  const [problem] = await rig.gateway.reload()
+  assert.match(
+    problem ?? '',
+    /masking\.yaml:6:\d+ spec\.rules\[0\]\.keep: must be one of raw, fingerprint, none/,
+  )
+  assert.equal(rig.gateway.masking().digest, digest)
+  assert.ok(rulesInForce().includes('pin'))
+
+  const directory = mkdtempSync(join(tmpdir(), 'masking-'))
+  const configDir = join(directory, 'config')
+  mkdirSync(configDir)
+  writeFileSync(join(configDir, 'masking.yaml'), PIN.replace('name: pin', 'name: secret-data'))
+  try {
+    await assert.rejects(
+      openGateway({
+        dataDir: join(directory, 'data'),
+        configDir,
+        listen: { host: '127.0.0.1', port: 0 },
+        names: ['127.0.0.1'],
+        origin: 'masking.test/log',
+        version: '0.0.0-test',
+        logger: createLogger('silent', { write: () => undefined }),
+      }),
+      /a shipped rule has this name/,
+    )
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+    rmSync(file)
+  }
+})
+
+test('masking.test tells nothing of values that were seen as secrets, and its text is in no record', async () => {
+  const guess = `zQ8${'x7Lm2'.repeat(5)}`
+  const text = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', data: { note: guess, password: guess } })
+  const answer = await ask('POST', '/v1/masking/test', { text, form: 'json' })
+  assert.equal(answer.status, 200, answer.text)
+  assert.deepEqual(
+    answer.json.places.map((p: { place: string; rule: string }) => [p.place, p.rule]),
+    [['/data/password', 'key-name']],
+  )
+  assert.ok(rig.entries.some(e => (e.head.action as { verb?: string } | undefined)?.verb === 'masking.test'))
+  assert.ok(!JSON.stringify(rig.entries).includes(guess))
+  assert.ok(!rig.logged().includes(guess))
+  const broken = await ask('POST', '/v1/masking/test', { text: `{"a": "${guess}`, form: 'json' })
+  assert.equal(broken.status, 400)
+  assert.ok(!broken.text.includes(guess))
 })

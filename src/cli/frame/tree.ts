@@ -617,7 +617,7 @@ export const tree: readonly CommandSpec[] = [
   },
   {
     path: ['mask', 'test'],
-    summary: 'What masking rules would do to a file: each place, by which rule; with -o yaml the masked text',
+    summary: 'What masking rules would do to a file; with -o yaml also the masked text',
     group: 'Policy',
     output: true,
     arguments: [{ form: '<file>', description: 'JSON, YAML or any other text; - for standard input' }],

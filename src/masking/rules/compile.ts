@@ -1,6 +1,6 @@
 import { digestDocuments } from '../../documents/canonical.ts'
 import type { MaskingRulesDocument } from '../../documents/schema/masking-rules.ts'
-import type { ActiveRules, MaskDirection } from '../contract.ts'
+import type { ActiveRules, MaskDirection, TextFinder } from '../contract.ts'
 import { activeRules } from './active.ts'
 import { shippedDocument } from './defaults.ts'
 import type { Detectors } from './detectors.ts'
@@ -49,6 +49,7 @@ export function compileMasking(
     (document.spec.exemptions ?? []).map(spec => compileExemption(document.metadata.name, spec)),
   )
   const narrow = exemptions.length > 0 || rules.some(rule => rule.scope.narrow)
+  const shared = sharedFinders(detectors)
   const sets = new Map<string, ActiveRules>()
   const byScope = new Map<string, Kept>()
 
@@ -60,14 +61,14 @@ export function compileMasking(
     const key = JSON.stringify([held.map(rule => rule.mask.name), exempt])
     let active = sets.get(key)
     if (active === undefined) {
-      active = activeRules(digest, held, exempt, detectors)
+      active = activeRules(digest, held, exempt, shared)
       keep(sets, key, active, MOST_SETS)
     }
     return { active, until: Math.min(...exempting.map(e => e.expires)) }
   }
 
   // All rules at once, now: an engine that cannot start shows before anything is served.
-  const trail = activeRules(digest, rules, [], detectors)
+  const trail = activeRules(digest, rules, [], shared)
   // Without a rule for somebody only, the direction alone decides.
   const first = new Map<MaskDirection, ActiveRules>()
   if (!narrow) {
@@ -92,6 +93,26 @@ export function compileMasking(
       const made = make(scope)
       keep(byScope, key, made, MOST_SCOPES)
       return made.active
+    },
+  }
+}
+
+/** A finder takes milliseconds to make, and most sets differ in other rules than those that it is made of. */
+function sharedFinders(detectors: Detectors): Detectors {
+  const finders = new Map<string, TextFinder>()
+  return {
+    ...detectors,
+    createTextFinder(selected, own) {
+      const key = JSON.stringify([
+        [...selected].map(([name, rule]) => [name, rule.name]),
+        own.map(({ pattern, longest, rule }) => [pattern, longest, rule.name]),
+      ])
+      let finder = finders.get(key)
+      if (finder === undefined) {
+        finder = detectors.createTextFinder(selected, own)
+        keep(finders, key, finder, MOST_SETS)
+      }
+      return finder
     },
   }
 }
