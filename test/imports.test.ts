@@ -109,6 +109,17 @@ test('the code of PostgreSQL is loaded only when somebody chose it', () => {
   )
 })
 
+test('the SDK of AWS is loaded only when somebody chose its key service', () => {
+  assert.deepEqual(
+    breaking(
+      i =>
+        (/^@(aws-sdk|smithy)\//.test(i.to) && i.from !== 'src/keys/aws-kms.ts') ||
+        (i.to === 'src/keys/aws-kms.ts' && !i.dynamic),
+    ),
+    [],
+  )
+})
+
 test('the verifier is one file without dependencies', () => {
   assert.deepEqual(
     breaking(i => i.from === 'src/audit/verify.ts' && !i.to.startsWith('node:')),

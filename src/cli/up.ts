@@ -22,6 +22,7 @@ export const run: Run = async (context, _args, options) => {
       store: text(options, 'store'),
       storePassword: text(options, 'storePassword'),
       keyEncryption: text(options, 'keyEncryption'),
+      formerKeyEncryption: text(options, 'formerKeyEncryption'),
       logQuota: {
         ...sizeOption('bytes', '--log-quota', text(options, 'logQuota')),
         ...sizeOption('minFree', '--log-min-free', text(options, 'logMinFree')),

@@ -18,8 +18,8 @@ import { toIdentityProvider } from '../documents/to-identity-provider.ts'
 import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
 import { openIdentity } from '../identity/open-identity.ts'
 import { fileKeyEncryption } from '../keys/file-key.ts'
+import type { KeyEncryptionChoice } from '../keys/key-encryption-choice.ts'
 import { openKeyEncryption } from '../keys/open-key-encryption.ts'
-import type { KeyEncryptionChoice } from '../keys/parse-key-encryption.ts'
 import { withFormer } from '../keys/with-former.ts'
 import { plausible } from '../masking/detect/plausible.ts'
 import { createMaskEngines } from '../masking/engines.ts'
@@ -74,6 +74,8 @@ export interface GatewayOptions {
   readonly postgres?: PostgresSettings
   /** Wraps the keys of log and masking; gateways of one store name the same. Absent: a key file in `dataDir`. */
   readonly keyEncryption?: KeyEncryptionChoice
+  /** What wrapped keys before, and can still be read. The key file in `dataDir` is read in any case. */
+  readonly formerKeyEncryption?: KeyEncryptionChoice
   /** An agent of this process. */
   readonly embedded?: ServingLink
   /** Who cosigns the log beside the agents, and what holds when nobody does. */
@@ -414,13 +416,16 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   }
 }
 
-/** What the key file of the data directory wrapped before another key was named can still be read. */
+/** Whatever wrapped keys before another key was named can still be read. */
 async function chosenKeyEncryption(options: GatewayOptions): Promise<Pick<AuditLogOptions, 'keyEncryption'>> {
   if (options.keyEncryption === undefined) return {}
-  const chosen = await openKeyEncryption(options.keyEncryption)
-  const former = join(options.dataDir, 'log', 'secrets', 'kek')
-  if (!existsSync(former)) return { keyEncryption: chosen }
-  return { keyEncryption: withFormer(chosen, await fileKeyEncryption(disk, former, false)) }
+  let chosen = await openKeyEncryption(options.keyEncryption)
+  if (options.formerKeyEncryption !== undefined) {
+    chosen = withFormer(chosen, await openKeyEncryption(options.formerKeyEncryption))
+  }
+  const file = join(options.dataDir, 'log', 'secrets', 'kek')
+  if (existsSync(file)) chosen = withFormer(chosen, await fileKeyEncryption(disk, file, false))
+  return { keyEncryption: chosen }
 }
 
 async function openStore({ postgres, dataDir, logger }: GatewayOptions): Promise<StateStore> {

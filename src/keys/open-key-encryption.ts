@@ -1,14 +1,30 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { disk } from '../audit/files/disk.ts'
 import { fileKeyEncryption } from './file-key.ts'
 import type { KeyEncryption } from './key-encryption.ts'
-import type { KeyEncryptionChoice } from './parse-key-encryption.ts'
+import type { KeyEncryptionChoice } from './key-encryption-choice.ts'
 
 /**
- * The key-encryption key that somebody named. A key file that was named is never made here: of two gateways each would
- * make its own. Rejects when it cannot be had.
+ * The key-encryption key that somebody named, tried once. A key file that was named is never made here: of two gateways each would
+ * make its own. Rejects when it cannot be had, or does not do what it must.
  */
 export async function openKeyEncryption(choice: KeyEncryptionChoice): Promise<KeyEncryption> {
+  const opened = await open(choice)
+  await prove(opened)
+  return opened
+}
+
+async function open(choice: KeyEncryptionChoice): Promise<KeyEncryption> {
+  if ('awsKms' in choice) {
+    // Loaded only when chosen: the SDK would make every start slower.
+    const { awsKmsEncryption } = await import('./aws-kms.ts')
+    return awsKmsEncryption(choice.awsKms)
+  }
+  if ('vault' in choice) {
+    const { vaultTransitEncryption } = await import('./vault-transit.ts')
+    return vaultTransitEncryption(choice.vault)
+  }
   const { file } = choice
   if (!existsSync(file)) {
     throw new Error(
@@ -16,4 +32,21 @@ export async function openKeyEncryption(choice: KeyEncryptionChoice): Promise<Ke
     )
   }
   return await fileKeyEncryption(disk, file, false)
+}
+
+/**
+ * A key that may encrypt and not decrypt would be found out on the day of a restart; one that does not bind the context would
+ * let wrapped keys be exchanged for each other.
+ */
+async function prove(key: KeyEncryption): Promise<void> {
+  const plain = randomBytes(32)
+  const wrapped = await key.wrap(plain, { purpose: 'sallyport-trial', key: 'one' })
+  const back = await key.unwrap(wrapped, { purpose: 'sallyport-trial', key: 'one' })
+  if (!plain.equals(back)) throw new Error(`${key.id} gave back another key than was wrapped`)
+  const other = await key.unwrap(wrapped, { purpose: 'sallyport-trial', key: 'other' }).catch(() => null)
+  if (other !== null) {
+    throw new Error(
+      `${key.id} does not bind a wrapped key to its context: take a key of a type with associated data (aes256-gcm96)`,
+    )
+  }
 }

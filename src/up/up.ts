@@ -37,8 +37,10 @@ export interface UpOptions {
   readonly store?: string | undefined
   /** `file:/path` or `${VARIABLE}`. */
   readonly storePassword?: string | undefined
-  /** `file:/path`; default `SALLYPORT_KEY_ENCRYPTION`, else a key file in the data directory. */
+  /** As `parse-key-encryption.ts` reads it; default `SALLYPORT_KEY_ENCRYPTION`, else a key file in the data directory. */
   readonly keyEncryption?: string | undefined
+  /** What wrapped keys before; still read. Default `SALLYPORT_FORMER_KEY_ENCRYPTION`. */
+  readonly formerKeyEncryption?: string | undefined
   /** `<vkey>=<url>` of witnesses to ask, beside the agents. */
   readonly witnesses?: readonly string[] | undefined
   /** Cosignatures that a checkpoint needs. */
@@ -101,6 +103,14 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     process.cwd(),
   )
   const keyEncryption = chooseKeyEncryption(options.keyEncryption, process.env)
+  const formerKeyEncryption = chooseKeyEncryption(
+    options.formerKeyEncryption,
+    process.env,
+    'SALLYPORT_FORMER_KEY_ENCRYPTION',
+  )
+  if (formerKeyEncryption !== undefined && keyEncryption === undefined) {
+    throw new Error('--former-key-encryption is given without --key-encryption')
+  }
   if (postgres !== undefined && isInTheClear(postgres)) {
     talk('the store is on another machine, and nothing encrypts the way there (sslmode=disable)')
   }
@@ -136,6 +146,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     logger,
     ...(postgres === undefined ? {} : { postgres }),
     ...(keyEncryption === undefined ? {} : { keyEncryption }),
+    ...(formerKeyEncryption === undefined ? {} : { formerKeyEncryption }),
     embedded: agent,
     witnesses: witnessesOf(options),
     ...(options.logQuota === undefined ? {} : { audit: { quota: options.logQuota } }),

@@ -4,13 +4,11 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { runProgram } from '../e2e/rig.ts'
 
-const requirement = 'kubernetes==37.0.2'
-
 /**
- * Path of a Python that has the Kubernetes client, in a virtual environment under the user's cache folder; made when
- * it is not there. Throws with the name of what is missing.
+ * Path of a Python that has these packages, in a virtual environment under the user's cache folder; made when it is not
+ * there. Throws with the name of what is missing.
  */
-export async function pythonWithKubernetes(): Promise<string> {
+export async function pythonWith(requirement: string): Promise<string> {
   const version = await runProgram('python3', ['--version']).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error
     throw new Error('python3 is not in PATH: this suite needs Python 3.10 or newer with venv and pip')
@@ -29,6 +27,11 @@ export async function pythonWithKubernetes(): Promise<string> {
   writeFileSync(`${complete}.new`, requirement)
   renameSync(`${complete}.new`, complete)
   return python
+}
+
+/** A Python that has the Kubernetes client. */
+export function pythonWithKubernetes(): Promise<string> {
+  return pythonWith('kubernetes==37.0.2')
 }
 
 async function must(command: string, args: readonly string[]): Promise<void> {

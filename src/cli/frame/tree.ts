@@ -63,7 +63,11 @@ export const tree: readonly CommandSpec[] = [
       {
         flags: '--key-encryption <name>',
         description:
-          'key that wraps the keys of log and masking, the same for all gateways on one store: file:/path (default SALLYPORT_KEY_ENCRYPTION, else a key file in the data directory)',
+          'key that wraps the keys of log and masking, the same for all gateways on one store: file:/path, aws-kms:KEY?region=REGION or vault:https://HOST:8200/MOUNT/KEY?token=/path (default SALLYPORT_KEY_ENCRYPTION, else a key file in the data directory)',
+      },
+      {
+        flags: '--former-key-encryption <name>',
+        description: 'key that wrapped them before: still read, until all are wrapped anew',
       },
       {
         flags: '--log-quota <size>',
