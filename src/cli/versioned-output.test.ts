@@ -69,6 +69,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'audit proof': 'AuditProofs',
   'audit crosscheck': 'CrosscheckReport',
   verify: 'VerifyReport',
+  'keys rewrap': 'KeysRewrapped',
   witness: 'Witness',
   'agent check': 'AgentCheck',
 }

@@ -33,6 +33,16 @@ export const notRun: readonly (readonly [page: string, line: string, reason: str
     'a folder of a server; docs/start/remote-agent.md runs the same',
   ],
   [
+    'docs/operate/key-encryption.md',
+    "sallyport up --key-encryption 'aws-kms:alias/sallyport?region=eu-central-1' --former-key-encryption file:/run/secrets/kek",
+    'needs a key service; test/full/kms.test.ts asks one',
+  ],
+  [
+    'docs/operate/key-encryption.md',
+    "sallyport keys rewrap --data-dir /var/lib/sallyport --from file:/run/secrets/kek --to 'aws-kms:alias/sallyport?region=eu-central-1'",
+    'needs a key service; src/cli/keys-rewrap.test.ts does the same with key files',
+  ],
+  [
     'docs/operate/postgresql.md',
     "sallyport up --config-dir /etc/sallyport --data-dir /var/lib/sallyport --store 'postgres://sallyport@db.example.com/sallyport?schema=sallyport&sslmode=verify-full&sslrootcert=/etc/sallyport/db-ca.crt' --store-password file:/run/secrets/db --key-encryption file:/run/secrets/sallyport-kek",
     'needs a database server with a certificate; test/engines starts a real PostgreSQL, with TLS and passwords',

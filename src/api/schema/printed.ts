@@ -85,6 +85,13 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
   AuditEntry: z.union([auditDetailSchema, own('AuditEntry', { entry: auditRowSchema })]),
   AuditList: auditListSchema,
   AuditProofs: auditProofsSchema,
+  KeysRewrapped: own('KeysRewrapped', {
+    origin: z.string(),
+    from: z.string(),
+    to: z.string(),
+    rewrapped: count,
+    already: count,
+  }),
   MaskReport: maskReportSchema,
   ClientSignOut: own('ClientSignOut', {
     gateway: z.string(),

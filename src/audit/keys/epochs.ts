@@ -60,17 +60,33 @@ export function epochKeys(
       const existing = await find(id)
       if (existing !== null) return existing
       const key = randomBytes(32)
-      const wrapped = await within(
-        keyEncryption.wrap(key, { origin, epoch: id }),
-        KEY_DEADLINE,
-        `${keyEncryption.id}: wrapping the key ${id}`,
-      )
-      const stored = { v: 1, epoch: id, kek: keyEncryption.id, wrapped: wrapped.toString('base64') }
-      await files.makeDirectory(join(directory, 'keys'), 0o755)
-      await replaceWholeDurably(files, path(id), Buffer.from(`${JSON.stringify(stored)}\n`), 0o600)
+      await writeEpochKey(files, directory, origin, keyEncryption, { id, key })
       return { id, key }
     },
   }
+}
+
+/** Makes the wrapped key durable, in place of any other of the same id. */
+export async function writeEpochKey(
+  files: Files,
+  directory: string,
+  origin: string,
+  keyEncryption: KeyEncryption,
+  { id, key }: EpochKey,
+): Promise<void> {
+  const wrapped = await within(
+    keyEncryption.wrap(key, { origin, epoch: id }),
+    KEY_DEADLINE,
+    `${keyEncryption.id}: wrapping the key ${id}`,
+  )
+  const stored = { v: 1, epoch: id, kek: keyEncryption.id, wrapped: wrapped.toString('base64') }
+  await files.makeDirectory(join(directory, 'keys'), 0o755)
+  await replaceWholeDurably(
+    files,
+    join(directory, 'keys', `${id}.json`),
+    Buffer.from(`${JSON.stringify(stored)}\n`),
+    0o600,
+  )
 }
 
 /** Null for what is no JSON object. */

@@ -55,6 +55,7 @@ export const commonOptions: readonly OptionSpec[] = [
 ]
 
 export const groupSummaries: Readonly<Record<string, string>> = {
+  keys: 'Keys that wrap the keys of log and masking',
   connection: 'Clusters, and how to reach them',
   profile: 'Gateways that this user knows',
   session: 'Who is on which connection, until when',

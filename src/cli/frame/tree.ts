@@ -475,6 +475,25 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../verify.ts'),
   },
   {
+    path: ['keys', 'rewrap'],
+    summary: "Wrap the keys of a stopped gateway's log with another key-encryption key",
+    group: 'Operate',
+    output: true,
+    local: true,
+    options: [
+      { flags: '--data-dir <dir>', description: 'data directory of the gateway', file: true },
+      {
+        flags: '--from <name>',
+        description: 'key that wraps them now (default: the key file in that directory)',
+      },
+      { flags: '--to <name>', description: 'key that is to wrap them, as in up --key-encryption' },
+    ],
+    examples: [
+      "sallyport keys rewrap --data-dir /var/lib/sallyport --to 'aws-kms:alias/sallyport?region=eu-central-1'",
+    ],
+    load: () => import('../keys-rewrap.ts'),
+  },
+  {
     path: ['witness'],
     summary: 'Run a witness: cosigns checkpoints of logs, so that nobody can rewrite them unseen',
     group: 'Audit',
