@@ -90,11 +90,16 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
   await wal.begin(found.edge.size, found.tail, found.open.values())
   const epochs = epochKeys(files, dataDir, origin, keyEncryption)
   let keyFailure: string | null = null
-  const keys = dataKeys(origin, epochs, error => {
-    const before = keyFailure
-    keyFailure = error === null ? null : error instanceof Error ? error.message : String(error)
-    if (keyFailure !== before) troubles.tell({ about: 'keys', detail: keyFailure })
-  })
+  const keys = dataKeys(
+    origin,
+    epochs,
+    error => {
+      const before = keyFailure
+      keyFailure = error === null ? null : error instanceof Error ? error.message : String(error)
+      if (keyFailure !== before) troubles.tell({ about: 'keys', detail: keyFailure })
+    },
+    options.recipients,
+  )
   const clock = entryClock(now, found.lastTime)
   await keys.prepare(now())
   const segments = segmentFile(files, dataDir, origin, error => appender.seal(null, error))
@@ -278,6 +283,9 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
     files,
     epochs,
     keyEncryption,
+    get keyDay() {
+      return keys.day
+    },
     recovery,
     get sealed() {
       return appender.sealed !== null

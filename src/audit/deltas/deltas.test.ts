@@ -28,6 +28,7 @@ function key(flags: number): DataKey {
     epoch: { id: 'sealed-2026-01-02', key: randomBytes(32) },
     session: 's-1',
     bytes,
+    wrapping: bytes,
     writtenIn: -1,
   }
 }

@@ -1,4 +1,5 @@
 import { createCipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { ageEncrypt, type Recipient } from '../../keys/age/age.ts'
 import {
   FLAG_LAST,
   FLAG_SEALED,
@@ -26,6 +27,8 @@ export interface DataKey {
   readonly epoch: EpochKey
   readonly session: string
   readonly bytes: Buffer
+  /** What the epoch key wraps: the key, or a file of age that holds it. */
+  readonly wrapping: Buffer
   /** The segment that holds the wrapped key; -1 for none. */
   writtenIn: number
 }
@@ -41,13 +44,21 @@ export interface DataKeys {
    */
   refuses(session: string, now: number): boolean
   of(session: string, keyClass: KeyClass): DataKey
+  /** `yyyy-mm-dd`: the oldest day whose keys may still be written with. */
+  readonly day: string
 }
 
 const DAY = 86_400_000
 const PREPARE_AHEAD = 3_600_000
 const SESSIONS_KEPT = 20_000
 
-export function dataKeys(origin: string, epochs: EpochKeys, onTrouble: (error: unknown) => void): DataKeys {
+/** @param recipients Of the sealed class: when there are any, only their identities open what is written from now on. */
+export function dataKeys(
+  origin: string,
+  epochs: EpochKeys,
+  onTrouble: (error: unknown) => void,
+  recipients: readonly Recipient[] = [],
+): DataKeys {
   const prepared = new Map<number, Record<KeyClass, EpochKey>>()
   let preparing = false
   let retryAt = 0
@@ -96,6 +107,9 @@ export function dataKeys(origin: string, epochs: EpochKeys, onTrouble: (error: u
         },
       )
     },
+    get day() {
+      return new Date(today * DAY).toISOString().slice(0, 10)
+    },
     refuses(session, now) {
       if (!trouble) return false
       this.tick(now)
@@ -106,14 +120,26 @@ export function dataKeys(origin: string, epochs: EpochKeys, onTrouble: (error: u
       const known = keys.get(session)
       if (known !== undefined) return known
       if (keys.size >= SESSIONS_KEPT) keys.delete(keys.keys().next().value!)
-      const made = newDataKey(origin, session, prepared.get(today)![keyClass], keyClass === 'sealed')
+      const made = newDataKey(
+        origin,
+        session,
+        prepared.get(today)![keyClass],
+        keyClass === 'sealed',
+        keyClass === 'sealed' ? recipients : [],
+      )
       keys.set(session, made)
       return made
     },
   }
 }
 
-function newDataKey(origin: string, session: string, epoch: EpochKey, isSealed: boolean): DataKey {
+function newDataKey(
+  origin: string,
+  session: string,
+  epoch: EpochKey,
+  isSealed: boolean,
+  recipients: readonly Recipient[],
+): DataKey {
   const random = randomBytes(32 + 16 + 4)
   const bytes = random.subarray(0, 32)
   const context = recordContext(origin, session)
@@ -129,6 +155,7 @@ function newDataKey(origin: string, session: string, epoch: EpochKey, isSealed: 
     epoch,
     session,
     bytes,
+    wrapping: recipients.length === 0 ? bytes : ageEncrypt(recipients, bytes),
     writtenIn: -1,
   }
 }
@@ -151,8 +178,8 @@ export function writeDataKey(out: Slab, key: DataKey, origin: string, seq: numbe
   const names = Buffer.concat([uint16(epoch.length), epoch, uint16(session.length), session])
   const cipher = createCipheriv('aes-256-gcm', key.epoch.key, nonce)
   cipher.setAAD(keyContext(origin, key.session, isSealed, key.epoch.id, key.kid))
-  const wrapped = Buffer.concat([cipher.update(key.bytes), cipher.final(), cipher.getAuthTag()])
-  const length = HEADER_BYTES + names.length + key.bytes.length + TAG_BYTES
+  const wrapped = Buffer.concat([cipher.update(key.wrapping), cipher.final(), cipher.getAuthTag()])
+  const length = HEADER_BYTES + names.length + key.wrapping.length + TAG_BYTES
   const record = out.reserve(LENGTH_BYTES + length)
   record.writeUInt32BE(length, 0)
   writeHeader(record.subarray(LENGTH_BYTES), RecordType.key, key.flags | FLAG_LAST, 0, seq, key.kid, nonce)

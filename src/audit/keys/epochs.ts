@@ -19,6 +19,14 @@ export interface EpochKeys {
   obtain(keyClass: KeyClass, day: number): Promise<EpochKey>
   /** An existing key by its id; null when it is gone. */
   find(id: string): Promise<EpochKey | null>
+  /** Ids of the keys that are here, oldest day first, without opening any. */
+  list(): Promise<string[]>
+  /** Puts a key out of reach, durably; `destroy` then ends it. False: it is not here. */
+  retire(id: string): Promise<boolean>
+  /** Removes what `retire` put away, durably. */
+  destroy(id: string): Promise<void>
+  /** Put away and not destroyed: the process before died between the two. */
+  retired(): Promise<string[]>
 }
 
 /** Milliseconds for an answer of whoever wraps keys. */
@@ -53,8 +61,38 @@ export function epochKeys(
     }
   }
 
+  const retiredPath = (id: string) => `${path(id)}.shred`
+
+  async function ids(end: string): Promise<string[]> {
+    const names = await files.list(join(directory, 'keys'))
+    return names
+      .filter(name => name.endsWith(end) && EPOCH_ID.test(name.slice(0, -end.length)))
+      .map(name => name.slice(0, -end.length))
+      .sort((a, b) => (dayOf(a) < dayOf(b) ? -1 : dayOf(a) > dayOf(b) ? 1 : a < b ? -1 : 1))
+  }
+
   return {
     find,
+    list: () => ids('.json'),
+    retired: () => ids('.json.shred'),
+    async retire(id) {
+      if (!(await ids('.json')).includes(id)) return (await ids('.json.shred')).includes(id)
+      await files.rename(path(id), retiredPath(id))
+      await files.syncDirectory(join(directory, 'keys'))
+      return true
+    },
+    async destroy(id) {
+      const file = await files.open(retiredPath(id), 'write')
+      try {
+        // For disks that write in place; where blocks move on, the encryption of the disk has to help.
+        await file.write([randomBytes(await file.size())], 0)
+        await file.datasync()
+      } finally {
+        await file.close()
+      }
+      await files.remove(retiredPath(id))
+      await files.syncDirectory(join(directory, 'keys'))
+    },
     async obtain(keyClass, day) {
       const id = `${keyClass}-${new Date(day * 86_400_000).toISOString().slice(0, 10)}`
       const existing = await find(id)
@@ -87,6 +125,11 @@ export async function writeEpochKey(
     Buffer.from(`${JSON.stringify(stored)}\n`),
     0o600,
   )
+}
+
+/** `yyyy-mm-dd` */
+export function dayOf(id: string): string {
+  return id.slice(id.indexOf('-') + 1)
 }
 
 /** Null for what is no JSON object. */

@@ -1,3 +1,4 @@
+import type { Recipient } from '../../keys/age/age.ts'
 import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import type { AuditLog, NewEntry } from '../entry.ts'
 import type { Files } from '../files/files.ts'
@@ -14,6 +15,8 @@ export interface AuditLogOptions {
   readonly files?: Files
   /** Default: the key file `secrets/kek`, made when missing. */
   readonly keyEncryption?: KeyEncryption
+  /** Who alone can open what is sealed from now on; absent or empty: this log itself, for a reveal. */
+  readonly recipients?: readonly Recipient[]
   /** Milliseconds an append may take before the log seals itself. Default 2000. */
   readonly deadline?: number
   /** Milliseconds between two checkpoints. Default 1000. */
@@ -45,6 +48,8 @@ export interface OpenAuditLog extends AuditLog {
   readonly recovery: RecoveryReport
   /** For readers in this process. */
   readonly epochs: EpochKeys
+  /** `yyyy-mm-dd`: keys of this day and later ones are written with; those of earlier days can be destroyed. */
+  readonly keyDay: string
   /** What wraps the log's keys. */
   readonly keyEncryption: KeyEncryption
   readonly files: Files

@@ -1,4 +1,5 @@
 import { createDecipheriv } from 'node:crypto'
+import { ageDecrypt, type Identity } from '../../keys/age/age.ts'
 import { type OpenedDelta, readDelta, type ValueKey } from '../deltas/read-delta.ts'
 import { SALT_BYTES } from '../heads/seal.ts'
 import type { EpochKey } from '../keys/epochs.ts'
@@ -37,8 +38,12 @@ export interface DataKeyring {
   open(payloads: readonly Buffer[]): OpenedEntry
   /** For the values of a delta; undefined when that key is not here. */
   valueKey(kid: string, type: RecordType, seq: number): ValueKey | undefined
+  /** A key that only a recipient can open: a file of age. */
+  lockedKey(kid: string): { readonly key: Buffer; readonly session: string } | undefined
   forget(): void
 }
+
+const KEY_BYTES = 32
 
 /**
  * @param find Epoch key by id; null when it was destroyed.
@@ -48,9 +53,12 @@ export function dataKeyring(
   origin: string,
   find: (id: string) => Promise<EpochKey | null>,
   classes: 'shown' | 'all' = 'shown',
+  /** Of recipients, on the machine of one of them. */
+  identities: readonly Identity[] = [],
 ): DataKeyring {
   const epochs = new Map<string, EpochKey | null>()
   const known = new Map<string, { key: Buffer; session: string }>()
+  const locked = new Map<string, { key: Buffer; session: string }>()
 
   function decrypt(payload: Buffer): Buffer {
     const kid = payload.toString('hex', 16, NONCE_AT)
@@ -96,8 +104,14 @@ export function dataKeyring(
       if (epochKey === null) return
       const context = keyContext(origin, session, sealed, epoch, kid)
       try {
-        const key = decryptWith(epochKey.key, nonce, context, payload.subarray(at))
-        known.set(kid.toString('hex'), { key, session })
+        const found = decryptWith(epochKey.key, nonce, context, payload.subarray(at))
+        const id = kid.toString('hex')
+        if (found.length === KEY_BYTES) known.set(id, { key: found, session })
+        else {
+          const key = identities.length === 0 ? null : ageDecrypt(identities, found)
+          if (key !== null) known.set(id, { key, session })
+          else locked.set(id, { key: found, session })
+        }
       } catch {
         return
       }
@@ -139,7 +153,9 @@ export function dataKeyring(
       const found = known.get(kid)
       return found === undefined ? undefined : { ...found, origin, type, seq }
     },
+    lockedKey: kid => locked.get(kid),
     forget() {
+      locked.clear()
       known.clear()
     },
   }
