@@ -1278,7 +1278,11 @@ class ActCheck {
   #reveal({ kind, call, time }: Leaf, head: ActHead | null): string | null {
     const known = this.#reveals.get(call)
     if (kind === 'reveal.request') {
-      if (known !== undefined) return 'the same reveal was asked for twice'
+      if (known !== undefined) {
+        // Another gateway's request, said again here; it must be the same one.
+        const again = head !== null && known.requested !== null && !sameRequest(head, known.requested)
+        return again ? 'the same reveal was asked for twice, and not alike' : null
+      }
       this.#reveals.set(call, { requested: head, approved: null, approval: null, ended: null })
       return null
     }
@@ -1313,6 +1317,13 @@ class ActCheck {
     }
     return /^sha256:[0-9a-f]{64}$/.test(head.facts?.digest ?? '') ? null : 'it does not say what was shown'
   }
+}
+
+function sameRequest(one: ActHead, other: ActHead): boolean {
+  return (
+    samePerson(one.principal, other.principal) &&
+    JSON.stringify(one.facts?.scope) === JSON.stringify(other.facts?.scope)
+  )
 }
 
 function minutes(time: string): number {

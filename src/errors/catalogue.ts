@@ -218,6 +218,28 @@ export const catalogue = {
     cause: 'Two people wrote the same document, or it belongs to a file that only its owner changes.',
     next: 'look at the present state with: sallyport diff -f FILE',
   },
+  'second-person-required': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'this takes another person',
+    cause:
+      'What was sealed is opened, and keys are destroyed, only when one person asks and another one approves; neither may be a machine, and nobody approves the opening of his own values.',
+    next: 'ask somebody else who has the right',
+  },
+  'reveal-closed': {
+    status: 409,
+    reason: 'Conflict',
+    summary: 'this reveal cannot be used now',
+    cause: 'It was not approved yet, was denied, has ended, or was used: an approval opens one thing once.',
+    next: 'look at its state with: sallyport reveal list',
+  },
+  'legal-hold': {
+    status: 409,
+    reason: 'Conflict',
+    summary: 'a legal hold forbids to destroy this',
+    cause: 'Somebody has put the day, a session or a person of that day under a hold.',
+    next: 'see the holds with: sallyport hold list',
+  },
   'too-many-requests': {
     status: 429,
     reason: 'TooManyRequests',

@@ -32,6 +32,13 @@ export function openValue({ facts, values }: OpenedDelta, number: number, by: Va
   const field = facts.fields[number]
   if (field === undefined) throw new Error('the delta has no such field')
   if (field[4] !== 'raw' || facts.seal === undefined) return null
+  const { at, place } = placeOf(facts, number)
+  refuseOtherKey(facts, by)
+  return openAt(facts.seal, values, number, at, field[2], place, by)
+}
+
+/** Bytes before a value among the sealed ones, and its turn. */
+function placeOf(facts: DeltaFacts, number: number): { readonly at: number; readonly place: number } {
   let at = ORIGINAL_SALT_BYTES + TAG_BYTES
   let place = 1
   for (const earlier of facts.fields.slice(0, number)) {
@@ -39,8 +46,23 @@ export function openValue({ facts, values }: OpenedDelta, number: number, by: Va
     at += earlier[2] + TAG_BYTES
     place += 1
   }
-  refuseOtherKey(facts, by)
-  return openAt(facts.seal, values, number, at, field[2], place, by)
+  return { at, place }
+}
+
+/** A value as it is sealed, with all but the key that opens it (AES-256-GCM). */
+export function closedValue(
+  { facts, values }: OpenedDelta,
+  number: number,
+  origin: string,
+  session: string,
+  type: number,
+  seq: number,
+): { readonly nonce: Buffer; readonly context: Buffer; readonly sealed: Buffer } {
+  const { at, place } = placeOf(facts, number)
+  const context = valueContext(origin, session, type, seq, Buffer.from(facts.seal!.kid, 'hex'))
+  context.writeUInt32BE(number, context.length - 4)
+  const end = at + facts.fields[number]![2] + TAG_BYTES
+  return { nonce: nonceAt(facts.seal!.nonce, place), context, sealed: values.subarray(at, end) }
 }
 
 /** The original, proven against the digest; null when not all of it was kept. */

@@ -190,6 +190,10 @@ export function openAuditIndex(log: IndexedLog, options: IndexOptions = {}): Aud
   return {
     status,
     search: query => ask<AuditPage>(request => ({ op: 'search', request, query })),
+    async places(call) {
+      const places = await ask<CallPlaces | null>(request => ({ op: 'show', request, call }))
+      return places ?? undefined
+    },
     masked: query => ask<readonly MaskCount[]>(request => ({ op: 'masked', request, query })),
     async show(call) {
       const places = await ask<CallPlaces | null>(request => ({ op: 'show', request, call }))

@@ -1,4 +1,5 @@
 import type { EntryKind, Head } from '../entry.ts'
+import type { CallPlaces } from '../index/messages.ts'
 
 /** Conditions are joined by "and"; newest first. */
 export interface AuditQuery {
@@ -112,6 +113,8 @@ export interface IndexStatus {
 export interface AuditIndex {
   search(query: AuditQuery): Promise<AuditPage>
   show(call: string): Promise<AuditDetail | undefined>
+  /** Where the records of a call are. */
+  places(call: string): Promise<CallPlaces | undefined>
   /** What was masked, where, by which rule: most values first. At most 500 rows. */
   masked(query: MaskReportQuery): Promise<readonly MaskCount[]>
   /** Rows as they become complete; ends when `signal` aborts. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Files, LogFile } from '../files/files.ts'
 import type { EpochKey } from '../keys/epochs.ts'
 import type { WrittenKey } from '../log/contract.ts'
-import { dataKeyring, type OpenedEntry } from './open-records.ts'
+import { type DataKeyring, dataKeyring, type OpenedEntry } from './open-records.ts'
 import { RecordType, readSeq, segmentFirst, segmentName } from './record.ts'
 import { type SegmentScan, scanSegment } from './scan.ts'
 
@@ -102,23 +102,34 @@ export async function readEntryAt(
   place: { readonly seq: number; readonly segment: number; readonly offset: number },
   keys: readonly WrittenKey[],
 ): Promise<OpenedEntry> {
+  const keyring = dataKeyring(origin, find)
+  return keyring.open(await readRecordsAt(files, directory, origin, place, keys, keyring))
+}
+
+/** The encrypted records of one entry at a known place, the keys among them learnt. */
+export async function readRecordsAt(
+  files: Files,
+  directory: string,
+  origin: string,
+  place: { readonly seq: number; readonly segment: number; readonly offset: number },
+  keys: readonly WrittenKey[],
+  keyring: DataKeyring,
+): Promise<Buffer[]> {
   const file = await files.open(join(directory, 'segments', segmentName(place.segment)), 'read')
   try {
-    const keyring = dataKeyring(origin, find)
     const payloads: Buffer[] = []
     const scan = await scanSegment(file, origin, place.offset)
     for (let payload = await scan.next(); payload !== null; payload = await scan.next()) {
       if (readSeq(payload, 8) !== place.seq) break
       if (payload[0] !== RecordType.key) payloads.push(Buffer.from(payload))
     }
-    for (const payload of payloads) {
-      const kid = payload.toString('hex', 16, 32)
-      const key = keys.find(one => one.kid === kid)
-      if (key === undefined || keyring.has(kid)) continue
+    // Values of a delta have a key that no record of the entry names in the clear.
+    for (const key of keys) {
+      if (keyring.has(key.kid)) continue
       const record = await (await scanSegment(file, origin, key.offset)).next()
       if (record?.[0] === RecordType.key) await keyring.learn(record)
     }
-    return keyring.open(payloads)
+    return payloads
   } finally {
     await file.close()
   }

@@ -31,6 +31,7 @@ export interface OpenedBody {
 }
 
 export interface DataKeyring {
+  readonly origin: string
   /** Takes a record of type `key`. One that cannot be opened teaches nothing; rejects when no epoch key can be asked for. */
   learn(payload: Buffer): Promise<void>
   has(kid: string): boolean
@@ -74,6 +75,7 @@ export function dataKeyring(
   }
 
   return {
+    origin,
     async learn(payload) {
       const { kid, sealed, nonce } = readHeader(payload)
       if (sealed && classes === 'shown') return
@@ -120,17 +122,20 @@ export function dataKeyring(
     open(payloads) {
       const parts: (Buffer[] | null)[] = [null, null, null, null, null, null, null]
       const sealed = new Set<number>()
+      const unopened = new Set<number>()
       for (const payload of payloads) {
         const header = readHeader(payload)
         parts[header.type] ??= []
         if (header.sealed) sealed.add(header.type)
-        if (!header.sealed || classes === 'all') parts[header.type]!.push(decrypt(payload))
+        const closed = header.sealed && (classes === 'shown' || !known.has(header.kid.toString('hex')))
+        if (closed) unopened.add(header.type)
+        else parts[header.type]!.push(decrypt(payload))
       }
       const bodyOf = (type: RecordType): OpenedBody | null => {
         const frames = parts[type]
         if (frames == null) return null
         const isSealed = sealed.has(type)
-        if (isSealed && classes === 'shown') return { sealed: true, mediaType: '', bytes: Buffer.alloc(0) }
+        if (unopened.has(type)) return { sealed: true, mediaType: '', bytes: Buffer.alloc(0) }
         const plain = Buffer.concat(frames).subarray(SALT_BYTES)
         const end = plain.indexOf(10)
         const mediaType = plain.toString('latin1', 0, end)

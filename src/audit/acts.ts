@@ -1,0 +1,43 @@
+import type { EntryKind, Head, NewEntry } from './entry.ts'
+import type { Person } from './person.ts'
+
+export type Actor = NonNullable<Head['principal']>
+
+/** What the gateway does by itself. */
+export const SELF: Actor = {
+  issuer: 'sallyport:self',
+  subject: 'gateway',
+  username: 'sallyport',
+  groups: [],
+  kind: 'sallyport',
+  method: 'none',
+}
+
+/** Of somebody who was remembered, not signed in at this moment. */
+export function actorOf({ issuer, subject, username }: Person): Actor {
+  return { issuer, subject, username, groups: [], kind: 'person', method: 'remembered' }
+}
+
+/** An entry about what somebody does to the log itself: reveals, holds, destroyed keys. */
+export function actEntry(
+  act: {
+    readonly id: string
+    readonly kind: EntryKind
+    readonly principal: Actor
+    readonly policyDigest: string | null
+    readonly epoch?: string
+  },
+  facts: Readonly<Record<string, unknown>>,
+): NewEntry {
+  const { id, kind, principal, policyDigest, epoch } = act
+  return {
+    call: id,
+    kind,
+    phase: 'state',
+    session: null,
+    effect: null,
+    policyDigest,
+    ...(epoch === undefined ? {} : { epoch }),
+    head: { principal, facts },
+  }
+}
