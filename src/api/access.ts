@@ -83,6 +83,39 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /v1/audit/export': read('audit.export', 'entries'),
   'GET /v1/audit/tail': read('audit.tail', 'entries'),
 
+  'GET /v1/reveals': read('reveal.list', 'reveals'),
+  'POST /v1/reveals': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['reveal.request'],
+    actions: x => {
+      const { scope } = x.body as { scope: { call?: string; session?: string } }
+      return [
+        scope.session === undefined
+          ? admin('reveal.request', 'entries', scope.call ?? '')
+          : admin('reveal.request', 'sessions', scope.session),
+      ]
+    },
+  },
+  'POST /v1/reveals/:id/approve': write('reveal.approve', 'reveals', 'id'),
+  'POST /v1/reveals/:id/deny': write('reveal.approve', 'reveals', 'id'),
+  'POST /v1/reveals/:id/open': write('reveal.open', 'reveals', 'id'),
+  'GET /v1/shreds': read('shred.list', 'keys'),
+  'POST /v1/shreds': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['shred.request'],
+    actions: x => {
+      const body = x.body as { class: string; day: string }
+      return [admin('shred.request', 'keys', `${body.class}-${body.day}`)]
+    },
+  },
+  'POST /v1/shreds/:id/approve': write('shred.approve', 'keys', 'id'),
+  'POST /v1/shreds/:id/deny': write('shred.approve', 'keys', 'id'),
+  'GET /v1/holds': read('hold.list', 'holds'),
+  'POST /v1/holds': write('hold.add', 'holds'),
+  'POST /v1/holds/:id/release': write('hold.release', 'holds', 'id'),
+
   'GET /v1/documents': {
     kind: 'decided',
     mutation: false,

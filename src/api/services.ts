@@ -1,5 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
+import type { Reveals } from '../audit/reveal/reveals.ts'
+import type { Holds } from '../audit/shred/holds.ts'
+import type { Shreds } from '../audit/shred/shreds.ts'
 import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
 import type { Principal } from '../identity/principal.ts'
@@ -35,6 +38,9 @@ export interface ApiServices {
   readonly agents: AgentServices
   readonly policy: PolicyServices
   readonly masking: MaskingServices
+  readonly reveals: RevealServices
+  readonly shreds: ShredServices
+  readonly holds: HoldServices
   status(): Promise<StatusFacts>
 }
 
@@ -440,6 +446,18 @@ export interface MaskingServices {
   /** What the rules would do to a text. Throws `UnreadableSample`. */
   test(sample: Sample): SampleResult
 }
+
+export type { RevealRecord } from '../audit/reveal/reveals.ts'
+export type { Hold as HoldRecord } from '../audit/shred/holds.ts'
+export type { ShredRecord } from '../audit/shred/shreds.ts'
+
+/** Opening sealed originals: asked for by one person, approved by another, opened once. */
+export type RevealServices = Pick<Reveals, 'request' | 'approve' | 'deny' | 'list' | 'open'>
+
+/** Destroying keys of a day. */
+export type ShredServices = Pick<Shreds, 'request' | 'approve' | 'deny' | 'list'>
+
+export type HoldServices = Pick<Holds, 'add' | 'release' | 'list'>
 
 export interface StatusFacts {
   readonly url: string

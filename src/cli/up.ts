@@ -27,6 +27,11 @@ export const run: Run = async (context, _args, options) => {
         ...sizeOption('bytes', '--log-quota', text(options, 'logQuota')),
         ...sizeOption('minFree', '--log-min-free', text(options, 'logMinFree')),
       },
+      recipients: text(options, 'recipients'),
+      retention: {
+        ...daysOption('sealed', '--keep-sealed', text(options, 'keepSealed')),
+        ...daysOption('shown', '--keep-shown', text(options, 'keepShown')),
+      },
       bindAdmins: options.bind !== false,
       witnesses: texts(options, 'witness'),
       witnessesRequired: countOf(text(options, 'witnessesRequired')),
@@ -74,6 +79,12 @@ export const run: Run = async (context, _args, options) => {
   await started.stop()
   // Sockets of clients that keep them open must not keep the process.
   process.exit(exitCodes.done)
+}
+
+function daysOption(name: 'sealed' | 'shown', flag: string, value: string | undefined) {
+  if (value === undefined) return {}
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw usage(`${flag} takes a number of days, at least 1`)
+  return { [name]: Number(value) }
 }
 
 function countOf(value: string | undefined): number | undefined {

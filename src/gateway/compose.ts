@@ -5,6 +5,7 @@ import { atMost } from '../at-most.ts'
 import { disk } from '../audit/files/disk.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
 import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
+import type { Retention } from '../audit/shred/shreds.ts'
 import type { Witnessing, WitnessLink } from '../audit/witnesses/contract.ts'
 import { refuseUnwitnessed } from '../audit/witnesses/guard.ts'
 import { openWitnessing, type WitnessPolicy } from '../audit/witnesses/open-witnessing.ts'
@@ -56,6 +57,7 @@ import { apiServices } from './services/api.ts'
 import { liveObjectReader } from './services/live-object.ts'
 import { withSessionAccounts } from './services/session-accounts.ts'
 import { sessionEntries } from './services/session-entries.ts'
+import { openTwoPersons } from './services/two-persons.ts'
 
 export interface GatewayOptions {
   /** Log, store, keys and certificates; made when missing, mode 0700. */
@@ -84,7 +86,9 @@ export interface GatewayOptions {
   readonly onFinished?: (x: FinishedExchange) => void
   readonly now?: () => number
   /** What the log stands on: disk, keys, room, and how long it may hang. Files and keys can be planted by tests. */
-  readonly audit?: Pick<AuditLogOptions, 'files' | 'deadline' | 'quota' | 'keyEncryption'>
+  readonly audit?: Pick<AuditLogOptions, 'files' | 'deadline' | 'quota' | 'keyEncryption' | 'recipients'>
+  /** Days after which the keys of a day are destroyed; absent: never. */
+  readonly retention?: Retention
 }
 
 export interface RunningGateway {
@@ -227,6 +231,17 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const drained = new Set<() => void>()
     const index = openAuditIndex(log, options.postgres === undefined ? {} : { postgres: options.postgres })
     closers.push(() => index.close())
+    const twoPersons = await openTwoPersons({
+      store,
+      log,
+      index,
+      logger,
+      now,
+      policyDigest: () => policies.digest,
+      recipients: options.audit?.recipients ?? [],
+      ...(options.retention === undefined ? {} : { retention: options.retention }),
+    })
+    closers.push(() => twoPersons.close())
     const metrics = createMetrics({
       logSealed: () => log.sealed,
       logQuotaState: () => ['ok', 'low', 'full'].indexOf(log.quota.state),
@@ -328,6 +343,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         url: () => urlOf(options, listener),
         draining: () => draining,
         ownCalls,
+        twoPersons,
       }),
       { metrics: metrics.registry },
     )

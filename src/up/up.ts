@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { type Agent, type AgentConnection, createAgent } from '../agent/agent.ts'
 import { readKubeconfig } from '../agent/credentials/kubeconfig.ts'
 import { openAgentWitness } from '../agent/witness/open-agent-witness.ts'
+import type { Retention } from '../audit/shred/shreds.ts'
 import { parseWitness } from '../audit/witnesses/url-witness.ts'
 import { nameOf } from '../cli/config/gateway.ts'
 import { replacePrivately } from '../cli/config/private-file.ts'
@@ -12,6 +13,7 @@ import type { ConfigDocument } from '../documents/kinds.ts'
 import type { ConnectionDocument } from '../documents/schema/connection.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { openGateway, type RunningGateway } from '../gateway/compose.ts'
+import { readRecipients } from '../gateway/services/two-persons.ts'
 import { putLocalUser } from '../identity/local/users.ts'
 import { chooseKeyEncryption } from '../keys/parse-key-encryption.ts'
 import { readPreset } from '../policy/presets/read-preset.ts'
@@ -52,6 +54,10 @@ export interface UpOptions {
   readonly unwitnessed?: 'alert' | 'seal' | undefined
   /** Bytes that the log may take, and bytes of its file system that must stay free; see `audit/log/quota.ts`. */
   readonly logQuota?: { readonly bytes?: number; readonly minFree?: number } | undefined
+  /** File of age recipients; see `docs/security/reveal.md`. */
+  readonly recipients?: string | undefined
+  /** Days after which keys are destroyed, by class. */
+  readonly retention?: Retention | undefined
   /** False: put nothing on the cluster; the local administrator then has whatever RBAC gives to its group. */
   readonly bindAdmins?: boolean | undefined
   /** Program and first arguments that run this CLI, for the kubeconfig. */
@@ -149,7 +155,11 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     ...(formerKeyEncryption === undefined ? {} : { formerKeyEncryption }),
     embedded: agent,
     witnesses: witnessesOf(options),
-    ...(options.logQuota === undefined ? {} : { audit: { quota: options.logQuota } }),
+    audit: {
+      ...(options.logQuota === undefined ? {} : { quota: options.logQuota }),
+      ...(options.recipients === undefined ? {} : { recipients: readRecipients(options.recipients) }),
+    },
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
     onFinished: options.output === 'json' ? undefined : createLiveLine(line => talk(`  ${line}`)),
   }).catch(async error => {
     await witness.close()

@@ -9,8 +9,10 @@ import { healthRoutes } from './health.ts'
 import { identityRoutes } from './identity.ts'
 import { maskingRoutes } from './masking.ts'
 import { policyRoutes } from './policy.ts'
+import { revealRoutes } from './reveals.ts'
 import { revocationRoutes } from './revocations.ts'
 import { sessionRoutes } from './sessions.ts'
+import { shredRoutes } from './shreds.ts'
 import { signInRoutes } from './signin.ts'
 
 export interface RouteContext {
@@ -27,6 +29,8 @@ export function allRoutes(services: ApiServices, context: RouteContext): Route[]
     ...sessionRoutes(services),
     ...revocationRoutes(services),
     ...auditRoutes(services),
+    ...revealRoutes(services),
+    ...shredRoutes(services),
     ...documentRoutes(services),
     ...policyRoutes(services),
     ...maskingRoutes(services),

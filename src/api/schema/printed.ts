@@ -17,6 +17,15 @@ import {
   whoamiSchema,
 } from './identity.ts'
 import { maskingInForceSchema, maskingTestSchema } from './masking.ts'
+import {
+  holdEnvelope,
+  holdsSchema,
+  revealEnvelope,
+  revealsSchema,
+  revelationSchema,
+  shredEnvelope,
+  shredsSchema,
+} from './reveals.ts'
 import { endedSchema, sessionEnvelope, sessionsSchema } from './sessions.ts'
 import { statusSchema } from './status.ts'
 
@@ -93,6 +102,13 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
     already: count,
   }),
   MaskReport: maskReportSchema,
+  Reveal: revealEnvelope,
+  RevealList: revealsSchema,
+  Revelation: revelationSchema,
+  Shred: shredEnvelope,
+  ShredList: shredsSchema,
+  Hold: holdEnvelope,
+  HoldList: holdsSchema,
   ClientSignOut: own('ClientSignOut', {
     gateway: z.string(),
     signedIn: z.boolean(),

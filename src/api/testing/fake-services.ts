@@ -14,6 +14,7 @@ import type {
   SessionRecord,
   SourceProblem,
 } from '../services.ts'
+import { fakeTwoPersons } from './fake-reveals.ts'
 import { alice, bob } from './fixtures.ts'
 
 /** What a test can look at and change. */
@@ -186,6 +187,7 @@ export function createFake(): Fake {
           return { revocation, sessionsEnded }
         },
       },
+      ...fakeTwoPersons(),
       audit: {
         async search(filter) {
           const rows = fake.rows.filter(

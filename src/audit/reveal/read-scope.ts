@@ -9,6 +9,7 @@ import { type DataKeyring, dataKeyring } from '../segments/open-records.ts'
 import { RecordType, readHeader, recordContext } from '../segments/record.ts'
 import type { Revealed, RevealedBody, RevealedValue } from './contract.ts'
 import type { RevealScope } from './scope.ts'
+import { textOrBase64 } from './unlock.ts'
 
 /** Calls of a session, and values, of one reveal. */
 const CALLS = 500
@@ -241,12 +242,4 @@ function addBody(
   }
   out.bytes += whole.length
   out.bodies.push({ ...common, state: 'open', ...textOrBase64(whole) })
-}
-
-export function textOrBase64(bytes: Buffer): { readonly text: string } | { readonly base64: string } {
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
-  } catch {
-    return { base64: bytes.toString('base64') }
-  }
 }

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
 import { type StateStore, StoreConflict, type Stored } from '../../store/store.ts'
@@ -11,6 +10,7 @@ import type { AuditIndex } from '../search/contract.ts'
 import type { Revealed } from './contract.ts'
 import { placesOfScope, readScope } from './read-scope.ts'
 import { type RevealScope, scopeWords } from './scope.ts'
+import { digestOf } from './unlock.ts'
 
 /**
  * Break-glass: requested by one person, approved by another, opened once by the first within minutes. The state is in
@@ -263,11 +263,6 @@ export function createReveals(parts: RevealParts): Reveals {
       }
     },
   }
-}
-
-/** Over the JSON text, which an answer carries with the same members in the same order. */
-export function digestOf(revealed: Revealed): string {
-  return `sha256:${hash('sha256', JSON.stringify(revealed), 'hex')}`
 }
 
 function isShown({ state }: { readonly state: string }): boolean {

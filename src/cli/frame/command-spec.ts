@@ -61,6 +61,9 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   session: 'Who is on which connection, until when',
   audit: 'The trail',
   mask: 'What is masked, and by which rule',
+  reveal: 'Break-glass: sealed originals, opened by two persons',
+  shred: 'Destroy keys, so that what they open is gone',
+  hold: 'Legal holds: what must not be destroyed',
   agent: 'Agents, the processes that hold upstream credentials',
   policy: 'Check and test policies offline',
 }

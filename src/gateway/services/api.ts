@@ -26,6 +26,7 @@ import { maskingServices } from './masking.ts'
 import { ownConnection, ownSession } from './own-circumstances.ts'
 import { policyServices } from './policy.ts'
 import { sessionServices } from './sessions.ts'
+import type { TwoPersons } from './two-persons.ts'
 
 export interface ApiParts {
   readonly version: string
@@ -49,6 +50,7 @@ export interface ApiParts {
   url(): string
   draining(): boolean
   readonly ownCalls: OwnCalls
+  readonly twoPersons: TwoPersons
 }
 
 /** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */
@@ -129,6 +131,9 @@ export function apiServices(parts: ApiParts): ApiServices {
     }),
     policy: policyServices(parts),
     masking: maskingServices(parts),
+    reveals: parts.twoPersons.reveals,
+    shreds: parts.twoPersons.shreds,
+    holds: parts.twoPersons.holds,
     async status() {
       return {
         url: parts.url(),
