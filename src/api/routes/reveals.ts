@@ -1,5 +1,5 @@
 import { printable } from '../../audit/sentence.ts'
-import { apiVersion, optionalTime, time } from '../present.ts'
+import { apiVersion, listOf, optionalTime, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import {
   approveRevealBody,
@@ -19,11 +19,7 @@ export function revealRoutes({ reveals }: ApiServices): Route[] {
       path: '/v1/reveals',
       summary: 'Who asked for sealed originals, and what came of it; newest first',
       response: revealsSchema,
-      handle: async () => ({
-        apiVersion,
-        kind: 'RevealList',
-        items: (await reveals.list()).map(revealOf),
-      }),
+      handle: async () => listOf('RevealList', { items: await reveals.list() }, revealOf),
     }),
     route({
       method: 'POST',

@@ -1,4 +1,4 @@
-import { apiVersion, optionalTime, time } from '../present.ts'
+import { apiVersion, listOf, optionalTime, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import {
   holdBody,
@@ -19,7 +19,7 @@ export function shredRoutes({ shreds, holds }: ApiServices): Route[] {
       path: '/v1/shreds',
       summary: 'Who asked to destroy the keys of a day, and what came of it; newest first',
       response: shredsSchema,
-      handle: async () => ({ apiVersion, kind: 'ShredList', items: (await shreds.list()).map(shredOf) }),
+      handle: async () => listOf('ShredList', { items: await shreds.list() }, shredOf),
     }),
     route({
       method: 'POST',
@@ -52,7 +52,7 @@ export function shredRoutes({ shreds, holds }: ApiServices): Route[] {
       path: '/v1/holds',
       summary: 'Legal holds',
       response: holdsSchema,
-      handle: async () => ({ apiVersion, kind: 'HoldList', items: (await holds.list()).map(holdOf) }),
+      handle: async () => listOf('HoldList', { items: await holds.list() }, holdOf),
     }),
     route({
       method: 'POST',

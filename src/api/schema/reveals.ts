@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { apiVersionSchema, idSchema, timeSchema } from './common.ts'
+import { apiVersionSchema, idSchema, listSchema, timeSchema } from './common.ts'
 
 export const REASON = { least: 20, most: 1000 } as const
 const reasonSchema = z.string().trim().min(REASON.least).max(REASON.most)
@@ -50,11 +50,7 @@ export const revealEnvelope = z.object({
   reveal: revealSchema,
 })
 export type RevealDocument = z.infer<typeof revealEnvelope>
-export const revealsSchema = z.object({
-  apiVersion: apiVersionSchema,
-  kind: z.literal('RevealList'),
-  items: z.array(revealSchema),
-})
+export const revealsSchema = listSchema('RevealList', revealSchema)
 export type RevealList = z.infer<typeof revealsSchema>
 
 const lockedValue = z.object({
@@ -132,11 +128,7 @@ export const shredEnvelope = z.object({
   shred: shredSchema,
 })
 export type ShredDocument = z.infer<typeof shredEnvelope>
-export const shredsSchema = z.object({
-  apiVersion: apiVersionSchema,
-  kind: z.literal('ShredList'),
-  items: z.array(shredSchema),
-})
+export const shredsSchema = listSchema('ShredList', shredSchema)
 export type ShredList = z.infer<typeof shredsSchema>
 
 const holdScope = z.union([
@@ -162,9 +154,5 @@ export const holdEnvelope = z.object({
   late: z.array(z.string()),
 })
 export type HoldDocument = z.infer<typeof holdEnvelope>
-export const holdsSchema = z.object({
-  apiVersion: apiVersionSchema,
-  kind: z.literal('HoldList'),
-  items: z.array(holdSchema),
-})
+export const holdsSchema = listSchema('HoldList', holdSchema)
 export type HoldList = z.infer<typeof holdsSchema>
