@@ -40,6 +40,7 @@ export interface RigOptions {
   readonly limits?: GatewayOptions['limits']
   readonly audit?: GatewayOptions['audit']
   readonly now?: () => number
+  readonly retention?: GatewayOptions['retention']
   readonly hosts?: readonly string[]
   readonly capture?: 'full' | 'metadata'
   readonly postgres?: GatewayOptions['postgres']
@@ -157,6 +158,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     ...(options.keyEncryption === undefined ? {} : { keyEncryption: options.keyEncryption }),
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     ...(options.now === undefined ? {} : { now: options.now }),
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
   }).catch(async error => {
     await upstream.stop()
     throw error
