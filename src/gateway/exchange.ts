@@ -43,6 +43,8 @@ export interface Progress {
   restored?: { readonly places: number; readonly resourceVersion: string }
   /** Rules that an exemption switched off for this exchange. */
   exempt?: readonly string[]
+  /** The answer shows what the trail must not: it is recorded sealed. */
+  sealAnswer?: boolean
   /** An answer that nobody could read: kept sealed, whole or from where it could not be read. */
   unreadable?: { readonly chunks: readonly Uint8Array[]; readonly mediaType: string }
   /** Bytes of the answer's body that were handed to the caller, of an answer that leaves in frames. */

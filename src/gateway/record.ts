@@ -53,9 +53,7 @@ export function frameOf(gateway: Gateway, x: Masking, number: number, frame?: Fr
     head,
   }
   if (frame === undefined) return entry
-  const { chunks, fields, start } = frame
-  const mediaType = mediaTypeOf(x.answer.headers)
-  return { ...entry, response: shownBody(chunks, mediaType, fields, start, gateway.fingerprintOf) }
+  return { ...entry, response: answerBody(gateway, x.progress, frame, mediaTypeOf(x.answer.headers)) }
 }
 
 export interface Ending {
@@ -110,9 +108,8 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
     return { ...entry, response: sealedBody(chunks, mediaType) }
   }
   if (ending.body === undefined || ending.body.chunks.length === 0) return entry
-  const { chunks, fields, start } = ending.body
   const mediaType = mediaTypeOf(answered.answer?.headers ?? [])
-  return { ...entry, response: shownBody(chunks, mediaType, fields, start, gateway.fingerprintOf) }
+  return { ...entry, response: answerBody(gateway, progress, ending.body, mediaType) }
 }
 
 /** Someone who could not be identified. Kept apart from requests: no session, no action, nothing trusted in it. */
@@ -195,6 +192,38 @@ function actionFacts(engine: MaskEngine, a: KubernetesAction): Record<string, un
   if (a.impersonate !== null) facts.impersonate = a.impersonate
   if (a.body !== null) facts.body = { kind: a.body.kind, name: a.body.name, form: a.body.form }
   return facts
+}
+
+/** Who is exempt sees what the readers of the trail must not: then the whole answer is sealed, originals included. */
+function answerBody(
+  gateway: Gateway,
+  progress: Progress,
+  { chunks, fields, start }: Frame,
+  mediaType: string,
+): CapturedBody {
+  return progress.sealAnswer === true
+    ? sealedBody(withOriginals(chunks, fields, start), mediaType)
+    : shownBody(chunks, mediaType, fields, start, gateway.fingerprintOf)
+}
+
+/** A sealed body has no list of what was masked in it: what is to be kept stands in its place again. */
+function withOriginals(
+  chunks: readonly Uint8Array[],
+  fields: readonly MaskedField[],
+  start: number,
+): readonly Uint8Array[] {
+  const kept = fields.filter(field => field.rule.keep === 'raw')
+  if (kept.length === 0) return chunks
+  const masked = Buffer.concat(chunks)
+  const pieces: Uint8Array[] = []
+  let from = 0
+  for (const field of kept) {
+    const at = field.at - start
+    pieces.push(masked.subarray(from, at), field.source.subarray(field.start, field.end))
+    from = at + field.length
+  }
+  pieces.push(masked.subarray(from))
+  return pieces
 }
 
 /** What was read for secrets: readable for those who may search, with the originals sealed beside it. */

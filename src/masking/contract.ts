@@ -92,6 +92,11 @@ export interface ActiveRules {
   /** Names of rules that an exemption switched off here, for the record. */
   readonly exempt: readonly string[]
   /**
+   * Whether they mask all that the trail must not show. Else what passes under them is recorded sealed: others read the
+   * trail than the one who may see it.
+   */
+  readonly complete: boolean
+  /**
    * Rules for objects of a kind: all that name it, of any version. `kind` alone as in Kubernetes, group without version.
    * The most special one first: of those that reach a place, the first one holds there. What cannot be read in the
    * encoding of its rule is masked whole.

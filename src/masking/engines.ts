@@ -1,4 +1,5 @@
 import type { ActiveRules } from './contract.ts'
+import { underRule } from './fingerprints/under-rule.ts'
 import { createMaskEngine, type MaskEngine } from './json/mask-engine.ts'
 
 export type MaskEngines = (rules: ActiveRules) => MaskEngine
@@ -9,7 +10,8 @@ export function createMaskEngines(parts: Omit<MaskEngine, 'rules' | 'names' | 's
   return rules => {
     let engine = engines.get(rules)
     if (engine === undefined) {
-      engine = createMaskEngine({ ...parts, rules })
+      const fingerprints = underRule(parts.fingerprints, rules.fingerprint)
+      engine = createMaskEngine({ ...parts, rules, fingerprints })
       engines.set(rules, engine)
     }
     return engine

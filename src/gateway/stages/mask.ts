@@ -30,5 +30,6 @@ export function mask(gateway: Gateway, x: Answered): Masking {
       : { read: form },
   )
   x.progress.exempt = rules.exempt
+  x.progress.sealAnswer = !rules.complete
   return Object.assign(x, { mask: answerMask, maskRules: rules })
 }

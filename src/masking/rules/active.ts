@@ -14,12 +14,14 @@ export function activeRules(
   digest: string,
   rules: readonly CompiledRule[],
   exempt: readonly string[],
+  complete: boolean,
   detectors: Detectors,
 ): ActiveRules {
   const fields = fieldsByKind(rules)
   return Object.freeze({
     digest,
     exempt: Object.freeze([...exempt]),
+    complete,
     fields: (group: string, kind: string) => fields(group, kind).fields,
     hasOwnFields: (group: string, kind: string) => fields(group, kind).own,
     key: nameMatcher(rules, 'keys', detectors),

@@ -182,7 +182,7 @@ test('a rule holds in its scope; a list across namespaces counts as each of them
   assert.ok(has({ connection: 'prod-eu', direction: 'trail' }))
   assert.ok(!has({ namespace: 'other' }))
   assert.ok(!has({ connection: 'dev' }))
-  assert.ok(!has({ direction: 'request' }))
+  assert.ok(has({ direction: 'request' }), 'what is sent is shown by the trail')
   assert.equal(masking.for(at()).key('pan'), undefined)
   assert.ok(masking.for(at({ principal: person('x', { groups: ['corp:ext'] }) })).key('pan'))
 })
@@ -295,4 +295,23 @@ test('in a text an own pattern comes first, and one that shows parts gives way t
   const long: Finding[] = []
   text.find(`monkey=${'a1b2'.repeat(100)}`, long)
   assert.equal(long.at(-1)?.end, 407)
+})
+
+test('rules are complete when the trail may show all that they let through', () => {
+  const exempting = compileMasking(documentsOf(EXEMPTING), detectors)
+  assert.equal(exempting.for(at()).complete, false)
+  assert.equal(exempting.for(at({ now: 5000 })).complete, true)
+  assert.equal(exempting.for(at({ direction: 'trail' })).complete, true)
+  assert.equal(exempting.trail.complete, true)
+  const trailOnly = compileMasking(
+    documentsOf('  rules: [{name: r, keys: [pin], scope: {directions: [trail]}}]\n'),
+    detectors,
+  )
+  assert.equal(trailOnly.for(at()).complete, false)
+  assert.equal(trailOnly.for(at()).key('pin'), undefined)
+  assert.ok(
+    trailOnly.for(at({ direction: 'request' })).key('pin'),
+    'what is sent is masked in the trail only',
+  )
+  assert.equal(compileMasking([], detectors).for(at()).complete, true)
 })

@@ -58,17 +58,19 @@ export function compileMasking(
     const inScope = rules.filter(rule => rule.scope.holds(scope))
     const held = inScope.filter(rule => !exempting.some(e => e.rules.has(rule.mask.name)))
     const exempt = inScope.filter(rule => !held.includes(rule)).map(rule => rule.mask.name)
-    const key = JSON.stringify([held.map(rule => rule.mask.name), exempt])
+    const inTrail = { ...scope, direction: 'trail' } as const
+    const complete = rules.every(rule => held.includes(rule) || !rule.scope.holds(inTrail))
+    const key = JSON.stringify([held.map(rule => rule.mask.name), exempt, complete])
     let active = sets.get(key)
     if (active === undefined) {
-      active = activeRules(digest, held, exempt, shared)
+      active = activeRules(digest, held, exempt, complete, shared)
       keep(sets, key, active, MOST_SETS)
     }
     return { active, until: Math.min(...exempting.map(e => e.expires)) }
   }
 
   // All rules at once, now: an engine that cannot start shows before anything is served.
-  const trail = activeRules(digest, rules, [], shared)
+  const trail = activeRules(digest, rules, [], true, shared)
   // Without a rule for somebody only, the direction alone decides.
   const first = new Map<MaskDirection, ActiveRules>()
   if (!narrow) {

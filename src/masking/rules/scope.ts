@@ -35,7 +35,10 @@ export function compileScope(spec: MaskingRuleSpec['scope']): RuleScope {
   return {
     narrow: connections !== null || namespaces !== null || subjects !== null,
     holds: ({ connection, principal, namespace, direction }) =>
-      (directions === null || directions.has(direction)) &&
+      (directions === null ||
+        directions.has(direction) ||
+        // A request goes to the cluster as it is; only the trail shows it.
+        (direction === 'request' && directions.has('trail'))) &&
       (connections === null || connections.has(connection)) &&
       (namespaces === null || namespace === '' || namespaces.has(namespace)) &&
       (subjects === null || subjects.couldMean(principal, null)),

@@ -35,6 +35,7 @@ export function testEngine(
   const rules: ActiveRules = {
     digest: 'sha256:test',
     exempt: [],
+    complete: true,
     fields: (group, kind) => fields[`${group}/${kind}`] ?? (group === '' && kind === 'Secret' ? SECRET : []),
     hasOwnFields: () => false,
     key: named,
