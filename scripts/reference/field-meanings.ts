@@ -144,7 +144,10 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.rules[].scope.principals.serviceAccounts': ['`namespace:name` or `connection/namespace:name`'],
     'spec.rules[].scope.principals.kinds': ['narrows the three above; alone: everybody of that kind'],
     'spec.rules[].scope.namespaces': ['a list across namespaces counts as each of them'],
-    'spec.rules[].scope.directions': ['answers; requests as the trail shows them; all that the trail shows', 'all three'],
+    'spec.rules[].scope.directions': [
+      'answers; requests as the trail shows them; all that the trail shows',
+      'all three',
+    ],
     'spec.exemptions': ['switch rules off in what somebody receives; the trail stays masked'],
     'spec.exemptions[].name': ['unique in the document'],
     'spec.exemptions[].rules': ['patterns of rule names, shipped ones included'],
