@@ -1,56 +1,119 @@
+import { anchorTable, type LetterSet, WIDTH } from './anchor-table.ts'
 import type { Anchor } from './detector.ts'
 
 /**
- * Finds the next of many short words in a text: the shift table of Wu and Manber ("A fast algorithm for multi-pattern
- * searching", 1994) over blocks of two letters, so that most letters are never looked at. Anchors may have sets of
- * letters in them. Letters beyond ASCII fall together in the tables and are told apart when a word is checked.
+ * Finds the next of many short words in a text. A deterministic automaton (Aho and Corasick, "Efficient string
+ * matching", 1975, with sets of letters) reads the first four letters of all words; four places of the text are read in
+ * turn, because one chain of table look-ups alone waits for memory most of the time. Letters beyond ASCII fall together
+ * in its table and are told apart when a word is checked.
  */
 export interface AnchorSearch {
-  /** Offset of the next anchor at or after `from`, or -1. */
+  /** An offset at or after `from` where an anchor may begin, none left out, or -1. `at` tells. */
   next(text: string, from: number): number
-  /** Calls nothing, allocates nothing: the numbers of all anchors at an offset are left in `hits`; returns how many. */
+  /** The numbers of all anchors at an offset are left in `hits`; returns how many. Allocates nothing. */
   at(text: string, offset: number): number
   readonly hits: Uint16Array
 }
 
-/** Membership by code: 0 to 127, and 128 for all others. */
-type LetterSet = Uint8Array
+const BLOCK = 16_384
+const LANES = 4
+/** Shorter texts are read in one lane. */
+const SHORT = 256
 
 export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
-  const words = anchors.map(lettersOf)
-  const width = Math.min(4, ...words.map(word => word.length))
-  if (width < 2) throw new RangeError('an anchor has at least two letters')
-  const shift = shiftTable(words, width)
-  const { bucketOf, buckets } = bucketsOf(words)
+  const { words, table, firstAccepting, anchorsAt } = anchorTable(anchors)
   const hits = new Uint16Array(Math.max(1, anchors.length))
-  const last = width - 1
+  const bytes = Buffer.alloc(BLOCK + LANES + WIDTH)
+  const lanes = Array.from({ length: LANES }, () => new Int32Array(BLOCK))
+  const starts = new Int32Array(BLOCK + LANES)
+  let count = 0
+  let cursor = 0
+  let scanned = ''
+  /** Start of the block whose starts are known. */
+  let block = -1
 
-  function at(text: string, offset: number): number {
-    if (offset + 1 >= text.length) return 0
-    const bucket = bucketOf[((text.charCodeAt(offset) & 127) << 7) | (text.charCodeAt(offset + 1) & 127)]!
-    if (bucket === 0) return 0
-    const members = buckets[bucket]!
-    let count = 0
-    for (let i = 0; i < members.length; i++) {
-      if (stands(words[members[i]!]!, text, offset)) hits[count++] = members[i]!
+  function scan(text: string, from: number): void {
+    const length = Math.min(BLOCK, text.length - from)
+    const piece =
+      from === 0 && text.length <= BLOCK + WIDTH - 1 ? text : text.slice(from, from + length + WIDTH - 1)
+    bytes.write(piece, 'latin1')
+    bytes.fill(0, piece.length, Math.min(bytes.length, piece.length + LANES + WIDTH))
+    count = length < SHORT ? oneLane(length) : fourLanes(length)
+    for (let i = 0; i < count; i++) starts[i]! += from
+    block = from
+    cursor = 0
+  }
+
+  function oneLane(length: number): number {
+    let state = 0
+    let found = 0
+    const end = length + WIDTH - 1
+    for (let i = 0; i < end; i++) {
+      state = table[(state << 7) | (bytes[i]! & 127)]!
+      if (state >= firstAccepting && i >= WIDTH - 1) starts[found++] = i - (WIDTH - 1)
     }
-    return count
+    return found
+  }
+
+  function fourLanes(length: number): number {
+    const share = Math.ceil(length / LANES)
+    const end = share + WIDTH - 1
+    const [first, second, third, fourth] = lanes as [Int32Array, Int32Array, Int32Array, Int32Array]
+    const two = share
+    const three = share * 2
+    const four = share * 3
+    let a = 0
+    let b = 0
+    let c = 0
+    let d = 0
+    let inA = 0
+    let inB = 0
+    let inC = 0
+    let inD = 0
+    for (let i = 0; i < end; i++) {
+      a = table[(a << 7) | (bytes[i]! & 127)]!
+      b = table[(b << 7) | (bytes[i + two]! & 127)]!
+      c = table[(c << 7) | (bytes[i + three]! & 127)]!
+      d = table[(d << 7) | (bytes[i + four]! & 127)]!
+      if (a >= firstAccepting) first[inA++] = i - (WIDTH - 1)
+      if (b >= firstAccepting) second[inB++] = i - (WIDTH - 1) + two
+      if (c >= firstAccepting) third[inC++] = i - (WIDTH - 1) + three
+      if (d >= firstAccepting) fourth[inD++] = i - (WIDTH - 1) + four
+    }
+    starts.set(first.subarray(0, inA), 0)
+    starts.set(second.subarray(0, inB), inA)
+    starts.set(third.subarray(0, inC), inA + inB)
+    starts.set(fourth.subarray(0, inD), inA + inB + inC)
+    return inA + inB + inC + inD
   }
 
   function next(text: string, from: number): number {
     if (anchors.length === 0) return -1
-    const end = text.length
-    let i = from + last
-    while (i < end) {
-      const step = shift[((text.charCodeAt(i - 1) & 127) << 7) | (text.charCodeAt(i) & 127)]!
-      if (step > 0) {
-        i += step
-        continue
-      }
-      if (at(text, i - last) > 0) return i - last
-      i++
+    const length = text.length
+    if (text !== scanned) {
+      scanned = text
+      block = -1
+    }
+    for (let at = from; at < length; ) {
+      const wanted = at - (at % BLOCK)
+      if (block !== wanted) scan(text, wanted)
+      // Questions come in order, as a rule.
+      if (cursor > 0 && starts[cursor - 1]! >= at) cursor = 0
+      while (cursor < count && starts[cursor]! < at) cursor++
+      if (cursor < count && starts[cursor]! < length) return starts[cursor]!
+      at = wanted + BLOCK
     }
     return -1
+  }
+
+  function at(text: string, offset: number): number {
+    if (offset + 1 >= text.length) return 0
+    const members = anchorsAt(text.charCodeAt(offset), text.charCodeAt(offset + 1))
+    let found = 0
+    for (let i = 0; i < members.length; i++) {
+      if (stands(words[members[i]!]!, text, offset)) hits[found++] = members[i]!
+    }
+    return found
   }
 
   return { next, at, hits }
@@ -63,80 +126,4 @@ function stands(word: readonly LetterSet[], text: string, offset: number): boole
     if (word[i]![Math.min(code, 128)] === 0) return false
   }
   return true
-}
-
-function lettersOf(anchor: Anchor): LetterSet[] {
-  const sets: LetterSet[] = []
-  const source = anchor.text
-  for (let i = 0; i < source.length; i++) {
-    const set = new Uint8Array(129)
-    if (source[i] === '[') i = readSet(source, i + 1, set)
-    else set[source.charCodeAt(i)] = 1
-    if (anchor.ignoreCase) ignoreCase(set)
-    sets.push(set)
-  }
-  return sets
-}
-
-/** Returns the offset of the closing bracket. */
-function readSet(source: string, from: number, set: LetterSet): number {
-  let i = from
-  const negated = source[i] === '^'
-  if (negated) i++
-  for (; source[i] !== ']'; i++) {
-    const start = source.charCodeAt(i)
-    const isRange = source[i + 1] === '-' && source[i + 2] !== ']'
-    const end = isRange ? source.charCodeAt(i + 2) : start
-    for (let code = start; code <= end; code++) set[code] = 1
-    if (isRange) i += 2
-  }
-  if (negated) for (let code = 0; code <= 128; code++) set[code] = 1 - set[code]!
-  return i
-}
-
-function ignoreCase(set: LetterSet): void {
-  for (let code = 97; code <= 122; code++) {
-    const either = set[code]! | set[code - 32]!
-    set[code] = either
-    set[code - 32] = either
-  }
-}
-
-function shiftTable(words: readonly (readonly LetterSet[])[], width: number): Uint8Array {
-  const shift = new Uint8Array(128 * 128).fill(width - 1)
-  for (const word of words) {
-    for (let place = 1; place < width; place++) {
-      eachBlock(word[place - 1]!, word[place]!, block => {
-        shift[block] = Math.min(shift[block]!, width - 1 - place)
-      })
-    }
-  }
-  return shift
-}
-
-function bucketsOf(words: readonly (readonly LetterSet[])[]): {
-  bucketOf: Uint16Array
-  buckets: readonly (readonly number[])[]
-} {
-  const members = new Map<number, number[]>()
-  for (const [number, word] of words.entries()) {
-    eachBlock(word[0]!, word[1]!, block => {
-      const list = members.get(block)
-      if (list === undefined) members.set(block, [number])
-      else if (list.at(-1) !== number) list.push(number)
-    })
-  }
-  const bucketOf = new Uint16Array(128 * 128)
-  const buckets: number[][] = [[]]
-  for (const [block, list] of members) bucketOf[block] = buckets.push(list) - 1
-  return { bucketOf, buckets }
-}
-
-function eachBlock(first: LetterSet, second: LetterSet, seen: (block: number) => void): void {
-  for (let a = 0; a < 128; a++) {
-    if (first[a] === 0 && first[128] === 0) continue
-    for (let b = 0; b < 128; b++) {
-      if (second[b] === 1 || second[128] === 1) seen((a << 7) | b)
-    }
-  }
 }

@@ -4,14 +4,14 @@ import { plausible } from './plausible.ts'
 /** Programs whose short options take a password. Group 1 is the secret. */
 const OPTIONS: readonly RegExp[] = [
   // mysql -u root -pSECRET: the value is glued to the option
-  /(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlsh)\b[^\r\n;|&]{0,256}?\s-p(['"]?[^\s'";|&]{3,256})/y,
-  /curl\b[^\r\n;|]{0,512}?\s(?:-u|--user|-U|--proxy-user)[ =]?["'\\]{0,3}[^\s:"']{0,128}:([^\s"']{1,256})/y,
-  /wget\b[^\r\n;|]{0,512}?\s--(?:http-|ftp-)?password[ =]["']?([^\s"']{3,256})/iy,
-  /redis-cli\b[^\r\n;|]{0,256}?\s-a\s{1,4}["']?([^\s"']{3,256})/iy,
+  /(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mysqlsh)\s[^\r\n;|&]{0,256}?(?<=\s)-p(['"]?[^\s'";|&]{3,256})/y,
+  /curl\s[^\r\n;|]{0,512}?(?<=\s)(?:-u|--user|-U|--proxy-user)[ =]?["'\\]{0,3}[^\s:"']{0,128}:([^\s"']{1,256})/y,
+  /wget\s[^\r\n;|]{0,512}?(?<=\s)--(?:http-|ftp-)?password[ =]["']?([^\s"']{3,256})/iy,
+  /redis-cli\s[^\r\n;|]{0,256}?(?<=\s)-a\s{1,4}["']?([^\s"']{3,256})/iy,
   /sshpass\s{1,4}-p\s{0,4}["']?([^\s"']{3,256})/iy,
-  /(?:docker|podman|helm registry|oras|crane auth|skopeo|buildah)\s{1,4}login\b[^\r\n;|]{0,256}?\s-p\s{0,4}["']?([^\s"']{3,256})/y,
-  /(?:mongo(?:sh|dump|restore|export|import)?|cqlsh)\b[^\r\n;|]{0,256}?\s-p\s{1,4}["']?([^\s"']{3,256})/y,
-  /ldap(?:search|add|modify|delete|passwd|whoami)\b[^\r\n;|]{0,256}?\s-w\s{1,4}["']?([^\s"']{3,256})/y,
+  /(?:docker|podman|helm registry|oras|crane auth|skopeo|buildah)\s{1,4}login\b[^\r\n;|]{0,256}?(?<=\s)-p\s{0,4}["']?([^\s"']{3,256})/y,
+  /(?:mongo(?:sh|dump|restore|export|import)?|cqlsh)\s[^\r\n;|]{0,256}?(?<=\s)-p\s{1,4}["']?([^\s"']{3,256})/y,
+  /ldap(?:search|add|modify|delete|passwd|whoami)\s[^\r\n;|]{0,256}?(?<=\s)-w\s{1,4}["']?([^\s"']{3,256})/y,
   /(?:passin|passout|storepass|keypass)\s{1,4}(?:pass:)?["']?([^\s"']{3,256})/iy,
 ]
 
@@ -66,12 +66,17 @@ const DIRECTIVES: readonly RegExp[] = [
   /password\)?[ \t]{1,4}\\{0,3}'([^'\\\r\n]{1,256})\\{0,3}'/iy,
 ]
 
+/** A password may follow in the next line. */
+const LOGIN = /^login[ \t]{1,8}\S{1,128}[ \t\r]{0,8}(?:\n|$)/i
+
 const directives: Detector = {
   name: 'password-directive',
   about: "password statements of Redis, netrc and SQL (requirepass x, IDENTIFIED BY 'x')",
   personal: false,
   anchors: anyCase('requirepass', 'masterauth', 'primaryauth', 'login[ \t\r\n]', 'identified ', 'password '),
-  possible: (text, at) => DIRECTIVES.some(directive => matchAt(directive, text, at) !== null),
+  possible: (text, at) =>
+    LOGIN.test(text.slice(at, at + 160)) ||
+    DIRECTIVES.some(directive => matchAt(directive, text, at) !== null),
   look(text, at, behind, spans) {
     if (at < behind) return
     for (const directive of DIRECTIVES) {

@@ -14,27 +14,27 @@ export const STEMS: readonly Anchor[] = anyCase(
   'kennwort',
   'secret',
   'token',
-  'key[^a-z]',
+  'key[^A-Za-z]',
   'key[sdvbhpo]',
   'cred',
   'auth',
   'connstr',
   'connectionstr',
   'connection[_. -]str',
-  'dsn[^a-z]',
-  'jwt[^a-z]',
-  'bearer[^a-z]',
+  'dsn[^A-Za-z]',
+  'jwt[^A-Za-z]',
+  'bearer[^A-Za-z]',
   'cookie',
   'sess',
-  'sid[^a-z]',
+  'sid[^A-Za-z]',
   'csrf',
   'xsrf',
-  'salt[^a-z]',
-  'seed[^a-z]',
-  'psk[^a-z]',
-  'otp[^a-z]',
-  'pat[^a-z]',
-  'sas[^a-z]',
+  'salt[^A-Za-z]',
+  'seed[^A-Za-z]',
+  'psk[^A-Za-z]',
+  'otp[^A-Za-z]',
+  'pat[^A-Za-z]',
+  'sas[^A-Za-z]',
   'pepper',
   'mnemonic',
   'rootpw',
@@ -45,12 +45,12 @@ export const STEMS: readonly Anchor[] = anyCase(
 
 /** From the anchor on: the rest of the name, what closes it, and something that a value may follow. */
 const AHEAD =
-  /[\w.-]{2,80}(?:\\{0,8}["'`])?[\])]{0,2}(?:[ \t]{0,40}(?::=|=>|==?|:|\|[ \t])|[ \t]{0,4}>|\\{0,8}["'`],|[ \t]{1,8}\S|<\/\w{1,32}>|[ \t]{0,8},?\s{0,40}["'\\]{0,8}value)/iy
+  /[\w.-]{2,80}(?:\\{0,8}["'`])?[\])]{0,2}(?:[ \t]{0,40}(?::=|=>|==?|:|\|[ \t])|[ \t]{0,4}>|\\{0,8}["'`],|[ \t]{1,8}\S|<\/\w{1,32}>|[ \t]{0,8},?\s{0,40}["'\\]{0,8}value|["'\\, \t\r]{0,16}(?:\n|$))/iy
 const NAME_LETTER = /[\w.-]/
 const REST_OF_NAME = /[\w.-]{0,96}/y
 const SEPARATOR =
   /(\\{0,8}["'`])?[\])]{0,2}([ \t]{0,40}(?::=|=>|==?|:(?!\/\/))[ \t]{0,40}|[ \t]{1,40}\|[ \t]{1,40})/y
-const IN_ARGUMENTS = /(?:(\\{0,8}["'])[ \t]{0,8},\s{0,40}|[ \t]{1,8})(?=\S)/y
+const IN_ARGUMENTS = /(?:\\{0,8}["'][ \t]{0,8},\s{0,40}|[ \t]{1,8}|\r?\n[ \t]{0,64}- {1,8})(?=\S)/y
 /** `{"name":"X","value":"…"}`, `- name: X⏎  value: …`, `{Name:X Value:…}`, `<add key="X" value="…"/>`. */
 const PAIR = /\\{0,8}["']?[ \t]{0,8},?\s{0,64}\\{0,8}["']?value\\{0,8}["']?[ \t]{0,8}[:=][ \t]{0,8}/iy
 const ELEMENT = /(?:<\/[\w:]{1,32}>\s{0,64}<(?:string|value)|[^<>]{0,128})>([^<]{1,4096})/y

@@ -6,9 +6,6 @@ const OPENING = /BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?[ -]{0,8}/y
 const CLOSING = /[- ]{0,8}END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?(?:-{1,8}| -{4,8})?/g
 const PUTTY = /PuTTY-User-Key-File-\d{1,2}:/y
 const PUTTY_END = /Private-(?:MAC|Hash): {0,4}[0-9a-fA-F]{8,128}/g
-/** What may stand in a block that never ends: headers and base64, with real or written line ends. */
-const BODY = /[A-Za-z0-9+/=\s\\:,()-]{0,65536}/y
-
 /** PEM of every type, PGP and SSH2 blocks, also in one line with `\n` written out; PuTTY's files. */
 export const privateKeys: Detector = {
   name: 'private-key',
@@ -27,24 +24,82 @@ function pem(text: string, at: number, spans: Spans): void {
   if (opening === null) return
   const before = /-{4,8} ?$/.exec(text.slice(Math.max(0, at - 9), at))
   if (before === null) return
-  const start = at - before[0].length
-  const body = at + opening[0].length
-  spans.push(start, endOf(text, body, CLOSING))
-}
-
-/** The end of the closing line; without one, of all that could still be the key. */
-function endOf(text: string, from: number, closing: RegExp): number {
-  const window = text.slice(from, from + LONGEST_KEY)
-  closing.lastIndex = 0
-  const found = closing.exec(window)
-  if (found === null) return from + matchAt(BODY, window, 0)![0].trimEnd().length
-  let end = found.index + found[0].length
-  while (window[end - 1] === ' ') end--
-  return from + end
+  spans.push(at - before[0].length, endOf(text, at + opening[0].length, CLOSING).end)
 }
 
 function putty(text: string, at: number, spans: Spans): void {
-  if (matchAt(PUTTY, text, at) !== null) spans.push(at, endOf(text, at, PUTTY_END))
+  if (matchAt(PUTTY, text, at) !== null) spans.push(at, endOf(text, at, PUTTY_END).end)
+}
+
+/** The end of the closing line; without one, of all that could still be the key. `open`: more could follow. */
+function endOf(
+  text: string,
+  from: number,
+  closing: RegExp,
+): { readonly end: number; readonly open: boolean } {
+  const window = text.slice(from, from + LONGEST_KEY)
+  closing.lastIndex = 0
+  const found = closing.exec(window)
+  if (found !== null) return { end: from + found.index + found[0].length, open: false }
+  const rest = matchAt(REST_OF_LINE, window, 0)![0].length
+  let end = rest
+  const column = from - text.lastIndexOf('\n', from) - 1
+  while (end < window.length) {
+    if (window[end] !== '\n') return { end: from + trimmed(window, end), open: false }
+    const newline = window.indexOf('\n', end + 1)
+    const next = newline === -1 ? window.length : newline
+    const line = window.slice(end + 1, next)
+    if (line.length > 2000 || !isKeyLine(line, column))
+      return { end: from + trimmed(window, end), open: false }
+    end = next
+  }
+  return { end: from + trimmed(window, end), open: true }
+}
+
+const REST_OF_LINE = /[A-Za-z0-9+/=\\ \t\r:,()-]{0,65536}/y
+const KEY_LINE =
+  /^\s*(?:[A-Za-z0-9+/=]{1,1000}|[A-Za-z][A-Za-z-]{2,24}: [^\r\n]{0,400}|-{4,8}[^-]{0,80}-{0,8})?\s*$/
+
+/** A line of base64 or a header, perhaps behind what a logger puts before each line: as much as before the first. */
+export function isKeyLine(line: string, column: number): boolean {
+  return (
+    KEY_LINE.test(line) || (line.length > 20 && /\s\S{1,1000}\s*$/.test(line) && behindPrefix(line, column))
+  )
+}
+
+function behindPrefix(line: string, column: number): boolean {
+  const last = /(?:^|\s)([A-Za-z0-9+/=]{4,1000})\s*$/.exec(line)
+  return last !== null && line.length - last[0].length <= column
+}
+
+function trimmed(text: string, end: number): number {
+  let at = end
+  while (at > 0 && /\s/.test(text[at - 1]!)) at--
+  return at
+}
+
+const BEGINNINGS = /-{4,8} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?|PuTTY-User-Key-File-\d{1,2}:/g
+
+export interface UnclosedKey {
+  /** Offset of its first letter. */
+  readonly start: number
+  /** Letters before it in its line. */
+  readonly column: number
+  /** Whether all that follows it in the text may belong to it. */
+  readonly open: boolean
+}
+
+/** The last key that begins in the text and does not end in it. */
+export function unclosedKey(text: string): UnclosedKey | null {
+  let last: RegExpExecArray | null = null
+  for (const found of text.matchAll(BEGINNINGS)) last = found
+  if (last === null) return null
+  const closing = last[0].startsWith('P') ? PUTTY_END : CLOSING
+  const body = last.index + last[0].length
+  closing.lastIndex = 0
+  if (closing.test(text.slice(body, body + LONGEST_KEY))) return null
+  const column = last.index - text.lastIndexOf('\n', last.index) - 1
+  return { start: last.index, column, open: endOf(text, body, closing).open }
 }
 
 /** First bytes of private keys in DER: PKCS #1, SEC 1, PKCS #8 clear and encrypted (RFC 8017, 5915, 5958). */

@@ -1,9 +1,9 @@
 import { matchAt } from './detector.ts'
 
-/** Longest value that is read; what is longer is masked up to here and looked at again from there. */
-const LONGEST = 8_192
-const WORD = /[^\s]{0,8192}/y
-const LINE = /[^\r\n]{0,8192}/y
+/** Longest value that is read. */
+const LONGEST = 65_536
+const WORD = /[^\s]{0,65536}/y
+const LINE = /[^\r\n]{0,65536}/y
 
 interface Span {
   readonly start: number
