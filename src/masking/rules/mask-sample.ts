@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 import { parseAllDocuments, stringify } from 'yaml'
 import type { Principal } from '../../identity/principal.ts'
-import type { ActiveRules, Finding, FingerprintFinder, Keep, MaskDirection } from '../contract.ts'
+import { type AnswerForm, createAnswerMask } from '../answer/answer-mask.ts'
+import type { ActiveRules, FingerprintFinder, Keep, MaskDirection } from '../contract.ts'
 import { plausible } from '../detect/plausible.ts'
-import { applyEdits, type Edit } from '../json/edit.ts'
-import { JsonMasker, type MaskedField } from '../json/json-masker.ts'
-import { createMaskEngine, type MaskEngine, placeholderFor } from '../json/mask-engine.ts'
+import type { MaskedField } from '../json/json-masker.ts'
+import { createMaskEngine, type MaskEngine } from '../json/mask-engine.ts'
 import { createPlaceholders } from '../placeholder.ts'
 import type { CompiledMasking } from './compile.ts'
 
@@ -75,32 +75,27 @@ function maskObjects(rules: ActiveRules, sample: Sample): Outcome {
   return { places: outcomes.flatMap(o => o.places), masked: outcomes.map(o => o.masked).join('---\n') }
 }
 
-function maskJson(engine: MaskEngine, sample: Sample, text: string, before: string): Outcome {
-  const masker = new JsonMasker(engine, { group: sample.group, kind: sample.kind, sequence: true })
-  const pieces: Uint8Array[] = []
-  const fields: MaskedField[] = []
-  for (const { bytes, fields: more } of [masker.push(Buffer.from(text)), masker.end()]) {
-    pieces.push(...bytes)
-    fields.push(...more)
-  }
-  if (masker.fault !== null) throw new UnreadableSample(`it is no JSON (${masker.fault})`)
+function maskJson(engine: MaskEngine, { group, kind }: Sample, text: string, before: string): Outcome {
+  const { masked, fields, fault } = read(engine, { read: 'json', group, kind, sequence: true }, text)
+  if (fault !== null) throw new UnreadableSample(`it is no JSON (${fault})`)
   const places = fields.map(({ pointer, rule }) => placeOf(`${before}${pointer}`, rule))
-  return { places, masked: Buffer.concat(pieces).toString() }
+  return { places, masked: masked.toString() }
 }
 
 function maskText(rules: ActiveRules, text: string): Outcome {
-  const engine = engineOf(rules)
-  const bytes = Buffer.from(text)
-  const found: Finding[] = []
-  rules.text.find(bytes.toString('latin1'), found)
-  const edits = found.map(({ start, end, rule }): Edit => {
-    const value = bytes.toString('utf8', start, end)
-    const place = `line ${lineAt(bytes, start)}`
-    return { start, end, rule, pointer: place, replacement: placeholderFor(engine, rule, value, '', place) }
-  })
+  const { masked, fields } = read(engineOf(rules), { read: 'text' }, text)
+  const places = fields.map(({ at, rule }) => placeOf(`line ${lineAt(masked, at)}`, rule))
+  return { places, masked: masked.toString() }
+}
+
+/** As an answer of the cluster would be read. */
+function read(engine: MaskEngine, form: AnswerForm, text: string) {
+  const mask = createAnswerMask(engine, form)
+  const parts = [mask.push(Buffer.from(text)), mask.end()]
   return {
-    places: edits.map(({ pointer, rule }) => placeOf(pointer, rule)),
-    masked: applyEdits(bytes, edits).toString(),
+    masked: Buffer.concat(parts.flatMap(part => part.bytes)),
+    fields: parts.flatMap(part => part.fields),
+    fault: mask.fault,
   }
 }
 
