@@ -5,7 +5,9 @@ import { createMaskEngine, type MaskEngine } from './json/mask-engine.ts'
 export type MaskEngines = (rules: ActiveRules) => MaskEngine
 
 /** One engine for each set of rules, as long as the set lives: it holds what was worked out of names and paths. */
-export function createMaskEngines(parts: Omit<MaskEngine, 'rules' | 'names' | 'start'>): MaskEngines {
+export function createMaskEngines(
+  parts: Omit<MaskEngine, 'rules' | 'names' | 'start' | 'isNew'>,
+): MaskEngines {
   const engines = new WeakMap<ActiveRules, MaskEngine>()
   return rules => {
     let engine = engines.get(rules)

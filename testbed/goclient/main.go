@@ -34,11 +34,16 @@ func main() {
 	kubeconfig := flag.String("kubeconfig", "", "kubeconfig; without one, in-cluster configuration")
 	namespace := flag.String("namespace", "default", "namespace to work in; it must exist and be empty")
 	timeout := flag.Duration("timeout", 2*time.Minute, "time limit of the whole run")
+	updates := flag.Int("secret-updates", 0, "instead: read Secrets and write them back, so many times")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
 	p, err := newProgram(ctx, *kubeconfig, *namespace)
-	if err == nil {
+	switch {
+	case err != nil:
+	case *updates > 0:
+		err = p.updateSecrets(*updates)
+	default:
 		err = p.run()
 	}
 	if err != nil {

@@ -3,6 +3,9 @@ import type { Placeholders } from '../placeholder.ts'
 import { type FieldState, startOf } from './field-state.ts'
 import { Names } from './names.ts'
 
+/** Versions of objects that are remembered, in each of two halves. */
+const VERSIONS = 20_000
+
 /** What a scan needs beside the text: made once for a set of rules, used by one answer after the other. */
 export interface MaskEngine {
   readonly rules: ActiveRules
@@ -13,15 +16,30 @@ export interface MaskEngine {
   /** Keyed hash of a value, for rules whose action is `fingerprint`. */
   fingerprintOf(value: string): string
   readonly names: Names
+  /** Whether a version of an object (uid and resourceVersion) comes here for the first time, as far as is remembered. */
+  isNew(version: string): boolean
   /** Where the walk of an object of a kind begins; null when no field rule names the kind. */
   start(group: string, kind: string): FieldState | null
 }
 
-export function createMaskEngine(parts: Omit<MaskEngine, 'names' | 'start'>): MaskEngine {
+export function createMaskEngine(parts: Omit<MaskEngine, 'names' | 'start' | 'isNew'>): MaskEngine {
   const states = new Map<string, FieldState | null>()
+  let seen = new Set<string>()
+  let before = new Set<string>()
   return {
     ...parts,
     names: new Names(parts.rules),
+    isNew(version) {
+      if (seen.has(version)) return false
+      const isKnown = before.has(version)
+      // Two halves, of which the older one goes: what is read again and again stays.
+      if (seen.size >= VERSIONS) {
+        before = seen
+        seen = new Set()
+      }
+      seen.add(version)
+      return !isKnown
+    },
     start(group, kind) {
       const id = `${group}/${kind}`
       let state = states.get(id)

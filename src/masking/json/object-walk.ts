@@ -36,6 +36,7 @@ export class ObjectWalk {
   #candidate = 0
   #uid = ''
   #namespace = ''
+  #isNew = true
   /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
   readonly #way: number[] = []
   readonly #numbers: number[] = []
@@ -65,6 +66,7 @@ export class ObjectWalk {
     this.#prefix = prefix
     this.#uid = outer?.uid ?? ''
     this.#namespace = outer?.namespace ?? ''
+    this.#isNew = outer?.isNew ?? true
     this.#way.length = 0
     this.#numbers.length = 0
   }
@@ -116,7 +118,12 @@ export class ObjectWalk {
     if (this.layer === 0 && metadata !== -1) {
       this.#uid = this.textOf(this.#member(metadata, 'uid'))
       this.#namespace = this.textOf(this.#member(metadata, 'namespace'))
-    } else if (this.layer === 0) this.#uid = ''
+      const version = this.textOf(this.#member(metadata, 'resourceVersion'))
+      this.#isNew = this.#uid === '' || version === '' || this.engine.isNew(`${this.#uid} ${version}`)
+    } else if (this.layer === 0) {
+      this.#uid = ''
+      this.#isNew = true
+    }
     if (declared === 'Table') this.#table(at)
     else if (declared.endsWith('List') && this.#arrayMember(at, 'items') !== -1) {
       this.#listKind = declared
@@ -132,6 +139,11 @@ export class ObjectWalk {
   /** Remembers a value under the namespace that it is from. */
   learn(value: string, rule: MaskRule): void {
     this.engine.fingerprints.learn(value, rule, `${this.#context.source ?? ''}/${this.#namespace}`)
+  }
+
+  /** Whether this version of the object was not seen before: then its values are to be learned. */
+  get isNew(): boolean {
+    return this.#isNew
   }
 
   get namespace(): string {
@@ -429,7 +441,7 @@ export class ObjectWalk {
       return
     }
     if (words[at + 1] === words[at + 2]) return
-    const edit = maskEncoded(this, this.textOf(at), encoding, rule, this.pointer())
+    const edit = maskEncoded(this, () => this.textOf(at), encoding, rule, this.pointer())
     if (edit !== null) this.#replace(at, edit, rule, true)
   }
 
