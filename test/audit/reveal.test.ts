@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  createWriteStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import type { RevealDocument, Revelation } from '../../src/api/schema/reveals.ts'
+import { assertPrinted } from '../../src/api/testing/printed.ts'
 import type { CapturedBody, EntryKind } from '../../src/audit/entry.ts'
+import { exportArchive } from '../../src/audit/export/export.ts'
 import { disk } from '../../src/audit/files/disk.ts'
 import { epochKeys } from '../../src/audit/keys/epochs.ts'
 import { digestOf, unlock } from '../../src/audit/reveal/unlock.ts'
@@ -508,7 +520,37 @@ describe('recipients', () => {
     const report = await own.verify()
     green(report)
     assert.match(report.notes.join('\n'), /can be opened by the recipients only/)
-    assert.ok(id.length > 0)
+    // On the machine of a recipient: an export, its key file and the identity.
+    const place = scratch({ after: undo => clean.push(undo) })
+    const archive = exportArchive(
+      { files: disk, directory: own.log, vkey: own.rig.gateway.log.vkey, records: true },
+      Date.now(),
+    )
+    await pipeline(archive, createWriteStream(join(place, 'log.tar.gz')))
+    assert.equal(spawnSync('tar', ['-xzf', join(place, 'log.tar.gz'), '-C', place]).status, 0)
+    writeFileSync(join(place, 'identity'), `# of the security team\n${secret}\n`, { mode: 0o600 })
+    const run = (...args: string[]) => {
+      const words = [
+        'reveal',
+        'offline',
+        join(place, 'log'),
+        ...args,
+        '--keys',
+        join(own.log, 'secrets', 'kek'),
+      ]
+      return spawnSync(process.execPath, ['src/cli/main.ts', ...words], { encoding: 'utf8' })
+    }
+    const alone = run(id, '--identity', join(place, 'identity'), '-o', 'json')
+    assert.equal(alone.status, 0, alone.stderr)
+    assertPrinted(['-o', 'json'], alone.stdout)
+    const [value] = JSON.parse(alone.stdout).revealed.values
+    assert.deepEqual([value.pointer, value.text], ['/data/0', secretOf(1)])
+    assert.match(run(id, '/data/0').stdout, /\/data\/0 \(test\): only a recipient can open it/)
+    assert.equal(run(callId(99)).status, 1)
+    writeFileSync(join(place, 'other'), 'no identity')
+    const wrong = run(id, '--identity', join(place, 'other'))
+    assert.equal(wrong.status, 2)
+    assert.doesNotMatch(wrong.stderr, /no identity/)
   })
 })
 
