@@ -98,6 +98,7 @@ export function createFingerprints(options: FingerprintOptions): Fingerprints {
     mayHold(bytes, start, end) {
       if (end - start < SHORTEST || set.size === 0) return false
       if (units.next(bytes, start, end)) return true
+      if (units.isOneWord) return false
       const [from, to] = [trimmedStart(bytes, start, end), trimmedEnd(bytes, start, end)]
       return units.mayBe(bytes, from, to)
     },

@@ -40,6 +40,8 @@ export class Units {
   /** The word in which `next` found something. */
   start = 0
   end = 0
+  /** Whether all that `next` searched in vain was one word. */
+  isOneWord = false
   readonly #sample: KeyedSample
   readonly #known: Known
   /** Separators in the present word, and where the parts behind them begin. */
@@ -87,6 +89,7 @@ export class Units {
           return true
         }
       }
+      if (at === end) this.isOneWord = word === from
       word = at + 1
       count = 0
       met = 0
