@@ -17,29 +17,20 @@ export function statusOf(refusal: Refusal, callId: string): Buffer {
   const next = entry.next.replace('<request id>', callId)
   const head = 'sallyport: '
   const tail = ` [${cut(by, CHECK_LIMIT)}]; ${next} (request ${callId}; see: sallyport errors ${refusal.code})`
-  const message = `${cut(what, MESSAGE_LIMIT - head.length - tail.length)}${tail}`
-  const see = `/errors#${refusal.code}`
   return Buffer.from(
     JSON.stringify({
       kind: 'Status',
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
-      message: `${head}${message}`,
+      message: `${head}${cut(what, MESSAGE_LIMIT - head.length - tail.length)}${tail}`,
       reason: entry.reason,
       details: {
         ...(refusal.retryAfter === undefined ? {} : { retryAfterSeconds: refusal.retryAfter }),
-        // Of what is invalid kubectl prints the causes, as `* field: message`, and not the message.
-        causes:
-          entry.reason === 'Invalid'
-            ? [
-                { reason: refusal.code, message, field: 'sallyport' },
-                { reason: 'see', message: see, field: 'see' },
-              ]
-            : [
-                { reason: refusal.code, message: by },
-                { reason: 'see', message: see },
-              ],
+        causes: [
+          { reason: refusal.code, message: by },
+          { reason: 'see', message: `/errors#${refusal.code}` },
+        ],
         uid: callId,
       },
       code: entry.status,
