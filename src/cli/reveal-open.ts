@@ -28,7 +28,7 @@ export const run: Run = async (context, [id = ''], options) => {
 }
 
 /** Read before anything is opened: an approval is used once. */
-export async function identitiesOf(file: string | undefined) {
+async function identitiesOf(file: string | undefined) {
   if (file === undefined) return []
   const { linesOf, parseIdentity } = await import('../keys/age/age.ts')
   try {
@@ -39,8 +39,7 @@ export async function identitiesOf(file: string | undefined) {
   }
 }
 
-/** Of an answer, or of what was read offline. */
-export function textOf({ watermark, revealed }: Shown): string {
+export function textOf({ watermark, revealed }: Pick<Revelation, 'watermark' | 'revealed'>): string {
   const lines = [`# ${watermark}`]
   for (const value of revealed.values) {
     lines.push(`${value.call} ${value.side} ${printable(value.pointer)} (${value.rule}): ${contentOf(value)}`)
@@ -57,32 +56,11 @@ export function textOf({ watermark, revealed }: Shown): string {
   return [...lines, `# ${watermark}`].join('\n')
 }
 
-interface Shown {
-  readonly watermark: string
-  readonly revealed: {
-    readonly values: readonly (Content & {
-      readonly call: string
-      readonly side: string
-      readonly pointer: string
-      readonly rule: string
-    })[]
-    readonly bodies: readonly (Content & {
-      readonly call: string
-      readonly side: string
-      readonly mediaType: string
-      readonly restored: boolean
-    })[]
-    readonly truncated: boolean
-  }
-}
-
-interface Content {
+function contentOf(one: {
   readonly state: string
   readonly text?: string | undefined
   readonly base64?: string | undefined
-}
-
-function contentOf(one: Content): string {
+}): string {
   switch (one.state) {
     case 'open':
       return one.text === undefined ? `base64 ${one.base64 ?? ''}` : printable(one.text)

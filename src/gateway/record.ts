@@ -41,7 +41,7 @@ export interface Frame {
 export function frameOf(gateway: Gateway, x: Masking, number: number, frame?: Frame): NewEntry {
   const head: Head =
     number === 0
-      ? { facts: { frame: 0, status: x.answer.status, headers: x.answer.headers } }
+      ? { facts: { frame: 0, status: x.answer.status, headers: shownHeaders(gateway, x.answer.headers) } }
       : { facts: { frame: number } }
   const entry: NewEntry = {
     call: x.callId,
@@ -54,6 +54,16 @@ export function frameOf(gateway: Gateway, x: Masking, number: number, frame?: Fr
   }
   if (frame === undefined) return entry
   return { ...entry, response: answerBody(gateway, x.progress, frame, mediaTypeOf(x.answer.headers)) }
+}
+
+/** What is behind a proxy may set cookies. */
+function shownHeaders(gateway: Gateway, headers: readonly string[]): string[] {
+  const engine = gateway.trailEngine()
+  return headers.map((value, i) => {
+    if (i % 2 === 0) return value
+    const before = `${headers[i - 1]}: `
+    return maskText(engine, `${before}${value}`).slice(before.length)
+  })
 }
 
 export interface Ending {

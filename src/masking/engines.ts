@@ -6,7 +6,7 @@ export type MaskEngines = (rules: ActiveRules) => MaskEngine
 
 /** One engine for each set of rules, as long as the set lives: it holds what was worked out of names and paths. */
 export function createMaskEngines(
-  parts: Omit<MaskEngine, 'rules' | 'names' | 'start' | 'isNew'>,
+  parts: Omit<MaskEngine, 'rules' | 'names' | 'renewNames' | 'start' | 'isNew'>,
 ): MaskEngines {
   const engines = new WeakMap<ActiveRules, MaskEngine>()
   return rules => {

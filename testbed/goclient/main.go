@@ -35,6 +35,7 @@ func main() {
 	namespace := flag.String("namespace", "default", "namespace to work in; it must exist and be empty")
 	timeout := flag.Duration("timeout", 2*time.Minute, "time limit of the whole run")
 	updates := flag.Int("secret-updates", 0, "instead: read Secrets and write them back, so many times")
+	dump := flag.Bool("dump", false, "print all that can be read in the namespace, and change nothing")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()

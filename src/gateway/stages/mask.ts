@@ -1,5 +1,7 @@
 import { checkAnswer } from '../../kubernetes/negotiation/answer.ts'
+import { rewriteWarnings } from '../../kubernetes/negotiation/warnings.ts'
 import { createAnswerMask } from '../../masking/answer/answer-mask.ts'
+import { maskText } from '../../masking/request/mask-head.ts'
 import type { Answered, Masking } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 
@@ -17,8 +19,10 @@ export function mask(gateway: Gateway, x: Answered): Masking {
     now: gateway.now(),
   })
   const named = form === 'json' ? x.answerKind : null
+  const engine = gateway.maskEngine(rules)
+  x.answer.headers = rewriteWarnings(x.answer.headers, text => maskText(engine, text))
   const answerMask = createAnswerMask(
-    gateway.maskEngine(rules),
+    engine,
     form === 'json'
       ? {
           read: 'json',

@@ -64,7 +64,8 @@ export function checkAnswer(
   if (!isExpected(endpoint, status, mediaType)) {
     throw refused('answer-content-type', `an answer of an unexpected type (${printable(contentType)})`)
   }
-  return readingOf(endpoint, status, mediaType)
+  // The head alone: its type is that of the body that GET would give.
+  return parsed.method === 'HEAD' ? 'nothing' : readingOf(endpoint, status, mediaType)
 }
 
 /** Of what is behind a proxy only text can be read for secrets, and JSON. */

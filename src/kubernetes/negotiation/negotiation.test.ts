@@ -236,6 +236,11 @@ describe('the head of an answer', () => {
     ])
   })
 
+  it('reads no body in the answer to HEAD, whatever its type would be', () => {
+    assert.equal(checkAnswer(request('/api/v1/namespaces/a/pods', 'HEAD'), 405, JSON_TYPE), 'nothing')
+    assert.equal(checkAnswer(PODS, 405, JSON_TYPE), 'json')
+  })
+
   it("refuses statuses that are no answer, and a 401 that is the agent's", () => {
     assert.equal(verdict(PODS, 101, []), 'answer-status')
     assert.equal(verdict(PODS, 600, JSON_TYPE), 'answer-status')

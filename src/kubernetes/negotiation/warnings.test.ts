@@ -1,9 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { upstreamWarnings, warningHeader } from './warnings.ts'
+import { rewriteWarnings, upstreamWarnings, warningHeader } from './warnings.ts'
 
 const pass = (...values: string[]): string[] => upstreamWarnings(values.flatMap(v => ['warning', v]))
+
+test('the texts of warnings are rewritten, and nothing else of the headers', () => {
+  const hide = (text: string): string => text.replaceAll('hunt"er2', '***')
+  const headers = [
+    'warning',
+    '299 - "key is hunt\\"er2, and hunt\\"er2"',
+    'etag',
+    'hunt"er2',
+    'warning',
+    '110 - "x"',
+  ]
+  assert.deepEqual(rewriteWarnings(headers, hide), [
+    ...['warning', '299 - "key is ***, and ***"', 'etag', 'hunt"er2', 'warning', ''],
+  ])
+  const plain = ['warning', '299 kube-apiserver "as it is \\\\ \\""']
+  assert.deepEqual(rewriteWarnings(plain, hide), plain)
+})
 
 test('what kube-apiserver sends passes as it is', () => {
   const values = [

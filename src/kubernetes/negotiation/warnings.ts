@@ -27,6 +27,18 @@ export function upstreamWarnings(headers: readonly string[]): string[] {
   return kept
 }
 
+/** An answer's headers with the texts of its warnings rewritten: admission policies quote what they warn of. */
+export function rewriteWarnings(headers: readonly string[], rewrite: (text: string) => string): string[] {
+  return headers.map((value, i) => {
+    if (i % 2 === 0 || headers[i - 1] !== 'warning') return value
+    const text = textOf(value)
+    if (text === undefined) return ''
+    const said = visible(Buffer.from(text, 'latin1').toString('utf8'))
+    const rewritten = rewrite(said)
+    return rewritten === said ? value : `299 - "${escaped(rewritten)}"`
+  })
+}
+
 /** The quoted text of a value with code 299; other codes are for caches, which are not here. */
 function textOf(value: string): string | undefined {
   const match = /^299 [^ "]+ "((?:[^"\\]|\\.)*)"(?: "[^"]*")?$/.exec(value)

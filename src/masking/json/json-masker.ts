@@ -2,6 +2,7 @@ import { type JsonFault, type JsonSink, JsonTokenizer } from '../../kubernetes/j
 import type { MaskRule } from '../contract.ts'
 import type { Edit } from './edit.ts'
 import type { MaskEngine } from './mask-engine.ts'
+import type { Names } from './names.ts'
 import { type ObjectContext, ObjectWalk } from './object-walk.ts'
 import { DEEPEST } from './read-tape.ts'
 import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, STRIDE, Tape, TEXT } from './tape.ts'
@@ -45,7 +46,7 @@ const NOTHING: Masked = { bytes: [], fields: [] }
  */
 export class JsonMasker implements JsonSink {
   fault: JsonMaskFault | null = null
-  readonly #engine: MaskEngine
+  readonly #names: Names
   readonly #context: ObjectContext
   readonly #tokenizer: JsonTokenizer
   readonly #tape: Tape
@@ -73,8 +74,8 @@ export class JsonMasker implements JsonSink {
   #released = 0
 
   constructor(engine: MaskEngine, options: JsonMaskOptions) {
-    engine.names.renew()
-    this.#engine = engine
+    engine.renewNames()
+    this.#names = engine.names
     this.#context = options
     this.#tape = new Tape(engine.names.keys)
     this.#tape.begin(0)
@@ -156,7 +157,7 @@ export class JsonMasker implements JsonSink {
 
   key(bytes: Uint8Array, start: number, end: number, offset: number, escaped: boolean): boolean {
     const id = this.#tape.key(bytes, start, end, offset, escaped)
-    if (this.#depth === 1) this.#lastRole = this.#engine.names.of(id).role
+    if (this.#depth === 1) this.#lastRole = this.#names.of(id).role
     return true
   }
 
@@ -203,9 +204,7 @@ export class JsonMasker implements JsonSink {
 
   /** Bytes without tokens that matter leave as they are. */
   #pass(end: number): void {
-    if (end <= this.#regionStart) return
-    this.#emit(this.#region(end), [])
-    this.#tape.begin(end)
+    if (end > this.#regionStart) this.#emit(this.#region(end), [])
   }
 
   #region(end: number): Buffer {

@@ -15,20 +15,31 @@ export interface MaskEngine {
   plausible(value: string, strength: TellTale): boolean
   /** Keyed hash of a value, for rules whose action is `fingerprint`. */
   fingerprintOf(value: string): string
+  /** To be taken once for each text: `renewNames` puts others in their place. */
   readonly names: Names
+  /** Forgets names when strangers' have filled the table. Who began before goes on with the old one. */
+  renewNames(): void
   /** Whether a version of an object (uid and resourceVersion) comes here for the first time, as far as is remembered. */
   isNew(version: string): boolean
   /** Where the walk of an object of a kind begins; null when no field rule names the kind. */
   start(group: string, kind: string): FieldState | null
 }
 
-export function createMaskEngine(parts: Omit<MaskEngine, 'names' | 'start' | 'isNew'>): MaskEngine {
+export function createMaskEngine(
+  parts: Omit<MaskEngine, 'names' | 'renewNames' | 'start' | 'isNew'>,
+): MaskEngine {
   const states = new Map<string, FieldState | null>()
   let seen = new Set<string>()
   let before = new Set<string>()
+  let names = new Names(parts.rules)
   return {
     ...parts,
-    names: new Names(parts.rules),
+    get names() {
+      return names
+    },
+    renewNames() {
+      if (names.isFull) names = new Names(parts.rules)
+    },
     isNew(version) {
       if (seen.has(version)) return false
       const isKnown = before.has(version)

@@ -49,14 +49,17 @@ const ROLES: ReadonlyMap<string, Role> = new Map(
   ).map(role => [role, role]),
 )
 
+const MOST_NAMES = 4096
+
 /**
- * Numbers for names, and what the rules say of each. It outlives one answer, as Kubernetes' names repeat for ever, and is
- * emptied when strangers' names have filled it: `renew` between answers only.
+ * Numbers for names, and what the rules say of each. It outlives one answer, as Kubernetes' names repeat for ever; when
+ * strangers' names have filled it, another takes its place for those that begin then. Never emptied: an answer that is
+ * half read would take the new numbers for its own.
  */
 export class Names {
   readonly keys: KeyTable
   readonly #rules: ActiveRules
-  #known: Name[] = []
+  readonly #known: Name[] = []
 
   constructor(rules: ActiveRules) {
     this.#rules = rules
@@ -76,10 +79,8 @@ export class Names {
     return this.#known[id]!
   }
 
-  renew(): void {
-    const before = this.keys.size
-    this.keys.forgetIfFull()
-    if (this.keys.size < before) this.#known = []
+  get isFull(): boolean {
+    return this.keys.size > MOST_NAMES
   }
 }
 

@@ -1,11 +1,13 @@
 import type { Finding, MaskRule } from '../contract.ts'
+import { maskErrorText } from '../layers/error-text.ts'
 import { maskEncoded } from '../layers/mask-encoded.ts'
 import { maskString } from '../layers/mask-string.ts'
+import { meantBytes, rawOffsets } from '../layers/meant-bytes.ts'
 import { NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import type { Edit } from './edit.ts'
 import type { FieldState } from './field-state.ts'
 import { type MaskEngine, placeholderFor } from './mask-engine.ts'
-import { escapeSegment, type Name } from './names.ts'
+import { escapeSegment, type Name, type Names } from './names.ts'
 import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, STRIDE, type Tape, TEXT } from './tape.ts'
 
 /** What is known of the objects in a text from elsewhere: by which URL they were asked for. */
@@ -26,6 +28,8 @@ export const MOST_LAYERS = 5
 export class ObjectWalk {
   edits: Edit[] = []
   readonly engine: MaskEngine
+  /** Those that the tape's numbers are of. */
+  readonly names: Names
   readonly layer: number
   bytes: Buffer = Buffer.alloc(0)
   /** The region as latin1, for the text finder. */
@@ -51,6 +55,7 @@ export class ObjectWalk {
 
   constructor(engine: MaskEngine, tape: Tape, layer: number) {
     this.engine = engine
+    this.names = engine.names
     this.tape = tape
     this.layer = layer
   }
@@ -154,6 +159,11 @@ export class ObjectWalk {
     return this.#context
   }
 
+  /** The object in this text is taken for one of this kind, whatever it calls itself. */
+  as(group: string, kind: string): void {
+    this.#context = { ...this.#context, group, kind }
+  }
+
   /** Any value, with a state of its own. */
   under(at: number, state: FieldState): void {
     this.#value(at, state, undefined, at)
@@ -186,7 +196,7 @@ export class ObjectWalk {
     const last = segments.at(-1)
     const key = last === undefined ? undefined : this.engine.rules.key(last)
     for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
-      if (this.engine.names.of(words[m + 3]!).role !== 'value') this.#memberOf(at, m, null)
+      if (this.names.of(words[m + 3]!).role !== 'value') this.#memberOf(at, m, null)
       else {
         this.#enter(m, -1)
         this.#value(m + STRIDE, state, { text: last ?? '', segment: '', key, role: 'none' }, at)
@@ -203,7 +213,7 @@ export class ObjectWalk {
       return
     }
     for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
-      const name = this.engine.names.of(words[m + 3]!)
+      const name = this.names.of(words[m + 3]!)
       this.#prefix = this.#base
       if (name.role === 'object') this.element(m + STRIDE, place)
       else {
@@ -217,7 +227,7 @@ export class ObjectWalk {
   /** Members of an object of which only these are in the region: head and tail of a list. */
   loose(from: number, to: number): void {
     for (let m = from; m < to; m = this.after(m + STRIDE)) {
-      const { role } = this.engine.names.of(this.tape.words[m + 3]!)
+      const { role } = this.names.of(this.tape.words[m + 3]!)
       const value = m + STRIDE
       if (role === 'columnDefinitions') this.#readColumns(value)
       else if (role === 'kind') this.#listKind = this.textOf(value)
@@ -245,7 +255,7 @@ export class ObjectWalk {
     if (columns !== -1) this.#readColumns(columns)
     for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
       const value = m + STRIDE
-      if (this.engine.names.of(words[m + 3]!).role === 'rows' && words[value] === ARRAY) {
+      if (this.names.of(words[m + 3]!).role === 'rows' && words[value] === ARRAY) {
         let number = 0
         for (let e = value + STRIDE; e < words[value + 2]!; e = this.after(e)) {
           this.row(e, `/rows/${number++}`)
@@ -259,7 +269,7 @@ export class ObjectWalk {
     const { words } = this.tape
     for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
       const value = m + STRIDE
-      if (this.engine.names.of(words[m + 3]!).role === 'items' && words[value] === ARRAY) {
+      if (this.names.of(words[m + 3]!).role === 'items' && words[value] === ARRAY) {
         let number = 0
         for (let e = value + STRIDE; e < words[value + 2]!; e = this.after(e)) {
           this.element(e, `/items/${number++}`)
@@ -271,8 +281,9 @@ export class ObjectWalk {
 
   #readColumns(at: number): void {
     const { words } = this.tape
-    this.#columns = []
+    // Later events of a watch have none, and their cells stand in the columns of the first.
     if (words[at] !== ARRAY) return
+    this.#columns = []
     for (let e = at + STRIDE; e < words[at + 2]!; e = this.after(e)) {
       const label = this.textOf(words[e] === OBJECT ? this.#member(e, 'name') : -1)
       const key = label === '' ? undefined : this.engine.rules.key(label.replaceAll(' ', '_'))
@@ -300,7 +311,7 @@ export class ObjectWalk {
     let kept = false
     for (let m = at + STRIDE; m < end; m = this.after(m + STRIDE)) {
       const value = m + STRIDE
-      const name = this.engine.names.of(words[m + 3]!)
+      const name = this.names.of(words[m + 3]!)
       const next = state === null ? null : state.step(name.text)
       if (next?.leaf?.rule.action === 'drop') {
         this.#drop(m, kept ? previous : -1, this.after(value) < end, next.leaf.rule)
@@ -320,9 +331,12 @@ export class ObjectWalk {
   }
 
   #memberOf(parent: number, m: number, state: FieldState | null): void {
+    const name = this.names.of(this.tape.words[m + 3]!)
     this.#key(m)
     this.#enter(m, -1)
-    this.#value(m + STRIDE, state, this.engine.names.of(this.tape.words[m + 3]!), parent)
+    if (name.role === 'message' && state === null && this.#quotesValues(m + STRIDE))
+      this.#errorText(m + STRIDE)
+    else this.#value(m + STRIDE, state, name, parent)
     this.#leave()
   }
 
@@ -336,7 +350,7 @@ export class ObjectWalk {
     }
     this.#enter(m, -1)
     for (let n = at + STRIDE; n < words[at + 2]!; n = this.after(n + STRIDE)) {
-      const name = this.engine.names.of(words[n + 3]!)
+      const name = this.names.of(words[n + 3]!)
       const next = state === null ? null : state.step(name.text)
       if (!IDENTITY.has(name.text) || next?.leaf != null) this.#memberOf(at, n, next)
     }
@@ -401,7 +415,7 @@ export class ObjectWalk {
     let value = -1
     let members = 0
     for (let m = at + STRIDE; m < end && members < 8; m = this.after(m + STRIDE)) {
-      const { role } = this.engine.names.of(words[m + 3]!)
+      const { role } = this.names.of(words[m + 3]!)
       if (role === 'name' || (role === 'key' && label === -1)) label = m + STRIDE
       else if (role === 'value') value = m + STRIDE
       members++
@@ -469,6 +483,25 @@ export class ObjectWalk {
     maskString(this, words[at + 1]!, words[at + 2]!, words[at] === ESCAPED_TEXT)
   }
 
+  /** Messages of errors, wherever they are kept: they quote what was refused, and what is there. */
+  #quotesValues(at: number): boolean {
+    const { words } = this.tape
+    if (words[at] !== TEXT && words[at] !== ESCAPED_TEXT) return false
+    return QUOTING.test(this.text.slice(words[at + 1]!, words[at + 2]!))
+  }
+
+  #errorText(at: number): void {
+    const { words } = this.tape
+    const [start, end] = [words[at + 1]!, words[at + 2]!]
+    const content = meantBytes(this.bytes, start, end)
+    const edits = maskErrorText(this, content, this.pointer())
+    const borders = edits.flatMap(e => [e.start, e.end])
+    const offsets = rawOffsets(this.bytes, start, end, borders)
+    edits.forEach((e, i) => {
+      this.edits.push({ ...e, start: offsets[2 * i]!, end: offsets[2 * i + 1]! })
+    })
+  }
+
   /** Names may be secrets too, such as an element of a set in managed fields. */
   #key(m: number): void {
     const { words } = this.tape
@@ -517,11 +550,7 @@ export class ObjectWalk {
     for (let i = 0; i < this.#way.length; i++) {
       const at = this.#way[i]!
       const number = this.#numbers[i]!
-      if (number < 0)
-        text += `/${this.engine.names
-          .of(words[at + 3]!)
-          .text.replaceAll('~', '~0')
-          .replaceAll('/', '~1')}`
+      if (number < 0) text += `/${escapeSegment(this.names.of(words[at + 3]!).text)}`
       else {
         const label = words[at] === OBJECT ? this.textOf(this.#member(at, 'name')) : ''
         text += label === '' ? `/${number}` : `/[name=${escapeSegment(label)}]`
@@ -571,7 +600,7 @@ export class ObjectWalk {
     const { words } = this.tape
     if (words[at] !== OBJECT) return -1
     for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
-      if (this.engine.names.of(words[m + 3]!).text === name) return m + STRIDE
+      if (this.names.of(words[m + 3]!).text === name) return m + STRIDE
     }
     return -1
   }
@@ -593,6 +622,8 @@ export class ObjectWalk {
     return ''
   }
 }
+
+const QUOTING = /value: |Not found: |\.\.\.\||@@ |Value\W{1,4}:/
 
 const IDENTITY: ReadonlySet<string> = new Set([
   'name',

@@ -49,7 +49,8 @@ export function maskContent(walk: ObjectWalk, content: Buffer, pointer: string):
       if (inner !== null) return inner
     }
     const packed = maskPacked(walk, content, pointer)
-    if (packed !== null) return packed
+    // Random letters may look like base64 of text as well: then they are what they are.
+    if (packed !== null && packed.length > 0) return packed
   }
   const found = findings(walk, content, pointer)
   return mayHoldSecretManifest(content) ? merged(maskManifests(walk, content, pointer), found) : found

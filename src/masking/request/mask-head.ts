@@ -1,6 +1,10 @@
 import type { MaskRule } from '../contract.ts'
+import { applyEdits, type Edit } from '../json/edit.ts'
 import type { MaskEngine } from '../json/mask-engine.ts'
 import { placeholderFor } from '../json/mask-engine.ts'
+import { ObjectWalk } from '../json/object-walk.ts'
+import { Tape } from '../json/tape.ts'
+import { maskContent } from '../layers/mask-string.ts'
 
 /**
  * A request-target as the trail shows it. Values of the query are read decoded; one that is or holds a secret is replaced
@@ -31,19 +35,18 @@ export function maskTarget(engine: MaskEngine, target: string): string {
 /** `continue` and the like are not secrets, whatever their names look like. */
 const QUERY_NAMES = new Set(['continue', 'fieldSelector', 'labelSelector', 'resourceVersion', 'fieldManager'])
 
-/** A text of a head: what is found in it is replaced. */
+/** A text of a head: what is found in it, by look or because it was seen before, is replaced. */
 export function maskText(engine: MaskEngine, text: string): string {
-  const { text: finder } = engine.rules
-  if (text.length < 6 || finder.next(text, 0) === -1) return text
-  const found: { start: number; end: number; rule: MaskRule }[] = []
-  finder.find(text, found)
-  let out = ''
-  let from = 0
-  for (const { start, end, rule } of found) {
-    out += text.slice(from, start) + mark(engine, rule, text.slice(start, end))
-    from = end
-  }
-  return out + text.slice(from)
+  const edits = editsOf(engine, text)
+  return edits.length === 0 ? text : applyEdits(Buffer.from(text), edits).toString()
+}
+
+function editsOf(engine: MaskEngine, text: string): Edit[] {
+  if (text.length < 6) return []
+  const bytes = Buffer.from(text)
+  const walk = new ObjectWalk(engine, new Tape(engine.names.keys), 0)
+  walk.begin(bytes, { group: '', kind: '' })
+  return maskContent(walk, bytes, 'head')
 }
 
 /** The words of a command: a word after a flag that tells of it is masked as well. */
@@ -59,9 +62,7 @@ export function maskCommand(engine: MaskEngine, words: readonly string[]): strin
 }
 
 function firstFinding(engine: MaskEngine, value: string): MaskRule | undefined {
-  const found: { start: number; end: number; rule: MaskRule }[] = []
-  if (engine.rules.text.next(value, 0) !== -1) engine.rules.text.find(value, found)
-  return found[0]?.rule
+  return editsOf(engine, value)[0]?.rule
 }
 
 function mark(engine: MaskEngine, rule: MaskRule, value: string): string {

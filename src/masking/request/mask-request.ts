@@ -24,7 +24,7 @@ export function maskRequest(
 }
 
 function maskJsonPatch(engine: MaskEngine, bytes: Buffer, context: ObjectContext): Masked | null {
-  engine.names.renew()
+  engine.renewNames()
   const tape = readTape(bytes, engine.names.keys)
   if (tape === null) return null
   const walk = new ObjectWalk(engine, tape, 0)
