@@ -5,4 +5,4 @@ import { buildProgram } from '../testbed/build-program.ts'
 
 const onProgress = (line: string): void => void process.stdout.write(`${line}\n`)
 await buildTestbed({ onProgress })
-for (const program of ['goclient', 'oracle'] as const) await buildProgram(program, { onProgress })
+for (const program of ['goclient', 'oracle', 'helm'] as const) await buildProgram(program, { onProgress })

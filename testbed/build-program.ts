@@ -79,12 +79,19 @@ async function goVersion(env: NodeJS.ProcessEnv): Promise<string> {
 async function fingerprint(name: string, version: string): Promise<string> {
   const hash = createHash('sha256')
   hash.update(`${version}\n${process.platform} ${process.arch}\n${linkerFlags()}\n`)
-  const files = ['go.mod', 'go.sum', ...(await goSources(name)), ...(await goSources('internal'))]
+  const files = isOwnModule(name)
+    ? await goSources(name)
+    : ['go.mod', 'go.sum', ...(await goSources(name)), ...(await goSources('internal'))]
   for (const file of files.sort()) {
     const content = await readFile(join(moduleDir, file))
     hash.update(`${file} ${content.length}\n`).update(content)
   }
   return hash.digest('hex').slice(0, 16)
+}
+
+/** A program whose dependencies are not the cluster's has a `go.mod` of its own. */
+function isOwnModule(name: string): boolean {
+  return existsSync(join(moduleDir, name, 'go.mod'))
 }
 
 async function goSources(dir: string): Promise<string[]> {
@@ -124,7 +131,7 @@ async function compile(name: string, cache: string, target: string, options: Pro
       linkerFlags(),
       '-o',
       join(fresh, name),
-      `./${name}`,
+      isOwnModule(name) ? '.' : `./${name}`,
     ]
     await runGo(args, name, options)
     if (name === 'cluster') for (const other of clusterNames) await symlink(name, join(fresh, other))
@@ -142,7 +149,8 @@ async function runGo(args: string[], name: string, options: ProgramOptions): Pro
   const { onProgress, signal } = options
   const env = options.env ?? process.env
   const stdio: StdioOptions = ['ignore', 'ignore', 'pipe']
-  const child = spawn('go', args, { cwd: moduleDir, env, stdio, ...(signal === undefined ? {} : { signal }) })
+  const cwd = isOwnModule(name) ? join(moduleDir, name) : moduleDir
+  const child = spawn('go', args, { cwd, env, stdio, ...(signal === undefined ? {} : { signal }) })
   killOnExit(child)
   const closed = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)

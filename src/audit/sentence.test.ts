@@ -123,3 +123,38 @@ test('whatever callers put into names, a sentence is one line that moves no curs
     }),
   )
 })
+
+test('what people do to the log itself', () => {
+  const principal = {
+    issuer: 'i',
+    subject: 's',
+    username: 'corp:ann',
+    groups: [],
+    kind: 'person',
+    method: 'oidc',
+  }
+  const said = (kind: string, facts: Record<string, unknown>) =>
+    sentence({ kind, effect: null, head: { principal, facts } })
+  assert.equal(said('reveal.request', { scope: { call: 'c-1' } }), 'corp:ann · asked to open call c-1')
+  assert.equal(
+    said('reveal.open', { scope: { call: 'c-1', pointer: '/data/p' } }),
+    'corp:ann · opened /data/p of call c-1',
+  )
+  assert.equal(
+    said('reveal.approve', { scope: { session: 's-1' } }),
+    'corp:ann · approved to open session s-1',
+  )
+  assert.equal(said('reveal.deny', {}), 'corp:ann · denied a reveal')
+  assert.equal(
+    said('key.shred', { epoch: 'sealed-2026-01-02' }),
+    'corp:ann · destroyed the key sealed-2026-01-02',
+  )
+  assert.equal(
+    said('hold.add', { scope: { day: '2026-01-02' } }),
+    'corp:ann · put a legal hold on day 2026-01-02',
+  )
+  assert.equal(
+    said('hold.release', { scope: { issuer: 'i', subject: 'x' } }),
+    'corp:ann · ended the legal hold on x',
+  )
+})

@@ -64,6 +64,24 @@ function what(row: SentenceFacts): string {
       return `a witness contradicts the log: ${String(head.facts?.witness ?? '')}`
     case 'log.quota':
       return `room for the log: ${head.facts?.state ?? 'unknown'}`
+    case 'reveal.request':
+      return `asked to open ${scope(head)}`
+    case 'reveal.approve':
+      return `approved to open ${scope(head)}`
+    case 'reveal.deny':
+      return 'denied a reveal'
+    case 'reveal.open':
+      return `opened ${scope(head)}`
+    case 'reveal.expire':
+      return 'a reveal ended unused'
+    case 'key.shred':
+      return `destroyed the key ${text(head.facts?.epoch)}`
+    case 'key.recipients':
+      return 'changed who can open what is sealed'
+    case 'hold.add':
+      return `put a legal hold on ${held(head)}`
+    case 'hold.release':
+      return `ended the legal hold on ${held(head)}`
     case 'agent.call':
       return Array.isArray(head.facts?.calls) ? `${head.facts.calls.length} calls of its own` : action(head)
     default:
@@ -71,20 +89,36 @@ function what(row: SentenceFacts): string {
   }
 }
 
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function scope(head: Head): string {
+  const { call, pointer, session } = (head.facts?.scope ?? {}) as Record<string, unknown>
+  if (session !== undefined) return `session ${text(session)}`
+  return pointer === undefined ? `call ${text(call)}` : `${text(pointer)} of call ${text(call)}`
+}
+
+function held(head: Head): string {
+  const { day, session, subject } = (head.facts?.scope ?? {}) as Record<string, unknown>
+  if (day !== undefined) return `day ${text(day)}`
+  return session === undefined ? text(subject) : `session ${text(session)}`
+}
+
 function action(head: Head): string {
   const facts = head.action ?? {}
-  const text = (name: string): string => (typeof facts[name] === 'string' ? (facts[name] as string) : '')
-  const verb = text('verb')
-  const resource = text('resource')
-  const name = text('name')
+  const fact = (name: string): string => text(facts[name])
+  const verb = fact('verb')
+  const resource = fact('resource')
+  const name = fact('name')
   if (resource === '') {
     const method = verb === '' ? (head.request?.method ?? '') : verb
-    return `${method} ${text('path') === '' ? pathOf(head.request?.uri ?? '') : text('path')}`.trim()
+    return `${method} ${fact('path') === '' ? pathOf(head.request?.uri ?? '') : fact('path')}`.trim()
   }
   if (facts.protocol === 'admin') return `${verb} ${resource}${name === '' ? '' : `/${name}`}`
   const thing = `${name === '' && verb !== 'create' ? resource : singular(resource)}${name === '' ? '' : ` ${name}`}`
   const dry = facts.dryRun === true ? ' (dry run)' : ''
-  const subresource = text('subresource')
+  const subresource = fact('subresource')
   if (subresource === '') return `${verb} ${thing}${dry}`
   switch (subresource) {
     case 'exec':

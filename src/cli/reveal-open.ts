@@ -28,7 +28,7 @@ export const run: Run = async (context, [id = ''], options) => {
 }
 
 /** Read before anything is opened: an approval is used once. */
-async function identitiesOf(file: string | undefined) {
+export async function identitiesOf(file: string | undefined) {
   if (file === undefined) return []
   const { linesOf, parseIdentity } = await import('../keys/age/age.ts')
   try {
@@ -39,7 +39,8 @@ async function identitiesOf(file: string | undefined) {
   }
 }
 
-export function textOf({ watermark, revealed }: Pick<Revelation, 'watermark' | 'revealed'>): string {
+/** Of an answer, or of what was read offline. */
+export function textOf({ watermark, revealed }: Shown): string {
   const lines = [`# ${watermark}`]
   for (const value of revealed.values) {
     lines.push(`${value.call} ${value.side} ${printable(value.pointer)} (${value.rule}): ${contentOf(value)}`)
@@ -56,11 +57,32 @@ export function textOf({ watermark, revealed }: Pick<Revelation, 'watermark' | '
   return [...lines, `# ${watermark}`].join('\n')
 }
 
-function contentOf(one: {
+interface Shown {
+  readonly watermark: string
+  readonly revealed: {
+    readonly values: readonly (Content & {
+      readonly call: string
+      readonly side: string
+      readonly pointer: string
+      readonly rule: string
+    })[]
+    readonly bodies: readonly (Content & {
+      readonly call: string
+      readonly side: string
+      readonly mediaType: string
+      readonly restored: boolean
+    })[]
+    readonly truncated: boolean
+  }
+}
+
+interface Content {
   readonly state: string
   readonly text?: string | undefined
   readonly base64?: string | undefined
-}): string {
+}
+
+function contentOf(one: Content): string {
   switch (one.state) {
     case 'open':
       return one.text === undefined ? `base64 ${one.base64 ?? ''}` : printable(one.text)

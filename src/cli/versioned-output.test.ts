@@ -86,6 +86,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'audit tail': 'AuditEntry',
   'audit proof': 'AuditProofs',
   'reveal where': 'AuditList',
+  'reveal offline': 'OfflineRevelation',
   'audit crosscheck': 'CrosscheckReport',
   verify: 'VerifyReport',
   'keys rewrap': 'KeysRewrapped',

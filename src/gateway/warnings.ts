@@ -69,8 +69,12 @@ function aboutIdentity(x: Answered): Warning | undefined {
   ]
 }
 
-/** Each time: who looks at a value must know that it is not the value. A watch is told before its first event. */
+/**
+ * Each time: who looks at a value must know that it is not the value. A watch is told before its first event. Who changes
+ * something seldom looks at what comes back, unless it is a dry run.
+ */
 function aboutMasks(x: Masking, isMasked: boolean): Warning | undefined {
+  if (x.action.hasSideEffect && !x.action.query.dryRun) return undefined
   const willBe =
     x.action.longRunning &&
     x.answerKind !== null &&

@@ -17,20 +17,29 @@ export function statusOf(refusal: Refusal, callId: string): Buffer {
   const next = entry.next.replace('<request id>', callId)
   const head = 'sallyport: '
   const tail = ` [${cut(by, CHECK_LIMIT)}]; ${next} (request ${callId}; see: sallyport errors ${refusal.code})`
+  const message = `${cut(what, MESSAGE_LIMIT - head.length - tail.length)}${tail}`
+  const see = `/errors#${refusal.code}`
   return Buffer.from(
     JSON.stringify({
       kind: 'Status',
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
-      message: `${head}${cut(what, MESSAGE_LIMIT - head.length - tail.length)}${tail}`,
+      message: `${head}${message}`,
       reason: entry.reason,
       details: {
         ...(refusal.retryAfter === undefined ? {} : { retryAfterSeconds: refusal.retryAfter }),
-        causes: [
-          { reason: refusal.code, message: by },
-          { reason: 'see', message: `/errors#${refusal.code}` },
-        ],
+        // Of what is invalid kubectl prints the causes, as `* field: message`, and not the message.
+        causes:
+          entry.reason === 'Invalid'
+            ? [
+                { reason: refusal.code, message, field: 'sallyport' },
+                { reason: 'see', message: see, field: 'see' },
+              ]
+            : [
+                { reason: refusal.code, message: by },
+                { reason: 'see', message: see },
+              ],
         uid: callId,
       },
       code: entry.status,

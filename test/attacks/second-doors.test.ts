@@ -293,16 +293,22 @@ test('B30, B34 scale, status and eviction are classed, and pass where an ordinar
   assert.equal(rig.upstream.requests.length, cases.length)
 })
 
-test('B32 a dry run of a Secret is a write: recorded as a dry run before it is sent, its answer sealed', async () => {
+test('B32 a dry run of a Secret is a write: recorded as a dry run before it is sent, and both its sides are masked', async () => {
   const answer = await kube(rig, dev, 'POST', `${D}/secrets?dryRun=All`, {
     headers: ['content-type', 'application/json'],
-    body: JSON.stringify(object('Secret')),
+    body: JSON.stringify(object('Secret', 'v1', { stringData: { p: 'hunter2-hunter2' } })),
   })
   assert.equal(answer.status, 201, answer.body.toString())
   const intent = rig.entries.findLast(e => e.kind === 'k8s.request' && e.phase === 'intent')!
   const outcome = rig.entries.findLast(e => e.call === intent.call && e.phase === 'outcome')!
   assert.deepEqual([intent.head.action?.verb, intent.head.action?.dryRun], ['create', true])
-  assert.deepEqual([intent.request?.keyClass, outcome.response?.keyClass], ['sealed', 'sealed'])
+  assert.deepEqual([intent.request?.keyClass, outcome.response?.keyClass], ['shown', 'shown'])
+  const sent = Buffer.concat(intent.request!.chunks.map(chunk => Buffer.from(chunk))).toString()
+  assert.match(JSON.parse(sent).stringData.p, /^sallyport\.masked\.secret-data\./)
+  assert.deepEqual(
+    intent.request!.delta!.fields.map(field => [field.pointer, Buffer.from(field.original).toString()]),
+    [['/stringData/p', 'hunter2-hunter2']],
+  )
   // Reading what is there needs more.
   assert.equal((await kube(rig, dev, 'GET', `${D}/secrets/x`)).status, 403)
 })

@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  createWriteStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import type { RevealDocument, Revelation } from '../../src/api/schema/reveals.ts'
+import { assertPrinted } from '../../src/api/testing/printed.ts'
 import type { CapturedBody, EntryKind } from '../../src/audit/entry.ts'
+import { exportArchive } from '../../src/audit/export/export.ts'
 import { disk } from '../../src/audit/files/disk.ts'
 import { epochKeys } from '../../src/audit/keys/epochs.ts'
 import { digestOf, unlock } from '../../src/audit/reveal/unlock.ts'
@@ -17,7 +29,8 @@ import { putLocalUser } from '../../src/identity/local/users.ts'
 import { parseIdentity, parseRecipient } from '../../src/keys/age/age.ts'
 import { encodeBech32 } from '../../src/keys/age/bech32.ts'
 import { fileKeyEncryption } from '../../src/keys/file-key.ts'
-import { call, openRig, type Rig, type RigOptions } from '../attacks/harness.ts'
+import { call, kube, openRig, type Rig, type RigOptions } from '../attacks/harness.ts'
+import { answerWith } from '../attacks/upstream.ts'
 
 const DAY = 86_400_000
 const REASON = 'was this the password that leaked in the report'
@@ -209,6 +222,50 @@ describe('a reveal', () => {
     assert.ok(!JSON.stringify(all).includes(secretOf(1)))
   })
 
+  test('gives back, byte by byte, what the cluster answered, where the gateway itself masked it; also a list in frames', async () => {
+    const own = await openOffice()
+    const { rig } = own
+    const secret = (number: number) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: `s-${number}`, namespace: 'shop', uid: `u-${number}` },
+      data: { password: Buffer.from(secretOf(number)).toString('base64'), empty: '' },
+      type: 'Opaque',
+    })
+    const one = JSON.stringify(secret(1), null, 2)
+    const items = Array.from({ length: 3000 }, (_, number) => secret(number))
+    const list = JSON.stringify({ kind: 'SecretList', apiVersion: 'v1', metadata: {}, items })
+    assert.ok(list.length > 500_000)
+    rig.upstream.answer = request => answerWith(request, 200, request.target.endsWith('/s-1') ? one : list)
+    const { token, id: session } = await rig.session('owner')
+    const path = '/k/dev/api/v1/namespaces/shop/secrets'
+    for (const [target, original] of [
+      [`${path}/s-1`, one],
+      [path, list],
+    ] as const) {
+      const answer = await kube(rig, token, 'GET', target)
+      assert.equal(answer.status, 200, answer.body.toString())
+      assert.ok(!answer.body.includes(Buffer.from(secretOf(1)).toString('base64')))
+      const id = String(answer.headers['x-request-id'] ?? answer.headers['audit-id'])
+      const reveal = await requested({ call: id }, 'ann', own)
+      assert.deepEqual(code(await approve(reveal, 'owner', own)), [
+        403,
+        'second-person-required',
+        'session-owner',
+      ])
+      await approve(reveal, 'ben', own)
+      const opened = await open(reveal, 'ann', own)
+      assert.equal(opened.status, 200, JSON.stringify(opened.json))
+      const { revealed } = opened.json as Revelation
+      assert.equal(revealed.bodies[0]!.restored, true)
+      assert.ok(revealed.bodies[0]!.text === original, 'the restored body is the one that the cluster gave')
+      const value = revealed.values.find(v => v.pointer.endsWith('/data/password'))!
+      assert.equal(Buffer.from(value.text!, 'base64').toString(), secretOf(original === one ? 1 : 0))
+    }
+    assert.ok(session.length > 0)
+    green(await own.verify())
+  })
+
   test('no single person opens anything, not even one with every right', async () => {
     const id = await office.record(4, masked(4))
     for (const who of ['admin', 'ann']) {
@@ -316,68 +373,59 @@ describe('a reveal', () => {
 })
 
 describe('the verifier', () => {
-  const forged = async (kinds: readonly [EntryKind, string][]) => {
+  test('is red on a log that opened without request, without approval, by one person, twice or after a denial', async () => {
     const own = await openOffice()
-    const { ask, rig, record } = own
-    const id = await record.call(own, 1, masked(1))
-    const reveal = callId(77)
+    const { ask, rig } = own
+    const id = await own.record(1, masked(1))
     const people: Record<string, { principal: object }> = {}
     for (const who of PEOPLE) people[who] = (await ask(who, 'GET', '/v1/whoami')).json
-    for (const [kind, who] of kinds) {
+    const forge = async (call: string, kind: EntryKind, who: string, change: object) => {
       const { issuer, subject, username } = people[who]!.principal as Record<string, string>
       const principal = { issuer, subject, username, groups: [], kind: 'person', method: 'local' } as never
-      const until = new Date(Date.now() + 60_000).toISOString()
       const facts = {
         scope: { call: id },
         of: [people.owner!.principal],
-        until,
+        until: new Date(Date.now() + 60_000).toISOString(),
         digest: `sha256:${'0'.repeat(64)}`,
+        ...change,
       }
-      await rig.gateway.log.append({
-        call: reveal,
-        kind,
-        phase: 'state',
-        session: null,
-        effect: null,
-        policyDigest: null,
-        head: { principal, facts },
-      })
+      const head = { principal, facts }
+      const none = { session: null, effect: null, policyDigest: null }
+      await rig.gateway.log.append({ call, kind, phase: 'state', ...none, head })
     }
-    const report = await own.verify()
-    await rig.close()
-    clean.pop()
-    return report.checks.find(one => one.name === 'reveals')!.places[0]?.problem
-  }
-
-  test('is red on a log that opened without request, without approval, by one person, twice or after a denial', async () => {
-    assert.match((await forged([['reveal.open', 'ann']]))!, /without a request/)
-    assert.match(
-      (await forged([
-        ['reveal.request', 'ann'],
-        ['reveal.open', 'ann'],
-      ]))!,
-      /without an approval/,
-    )
-    const approvedBy = (who: string, rest: [EntryKind, string][]) =>
-      forged([['reveal.request', 'ann'], ['reveal.approve', who], ...rest])
-    assert.match((await approvedBy('ann', [['reveal.open', 'ann']]))!, /person who asked for it/)
-    assert.match((await approvedBy('owner', [['reveal.open', 'ann']]))!, /whose values they are/)
-    assert.match((await approvedBy('ben', [['reveal.open', 'ben']]))!, /another person than asked/)
-    assert.match(
-      (await approvedBy('ben', [
-        ['reveal.open', 'ann'],
-        ['reveal.open', 'ann'],
-      ]))!,
-      /reveal.open after reveal.open/,
-    )
-    assert.match(
-      (await approvedBy('ben', [
-        ['reveal.deny', 'ben'],
-        ['reveal.open', 'ann'],
-      ]))!,
-      /reveal.open after reveal.deny/,
-    )
-    assert.equal(await approvedBy('ben', [['reveal.open', 'ann']]), undefined)
+    type Step = readonly [kind: EntryKind, who: string, change?: object]
+    const begun: Step[] = [
+      ['reveal.request', 'ann'],
+      ['reveal.approve', 'ben'],
+    ]
+    const open: Step = ['reveal.open', 'ann']
+    const cases: readonly (readonly [RegExp | null, readonly Step[]])[] = [
+      [null, [...begun, open]],
+      [/without a request/, [open]],
+      [/without an approval/, [begun[0]!, open]],
+      [/person who asked for it/, [begun[0]!, ['reveal.approve', 'ann'], open]],
+      [/whose values they are/, [begun[0]!, ['reveal.approve', 'owner'], open]],
+      [/another person than asked/, [...begun, ['reveal.open', 'ben']]],
+      [/reveal.open after reveal.open/, [...begun, open, open]],
+      [/reveal.open after reveal.deny/, [...begun, ['reveal.deny', 'ben'], open]],
+      [/reveal.open after reveal.expire/, [...begun, ['reveal.expire', 'ben'], open]],
+      [
+        /after its approval had ended/,
+        [begun[0]!, ['reveal.approve', 'ben', { until: '2026-01-01T00:00:00Z' }], open],
+      ],
+      [/another scope/, [...begun, ['reveal.open', 'ann', { scope: { session: 's-owner' } }]]],
+      [/does not say what was shown/, [...begun, ['reveal.open', 'ann', { digest: 'something' }]]],
+      [/twice, and not alike/, [begun[0]!, ['reveal.request', 'ben'], begun[1]!, open]],
+    ]
+    for (const [number, [, steps]] of cases.entries()) {
+      for (const [kind, who, change = {}] of steps) await forge(callId(700 + number), kind, who, change)
+    }
+    const { places } = (await own.verify()).checks.find(one => one.name === 'reveals')!
+    for (const [number, [expected]] of cases.entries()) {
+      const found = places.find(one => one.call === callId(700 + number))?.problem
+      if (expected === null) assert.equal(found, undefined)
+      else assert.match(found ?? 'nothing', expected)
+    }
   })
 })
 
@@ -508,7 +556,37 @@ describe('recipients', () => {
     const report = await own.verify()
     green(report)
     assert.match(report.notes.join('\n'), /can be opened by the recipients only/)
-    assert.ok(id.length > 0)
+    // On the machine of a recipient: an export, its key file and the identity.
+    const place = scratch({ after: undo => clean.push(undo) })
+    const archive = exportArchive(
+      { files: disk, directory: own.log, vkey: own.rig.gateway.log.vkey, records: true },
+      Date.now(),
+    )
+    await pipeline(archive, createWriteStream(join(place, 'log.tar.gz')))
+    assert.equal(spawnSync('tar', ['-xzf', join(place, 'log.tar.gz'), '-C', place]).status, 0)
+    writeFileSync(join(place, 'identity'), `# of the security team\n${secret}\n`, { mode: 0o600 })
+    const run = (...args: string[]) => {
+      const words = [
+        'reveal',
+        'offline',
+        join(place, 'log'),
+        ...args,
+        '--keys',
+        join(own.log, 'secrets', 'kek'),
+      ]
+      return spawnSync(process.execPath, ['src/cli/main.ts', ...words], { encoding: 'utf8' })
+    }
+    const alone = run(id, '--identity', join(place, 'identity'), '-o', 'json')
+    assert.equal(alone.status, 0, alone.stderr)
+    assertPrinted(['-o', 'json'], alone.stdout)
+    const [value] = JSON.parse(alone.stdout).revealed.values
+    assert.deepEqual([value.pointer, value.text], ['/data/0', secretOf(1)])
+    assert.match(run(id, '/data/0').stdout, /\/data\/0 \(test\): only a recipient can open it/)
+    assert.equal(run(callId(99)).status, 1)
+    writeFileSync(join(place, 'other'), 'no identity')
+    const wrong = run(id, '--identity', join(place, 'other'))
+    assert.equal(wrong.status, 2)
+    assert.doesNotMatch(wrong.stderr, /no identity/)
   })
 })
 

@@ -8,7 +8,15 @@ import { pages, root } from './pages.ts'
 const picture = pages().find(page => page.path === 'docs/how-it-works/request.md')!
 
 /** Of the management API, which takes another path. */
-const elsewhere = ['input-invalid', 'document-invalid', 'resource-unknown', 'conflict']
+const elsewhere = [
+  'input-invalid',
+  'document-invalid',
+  'resource-unknown',
+  'conflict',
+  'second-person-required',
+  'reveal-closed',
+  'legal-hold',
+]
 
 test('the picture of a request has every exit', () => {
   for (const code of Object.keys(catalogue)) {

@@ -36,9 +36,12 @@ after(async () => {
 /** What each printed line must show, in order. */
 const expectations: readonly { readonly about: RegExp; readonly shows: readonly RegExp[] }[] = [
   { about: /list pods/, shows: [/No resources found|NAMESPACE/] },
-  { about: /create a secret/, shows: [/secret\/tour created/, /password: dHIwdWI0ZG9y/, /type: Opaque/] },
+  {
+    about: /create a secret/,
+    shows: [/secret\/tour created/, /password: c2FsbHlwb3J0Lm1hc2tlZC/, /type: Opaque/],
+  },
   { about: /delete it/, shows: [/"tour" deleted/] },
-  { about: /recorded/, shows: [/local:admin/, /secrets\/tour/, /Decision: +allow/, /sealed/] },
+  { about: /recorded/, shows: [/local:admin/, /secrets\/tour/, /Decision: +allow/, /secret-data/] },
   { about: /verify/, shows: [/ok +root/, /ok +outcomes/, /^verified$/m] },
 ]
 

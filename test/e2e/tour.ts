@@ -154,7 +154,6 @@ export const tour: readonly Step[] = [
     name: 'create secret',
     args: ['create', 'secret', 'generic', 'key', '--from-literal=password=tr0ub4dor'],
     expect: /secret\/key created/,
-    warns: MASKED,
   },
   {
     name: 'get secret',
@@ -328,12 +327,7 @@ export const tour: readonly Step[] = [
   { name: 'not found', args: ['get', 'configmap', 'no-such'], expect: /^$/, code: 1 },
   { name: 'invalid', args: ['create', 'configmap', 'Bad_Name'], expect: /^$/, code: 1 },
   { name: 'delete', args: ['delete', 'configmap', 'palette'], expect: /"palette" deleted/ },
-  {
-    name: 'delete collection',
-    args: ['delete', 'secrets', '--all'],
-    expect: /"key" deleted/,
-    warns: MASKED,
-  },
+  { name: 'delete collection', args: ['delete', 'secrets', '--all'], expect: /"key" deleted/ },
   { name: 'delete custom resource', args: ['delete', 'wg-NAMESPACE', 'gear'], expect: /"gear" deleted/ },
   {
     name: 'delete deployment',

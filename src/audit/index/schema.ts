@@ -59,11 +59,14 @@ export function prepareSchema(database: DatabaseSync, origin: string): number {
 }
 
 export function emptyIndex(database: DatabaseSync, origin: string): number {
+  // What was in the clear must be gone from the file as well: a key may have been destroyed.
+  database.exec('PRAGMA secure_delete = ON')
   database.exec(`BEGIN; ${drop} ${schema}`)
   const insert = database.prepare('INSERT INTO meta (name, value) VALUES (?, ?)')
   insert.run('format', String(INDEX_FORMAT))
   insert.run('origin', origin)
   insert.run('next', '0')
   database.exec('COMMIT')
+  database.exec('PRAGMA secure_delete = OFF; PRAGMA wal_checkpoint(TRUNCATE)')
   return 0
 }

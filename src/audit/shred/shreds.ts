@@ -122,7 +122,7 @@ export function createShreds(parts: ShredParts): Shreds {
       }
       const id = parts.newId()
       const act = { id, kind: 'key.shred', principal: by, policyDigest: parts.policyDigest(), epoch } as const
-      await log.append(actEntry(act, facts))
+      await log.append(actEntry(act, { epoch, ...facts }))
       await log.epochs.destroy(epoch)
     } finally {
       const left = await store.get(UNDER_WAY, key)

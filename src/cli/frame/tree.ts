@@ -441,6 +441,23 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../reveal-open.ts'),
   },
   {
+    path: ['reveal', 'offline'],
+    summary: 'Open what was sealed of a call from an export, with its keys; no log hears of it',
+    group: 'Audit',
+    output: true,
+    local: true,
+    arguments: [
+      { form: '<dir>', description: 'log directory of an export made with --records' },
+      { form: '<call>', description: 'request id' },
+      { form: '[pointer]', description: 'one value of it' },
+    ],
+    options: [
+      { flags: '--keys <file>', description: 'key file that wraps the keys of its days', file: true },
+      { flags: '--identity <file>', description: 'age identity of a recipient', file: true },
+    ],
+    load: () => import('../reveal-offline.ts'),
+  },
+  {
     path: ['reveal', 'where'],
     summary: 'Where else a masked value was seen, by its fingerprint; opens nothing',
     group: 'Audit',

@@ -1,7 +1,7 @@
 import { Refusal } from '../../errors/refusal.ts'
 import type { MaskEngine } from '../../masking/json/mask-engine.ts'
 import { maskRequest } from '../../masking/request/mask-request.ts'
-import { type Atlas, readAtlas } from '../../masking/writeback/atlas.ts'
+import { type Atlas, NOTHING_LIVE, readAtlas } from '../../masking/writeback/atlas.ts'
 import {
   holdsPlaceholder,
   needsAtlas,
@@ -10,6 +10,7 @@ import {
 } from '../../masking/writeback/restore-body.ts'
 import type { Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { restoreFromHelm } from '../services/restore-from-helm.ts'
 
 /**
  * A caller writes what it has read: where that was masked, the real value goes upstream in its place, read from the live
@@ -22,24 +23,24 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
   if (bytes === null || form === undefined || !x.action.hasSideEffect) return x
   const engine = engineOf(gateway, x)
   if (!needsAtlas(bytes, form) && !(x.action.verb === 'update' && leavesOut(engine, x))) return x
-  if (!WRITES.has(x.action.verb) || x.action.name === '') {
-    if (holdsPlaceholder(bytes)) throw misplaced('', 'a new object has no value that could be kept')
+  const live = WRITES.has(x.action.verb) && x.action.name !== '' ? await readWritten(gateway, x) : null
+  const atlas = live === null ? NOTHING_LIVE : atlasOf(x, engine, live)
+  let restored = restoreBody(bytes, form as WriteForm, atlas)
+  if (restored === null || 'misplaced' in restored || (live === null && restored.count === 0)) {
+    restored = (await restoreFromHelm(gateway, x, engine, live, atlas)) ?? restored
+  }
+  if (restored === null) {
+    if (holdsPlaceholder(bytes)) throw misplaced('', 'it cannot be read')
     return x
   }
-  const atlas = await atlasOf(gateway, x, engine)
-  if (atlas === null) {
-    if (holdsPlaceholder(bytes)) throw misplaced('', 'there is no such object whose value could be kept')
-    return x
-  }
-  const restored = restoreBody(bytes, form as WriteForm, atlas)
-  if (restored === null) return x
-  if ('misplaced' in restored) throw misplaced(restored.misplaced, WHY)
+  if ('misplaced' in restored) throw misplaced(restored.misplaced, live === null ? NEW : WHY)
   if (restored.count === 0) return x
-  x.progress.restored = { places: restored.count, resourceVersion: atlas.resourceVersion }
+  x.progress.restored = { places: restored.count, resourceVersion: atlas.resourceVersion ?? '' }
   return Object.assign(x, { body: { ...x.body, bytes: restored.bytes } })
 }
 
 const WRITES = new Set(['update', 'patch'])
+const NEW = 'there is no such object yet whose value could be kept'
 const WHY = 'a masked value can only stay where it was read'
 
 function engineOf(gateway: Gateway, x: Decided): MaskEngine {
@@ -59,8 +60,8 @@ function leavesOut(engine: MaskEngine, x: Decided): boolean {
   return engine.rules.fields(group, kind).some(field => field.rule.action === 'drop')
 }
 
-/** What the caller sees of the live object, and what is there. Null: there is none, or the session may not read it. */
-async function atlasOf(gateway: Gateway, x: Decided, engine: MaskEngine): Promise<Atlas | null> {
+/** The object that is written, as it is. Null: there is none. */
+async function readWritten(gateway: Gateway, x: Decided): Promise<Buffer | null> {
   const query = x.parsed.target.indexOf('?')
   const path = query < 0 ? x.parsed.target : x.parsed.target.slice(0, query)
   const { status, body } = await gateway.readLive(x, path)
@@ -71,8 +72,13 @@ async function atlasOf(gateway: Gateway, x: Decided, engine: MaskEngine): Promis
       `the cluster does not let you read this object (${status}), so its values cannot be kept`,
     )
   }
-  const masked = maskRequest(engine, body, x.answerKind ?? { group: '', kind: '' }, 'object')
-  const atlas = masked === null ? null : readAtlas(body, Buffer.concat(masked.bytes))
+  return body
+}
+
+/** What the caller sees of the live object, and what is there. */
+function atlasOf(x: Decided, engine: MaskEngine, live: Buffer): Atlas {
+  const masked = maskRequest(engine, live, x.answerKind ?? { group: '', kind: '' }, 'object')
+  const atlas = masked === null ? null : readAtlas(live, Buffer.concat(masked.bytes))
   if (atlas === null) throw new Refusal('upstream-answer-refused', { check: 'answer-unreadable' })
   return atlas
 }

@@ -15,7 +15,8 @@ const urls: Detector = {
   possible(text, at) {
     return text[at] !== ':' || text[at + 1] === 't' || text.slice(at, at + 1027).includes('@')
   },
-  look(text, at, _behind, spans) {
+  look(text, at, behind, spans) {
+    if (at < behind) return
     if (text[at] === '@') goName(text, at, spans)
     else if (text[at + 1] === 't') oracle(text, at, spans)
     else userInfo(text, at, spans)
@@ -53,9 +54,11 @@ function isSecretPart(password: string): boolean {
 
 /** go-sql-driver's `user:password@tcp(host:3306)/name` has no scheme. */
 function goName(text: string, at: number, spans: Spans): void {
-  const line = text.slice(Math.max(0, at - 512), at)
-  const found = /[^\s"'`=<>:/]{1,128}:([^\s"'`<>]{1,256})$/.exec(line)
-  if (found !== null && isSecretPart(found[1]!)) spans.push(at - found[1]!.length, at)
+  let start = at
+  while (start > 0 && at - start < 384 && !/[\s"'`=<>]/.test(text[start - 1]!)) start--
+  const info = text.slice(start, at)
+  const colon = info.indexOf(':')
+  if (colon > 0 && isSecretPart(info.slice(colon + 1))) spans.push(start + colon + 1, at)
 }
 
 function oracle(text: string, at: number, spans: Spans): void {

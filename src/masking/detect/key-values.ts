@@ -68,6 +68,7 @@ export const keyValues: Detector = {
   possible: (text, at) => matchAt(AHEAD, text, at) !== null,
   look(text, at, behind, spans) {
     const name = nameAround(text, at)
+    if (isWithin(text, name, behind)) return
     const told = strengthOf(text, name)
     if (told === undefined) return
     const { strength } = told
@@ -79,6 +80,15 @@ export const keyValues: Detector = {
     const scheme = matchAt(SCHEME, text, value.start)?.[0].length ?? 0
     spans.push(value.start + scheme, value.end)
   },
+}
+
+/** A pair within a value that is masked already, and that ends where it ends. */
+function isWithin(text: string, name: Name, behind: number): boolean {
+  if (name.end >= behind) return false
+  const separator = matchAt(SEPARATOR, text, name.end)
+  if (separator === null) return false
+  const value = name.end + separator[0].length
+  return value < behind && !/["'`\\[|>\s]/.test(text[value]!)
 }
 
 interface Name {

@@ -80,6 +80,15 @@ function trimmed(text: string, end: number): number {
 
 const BEGINNINGS = /-{4,8} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?|PuTTY-User-Key-File-\d{1,2}:/g
 
+/** Whether a frame of a key may begin in the text, or ends in it. */
+export function opensKey(text: string): boolean {
+  return text.includes('BEGIN ') || text.includes('PuTTY-User-Key-File')
+}
+
+export function closesKey(text: string): boolean {
+  return /END [A-Z0-9 ]{0,40}PRIVATE KEY|Private-(?:MAC|Hash):/.test(text)
+}
+
 export interface UnclosedKey {
   /** Offset of its first letter. */
   readonly start: number

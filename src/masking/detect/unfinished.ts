@@ -1,5 +1,4 @@
 import { tellTale } from './key-names.ts'
-import { unclosedKey } from './private-keys.ts'
 
 const NAME_AT_END =
   /([\w.-]{2,96})(?:\\{0,8}["'`])?[\])]{0,2}[ \t]{0,40}(?::=|=>|=|:)[ \t]{0,40}(?:[|>][+-]?\d?[+-]?[ \t]{0,16})?\\{0,8}\s*$/
@@ -15,11 +14,10 @@ const BARE_KEY =
   /(?:MI[IG]|MHcC|MC4C|MFMC|LS0tLS1CRUdJTi|b3BlbnNzaC1rZXktdj)[A-Za-z0-9+/_-]{20,4096}={0,2}\s*$/
 
 /**
- * Whether a secret that begins in these lines may go on in the next one: an open block of a key, a tell-tale name whose
- * value stands below it, a block of YAML. `text` is whole lines. Each line for which this holds has an anchor in it.
+ * Whether a secret that begins in these lines may go on in the next one: a tell-tale name whose value
+ * stands below it, a block of YAML, rows of base64 (for keys in frames see `unclosedKey`). `text` is whole lines. Each line for which this holds has an anchor in it.
  */
 export function isUnfinished(text: string): boolean {
-  if (unclosedKey(text)?.open === true) return true
   const whole = text.trimEnd()
   const tail = whole.slice(Math.max(0, whole.length - 320, whole.lastIndexOf('\n')))
   for (const pattern of [NAME_AT_END, PAIR_AT_END, ELEMENT_AT_END, FLAG_AT_END]) {

@@ -2,8 +2,9 @@ import { matchAt } from './detector.ts'
 
 /** Longest value that is read. */
 const LONGEST = 65_536
-const WORD = /[^\s]{0,65536}/y
-const LINE = /[^\r\n]{0,65536}/y
+const WORD = /[^\s]{0,2048}/y
+const LINE = /[^\r\n]{0,2048}/y
+const REST = /[^\s]{0,65536}/y
 
 interface Span {
   readonly start: number
@@ -59,6 +60,9 @@ export function unquoted(text: string, from: number, wholeLine: boolean): Span {
   if (closing !== null) end = closing.index
   const element = run.slice(0, end).indexOf('</')
   if (element > 0) end = element
+  // What is that long is one value to its last letter.
+  if (end === 2048)
+    return { start: from, end: from + end + matchAt(REST, text, from + end)![0].length, quoted: false }
   while (end > 0 && /[\s,;)\]}>]/.test(run[end - 1]!)) end--
   return { start: from, end: from + end, quoted: false }
 }

@@ -1,6 +1,5 @@
 import { DIGEST_BYTES } from './digest-memory.ts'
 import { type Fingerprint, SOURCES } from './fingerprint-set.ts'
-import { HEADS } from './keyed-sample.ts'
 
 /** Some fingerprints as one record of the store: 26 bytes each, base64. */
 export interface StoredBatch {
@@ -33,7 +32,7 @@ export function unpackBatch(stored: unknown): Fingerprint[] {
     const head = bytes.readInt32LE(at + DIGEST_BYTES)
     const whole = bytes.readInt32LE(at + DIGEST_BYTES + 4)
     const source = bytes.readUInt16LE(at + DIGEST_BYTES + 8)
-    if (head < 0 || head >= HEADS || whole === 0 || source >= SOURCES) {
+    if (head < 0 || whole === 0 || source >= SOURCES) {
       throw new Error('a batch of fingerprints was changed')
     }
     return { digest: bytes.subarray(at, at + DIGEST_BYTES), head, whole, source }

@@ -1,6 +1,8 @@
 import { DIGEST_BYTES } from './digest-memory.ts'
-import { HEADS } from './keyed-sample.ts'
 import type { Known } from './units.ts'
+
+/** Bits for heads, two of them for each; with 100,000 values one in a hundred of other heads has both. */
+const HEAD_BITS = 1 << 21
 
 /** Of one value: what finds it, what proves it, and who brought it. */
 export interface Fingerprint {
@@ -33,7 +35,7 @@ interface Source {
 export class FingerprintSet implements Known {
   readonly capacity: number
   /** What may be said of the heads that are here: never no to one that is, now and then yes to one that was. */
-  readonly #heads = new Int32Array(HEADS / 32)
+  readonly #heads = new Int32Array(HEAD_BITS / 32)
   readonly #digests: Uint8Array
   readonly #headOf: Int32Array
   readonly #wholeOf: Int32Array
@@ -61,7 +63,10 @@ export class FingerprintSet implements Known {
   }
 
   head(hash: number): boolean {
-    return (this.#heads[hash >> 5]! & (1 << (hash & 31))) !== 0
+    const first = hash & (HEAD_BITS - 1)
+    if ((this.#heads[first >> 5]! & (1 << (first & 31))) === 0) return false
+    const second = hash >> 10
+    return (this.#heads[second >> 5]! & (1 << (second & 31))) !== 0
   }
 
   whole(hash: number): boolean {
@@ -98,7 +103,7 @@ export class FingerprintSet implements Known {
     this.#wholeOf[slot] = one.whole
     this.#sourceOf[slot] = one.source
     this.#met[slot] = 0
-    this.#heads[one.head >> 5]! |= 1 << (one.head & 31)
+    this.#rememberHead(one.head)
     const last = this.#table.length - 1
     let at = one.whole & last
     while (this.#table[at] !== 0) at = (at + 1) & last
@@ -161,13 +166,19 @@ export class FingerprintSet implements Known {
     if (this.#removed * 4 > this.capacity) this.#renewHeads()
   }
 
+  #rememberHead(hash: number): void {
+    const first = hash & (HEAD_BITS - 1)
+    const second = hash >> 10
+    this.#heads[first >> 5]! |= 1 << (first & 31)
+    this.#heads[second >> 5]! |= 1 << (second & 31)
+  }
+
   #renewHeads(): void {
     this.#removed = 0
     this.#heads.fill(0)
     for (const entry of this.#table) {
       if (entry === 0) continue
-      const head = this.#headOf[entry - 1]!
-      this.#heads[head >> 5]! |= 1 << (head & 31)
+      this.#rememberHead(this.#headOf[entry - 1]!)
     }
   }
 

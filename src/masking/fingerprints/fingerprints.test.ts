@@ -167,6 +167,27 @@ test('whatever is found is a value that was learned, and what mayHold denies fin
   )
 })
 
+test('a word of very many parts is searched to its end, in a time that grows with its length only', () => {
+  const value = 'q7Gh2kQ9zLm4XpWv'
+  const finder = create()
+  finder.learn(value, secretRule)
+  for (const separator of ['=', '/', ',', ':', '\\n']) {
+    for (const parts of [60, 63, 64, 65, 130, 1_000]) {
+      for (const at of [0, 1, 62, 63, 64, parts - 1]) {
+        const all = Array.from({ length: parts }, (_, i) => (i === at ? value : 'x'))
+        const text = all.join(separator)
+        // A separator's own letter stays outside.
+        assert.deepEqual(found(finder, text), at < parts ? [value] : [], `${separator} ${parts} ${at}`)
+      }
+    }
+    // Everywhere something that begins as a known value does.
+    const began = performance.now()
+    assert.deepEqual(found(finder, `${separator}${value.slice(0, 8)}`.repeat(50_000)), [])
+    assert.deepEqual(found(finder, `${separator}${value.slice(0, 15)}`.repeat(50_000)), [])
+    assert.ok(performance.now() - began < 10_000)
+  }
+})
+
 test('parts of a text are looked at apart from what stands around them', () => {
   const value = 'q7Gh2kQ9zLm4XpWv'
   const finder = create()
@@ -188,7 +209,10 @@ test('a value has one fingerprint, under each key another, and it is not the val
 })
 
 describe('the set is bounded', () => {
-  const random = () => randomBytes(24).toString('base64url')
+  const random = (): string => {
+    const value = randomBytes(24).toString('base64url')
+    return isWorthRemembering(value) ? value : random()
+  }
 
   test('and one place cannot push out what others brought', () => {
     const finder = create({ capacity: 300 })

@@ -49,7 +49,7 @@ export function createFingerprints(options: FingerprintOptions): Fingerprints {
   let refused = 0
 
   function isKnown(bytes: Uint8Array, start: number, end: number): boolean {
-    if (end - start < SHORTEST || !units.mayBe(bytes, start, end)) return false
+    if (!units.mayBe(bytes, start, end)) return false
     return set.has(sample.whole(bytes, start, end - start), digests.of(bytes, start, end))
   }
 
@@ -98,8 +98,9 @@ export function createFingerprints(options: FingerprintOptions): Fingerprints {
     mayHold(bytes, start, end) {
       if (end - start < SHORTEST || set.size === 0) return false
       if (units.next(bytes, start, end)) return true
+      if (units.isOneWord) return false
       const [from, to] = [trimmedStart(bytes, start, end), trimmedEnd(bytes, start, end)]
-      return to - from >= SHORTEST && units.mayBe(bytes, from, to)
+      return units.mayBe(bytes, from, to)
     },
     find(text, found) {
       if (text.length < SHORTEST || set.size === 0) return
@@ -123,7 +124,7 @@ export function createFingerprints(options: FingerprintOptions): Fingerprints {
       }
       const one: Fingerprint = {
         digest: digests.exact(bytes),
-        head: sample.head(bytes, 0, bytes.length),
+        head: sample.head(bytes, 0),
         whole: sample.whole(bytes, 0, bytes.length),
         source: from,
       }

@@ -3,9 +3,6 @@ import { createHmac, type KeyObject } from 'node:crypto'
 /** Shorter values are not remembered. */
 export const SHORTEST = 12
 
-/** Different results of `head`. */
-export const HEADS = 1 << 20
-
 /** Values of base64 letters of both alphabets; -1 for all other bytes. */
 const SEXTETS = sextets()
 
@@ -26,21 +23,20 @@ export class KeyedSample {
     this.#c = bytes.readInt32LE(8)
   }
 
-  /** Of the length and the first six bytes of `bytes[start..start + length)`; 20 bits. */
-  head(bytes: Uint8Array, start: number, length: number): number {
+  /** Of the first six bytes from `start` on; 32 bits, not negative. */
+  head(bytes: Uint8Array, start: number): number {
     return this.#head(
-      length,
       bytes[start]! | (bytes[start + 1]! << 8) | (bytes[start + 2]! << 16),
       bytes[start + 3]! | (bytes[start + 4]! << 8) | (bytes[start + 5]! << 16),
     )
   }
 
-  /** The same of the `length` bytes that the base64 letters from `start` on stand for; -1 when these are no such letters. */
-  headOfBase64(bytes: Uint8Array, start: number, length: number): number {
+  /** The same of what the base64 letters from `start` on stand for; -1 when these are no such letters. */
+  headOfBase64(bytes: Uint8Array, start: number): number {
     const first = triple(bytes, start)
     if (first < 0) return -1
     const second = triple(bytes, start + 4)
-    return second < 0 ? -1 : this.#head(length, first, second)
+    return second < 0 ? -1 : this.#head(first, second)
   }
 
   /** Of `bytes[start..start + length)`, at least `SHORTEST`; 32 bits, signed, never 0. */
@@ -68,9 +64,9 @@ export class KeyedSample {
     return this.#mix(length, first, second, third, middle, last)
   }
 
-  #head(length: number, first: number, second: number): number {
-    const h = Math.imul(first ^ this.#c, this.#a) ^ Math.imul(second ^ length, this.#b)
-    return (h ^ (h >>> 15)) & (HEADS - 1)
+  #head(first: number, second: number): number {
+    const h = Math.imul(first ^ this.#c, this.#a) ^ Math.imul(second, this.#b)
+    return (Math.imul(h ^ (h >>> 15), this.#b) >>> 1) | 0
   }
 
   #mix(length: number, first: number, second: number, third: number, middle: number, last: number): number {

@@ -8,11 +8,15 @@ import { openChangeFeed } from '../../store/change-feed.ts'
 import { openSqliteStore } from '../../store/open-sqlite-store.ts'
 import { type StateStore, StoreUnavailable } from '../../store/store.ts'
 import type { MaskRule } from '../contract.ts'
+import { isWorthRemembering } from './is-worth-remembering.ts'
 import { FINGERPRINTS, openFingerprints, type SharedFingerprints } from './open-fingerprints.ts'
 
 const rule: MaskRule = { name: 'fingerprint', action: 'mask', first: 0, last: 0, keep: 'raw', learn: false }
 const key = createSecretKey(randomBytes(32))
-const random = () => randomBytes(24).toString('base64url')
+const random = (): string => {
+  const value = randomBytes(24).toString('base64url')
+  return isWorthRemembering(value) ? value : random()
+}
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-fingerprints-'))
 const closers: (() => unknown)[] = []
 after(async () => {

@@ -23,6 +23,8 @@ const TELLING = DIGIT | CAPITAL
 
 const KINDS = kinds()
 const BASE64_SHORTEST = 16
+/** Of a word; one with more is looked at in pieces. */
+const MOST_PARTS = 64
 const DOT = 0x2e
 const BANG = 0x21
 const NEWLINE = 0x0a
@@ -38,106 +40,130 @@ export class Units {
   /** The word in which `next` found something. */
   start = 0
   end = 0
+  /** Whether all that `next` searched in vain was one word. */
+  isOneWord = false
   readonly #sample: KeyedSample
   readonly #known: Known
+  /** Separators in the present word, and where the parts behind them begin. */
+  readonly #separators = new Int32Array(MOST_PARTS)
+  readonly #starts = new Int32Array(MOST_PARTS)
 
   constructor(sample: KeyedSample, known: Known) {
     this.#sample = sample
     this.#known = known
   }
 
-  /** Moves to the next word of `bytes[from..end)` that may have a known part; false when there is none. */
+  /**
+   * Moves to the next word of `bytes[from..end)` that may have a known part; false when there is none. All parts begin
+   * where the word does or behind a separator, so most words are done with after a look at the first bytes there.
+   */
   next(bytes: Uint8Array, from: number, end: number): boolean {
     let word = from
-    let behindName = -1
-    let fine = from
-    let fineBehindName = -1
-    let piece = from
-    let coded = from
-    /** Letters met: in the piece, the base64 letters, the part between punctuation and the word so far. */
+    let count = 0
     let met = 0
-    let metCoded = 0
-    let metFine = 0
-    let metWord = 0
     let hit = false
     for (let at = from; at <= end; at += 1) {
       // No branch on what strangers choose but on separators: random text would be guessed wrong at each letter.
       const kind = at === end ? WORD : KINDS[bytes[at]!]!
       met |= kind
       if ((kind & SEPARATOR) === 0) continue
-      metFine |= met
-      metCoded |= met
-      metWord |= met
-      // Nothing of a word is longer than the word.
-      if (at - word >= SHORTEST) {
-        if ((met & TELLING) !== 0 && at - piece >= SHORTEST && this.#may(bytes, piece, at)) hit = true
-        if (kind !== SLASH && (metCoded & CAPITAL) !== 0 && at - coded >= BASE64_SHORTEST) {
-          if (this.#mayBase64(bytes, coded, at)) hit = true
+      if (kind !== WORD) {
+        if (count === MOST_PARTS) {
+          // Where these end is not known yet: a look at where they begin decides.
+          hit ||= this.#mayBegin(bytes, word, end, true) || this.#anyBegins(bytes, count, end, true)
+          count = 0
         }
-        if (kind !== NAME && fine !== piece && (metFine & TELLING) !== 0 && at - fine >= SHORTEST) {
-          if (this.#may(bytes, fine, at)) hit = true
-          if (fineBehindName > 0 && fineBehindName !== piece && at - fineBehindName >= SHORTEST) {
-            if (this.#may(bytes, fineBehindName, at)) hit = true
-          }
-        }
-        if (kind === WORD && word !== fine && (metWord & TELLING) !== 0) {
-          if (this.#may(bytes, word, at)) hit = true
-          if (behindName > 0 && behindName !== fineBehindName && at - behindName >= SHORTEST) {
-            if (this.#may(bytes, behindName, at)) hit = true
-          }
-        }
-      }
-      met = 0
-      // In a text within a text \n is a line break, and its letter no part of what follows.
-      if (kind === FINE && bytes[at] === BACKSLASH && at + 1 < end && isEscape(bytes[at + 1]!)) at += 1
-      piece = at + 1
-      if (kind !== SLASH) {
-        coded = piece
-        metCoded = 0
-      }
-      if (kind === NAME) {
-        if (fineBehindName < 0) fineBehindName = piece
-        if (behindName < 0) behindName = piece
+        this.#separators[count] = at
+        if (bytes[at] === BACKSLASH && at + 1 < end && isEscape(bytes[at + 1]!)) at += 1
+        this.#starts[count] = at + 1
+        count += 1
         continue
       }
-      fine = piece
-      fineBehindName = -1
-      metFine = 0
-      if (kind !== WORD) continue
-      if (hit) {
-        this.start = word
-        this.end = at
-        return true
+      if (at - word >= SHORTEST && (met & TELLING) !== 0) {
+        const isCoded = (met & CAPITAL) !== 0
+        const mayBegin =
+          this.#mayBegin(bytes, word, at, isCoded) || this.#anyBegins(bytes, count, at, isCoded)
+        if (hit || (mayBegin && this.#anyEnds(bytes, word, count, at))) {
+          this.start = word
+          this.end = at
+          return true
+        }
       }
-      word = piece
-      behindName = -1
-      metWord = 0
+      if (at === end) this.isOneWord = word === from
+      word = at + 1
+      count = 0
+      met = 0
+      hit = false
     }
     return false
   }
 
-  #may(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.mayBe(bytes, start, end)) return true
-    const bare = withoutStops(bytes, start, end)
-    return bare !== end && bare - start >= SHORTEST && this.mayBe(bytes, start, bare)
-  }
-
   /** Whether `bytes[start..end)` as a whole may be known. */
   mayBe(bytes: Uint8Array, start: number, end: number): boolean {
-    const length = end - start
     return (
-      this.#known.head(this.#sample.head(bytes, start, length)) &&
-      this.#known.whole(this.#sample.whole(bytes, start, length))
+      end - start >= SHORTEST &&
+      this.#known.head(this.#sample.head(bytes, start)) &&
+      this.#known.whole(this.#sample.whole(bytes, start, end - start))
     )
   }
 
-  #mayBase64(bytes: Uint8Array, start: number, end: number): boolean {
+  #anyBegins(bytes: Uint8Array, count: number, end: number, isCoded: boolean): boolean {
+    const starts = this.#starts
+    for (let i = 0; i < count && end - starts[i]! >= SHORTEST; i += 1) {
+      if (this.#mayBegin(bytes, starts[i]!, end, isCoded)) return true
+    }
+    return false
+  }
+
+  /** Whether a known value may begin here, `SHORTEST` bytes before `end` at the latest. */
+  #mayBegin(bytes: Uint8Array, start: number, end: number, isCoded: boolean): boolean {
+    if (this.#known.head(this.#sample.head(bytes, start))) return true
+    if (!isCoded || end - start < BASE64_SHORTEST) return false
+    const head = this.#sample.headOfBase64(bytes, start)
+    return head >= 0 && this.#known.head(head)
+  }
+
+  /** The second look: with the places where the parts end. From the last one back, so that it costs the same for each. */
+  #anyEnds(bytes: Uint8Array, word: number, count: number, end: number): boolean {
+    let piece = end
+    let fine = end
+    let coded = end
+    for (let i = count - 1; i >= -1; i -= 1) {
+      const start = i < 0 ? word : this.#starts[i]!
+      if (end - start >= SHORTEST) {
+        if (this.#known.head(this.#sample.head(bytes, start))) {
+          if (this.#mayBeBare(bytes, start, piece)) return true
+          if (fine !== piece && this.#mayBeBare(bytes, start, fine)) return true
+          if (end !== fine && this.#mayBeBare(bytes, start, end)) return true
+        }
+        if (this.#mayBeBase64(bytes, start, coded)) return true
+      }
+      if (i < 0) break
+      piece = this.#separators[i]!
+      const kind = KINDS[bytes[piece]!]! & SEPARATOR
+      if (kind !== NAME) fine = piece
+      if (kind !== SLASH) coded = piece
+    }
+    return false
+  }
+
+  #mayBeBare(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < SHORTEST) return false
+    if (this.#known.whole(this.#sample.whole(bytes, start, end - start))) return true
+    const bare = withoutStops(bytes, start, end)
+    return (
+      bare !== end &&
+      bare - start >= SHORTEST &&
+      this.#known.whole(this.#sample.whole(bytes, start, bare - start))
+    )
+  }
+
+  #mayBeBase64(bytes: Uint8Array, start: number, end: number): boolean {
     const length = decodedLength(end - start)
-    if (length < SHORTEST) return false
-    const head = this.#sample.headOfBase64(bytes, start, length)
-    if (head < 0) return false
-    if (this.#known.head(head) && this.#known.whole(this.#sample.wholeOfBase64(bytes, start, length)))
-      return true
+    if (end - start < BASE64_SHORTEST || length < SHORTEST) return false
+    const head = this.#sample.headOfBase64(bytes, start)
+    if (head < 0 || !this.#known.head(head)) return false
+    if (this.#known.whole(this.#sample.wholeOfBase64(bytes, start, length))) return true
     // What `echo` encoded ends with a line break.
     return (
       length > SHORTEST &&

@@ -57,6 +57,21 @@ const secret = (name: string, data: Record<string, string>, more: object = {}) =
   ...more,
 })
 
+test('events of a watch that come one by one, each with its line feed, are masked where the values stand', () => {
+  const event = (type: string) =>
+    `${JSON.stringify({ type, object: secret('a', { password: 'hunter2' }) })}\n`
+  const first = event('ADDED')
+  const text = first + event('MODIFIED') + event('DELETED')
+  const whole = run(testEngine(), text, { kind: 'Secret', sequence: true })
+  const masker = new JsonMasker(testEngine(), { group: '', kind: 'Secret', sequence: true })
+  const pieces = text.split(/(?<=\n)/).map(line => masker.push(Buffer.from(line)))
+  const out = Buffer.concat(pieces.flatMap(({ bytes }) => bytes)).toString()
+  assert.equal(out, whole.text)
+  for (const line of out.trim().split('\n')) {
+    assert.match(plain(JSON.parse(line).object.data.password), MARK)
+  }
+})
+
 describe('a Secret', () => {
   test('keeps its form: values are base64 of a placeholder, all else is as it was', () => {
     const text = `${JSON.stringify(secret('a', { user: 'admin', empty: '' }))}\n`

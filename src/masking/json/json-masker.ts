@@ -204,7 +204,9 @@ export class JsonMasker implements JsonSink {
 
   /** Bytes without tokens that matter leave as they are. */
   #pass(end: number): void {
-    if (end > this.#regionStart) this.#emit(this.#region(end), [])
+    if (end <= this.#regionStart) return
+    this.#emit(this.#region(end), [])
+    this.#tape.begin(end)
   }
 
   #region(end: number): Buffer {

@@ -2,14 +2,15 @@ import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/docu
 import { readJson } from '../../kubernetes/json/read-json.ts'
 import { canonical } from '../json/object-walk.ts'
 import { placeOf } from './operations.ts'
+import { unpack } from './packed.ts'
 import { type Step, segmentOf } from './place.ts'
 
 /** One string or number of a live object that its masked view shows otherwise. */
 export interface Masking {
   /** What a caller saw. */
   readonly seen: string
-  /** What is there. */
-  readonly real: string
+  /** What is there; null when two values look the same there: then neither is known. */
+  readonly real: string | null
   readonly isNumber: boolean
 }
 
@@ -18,15 +19,25 @@ export interface Masking {
  * is needed to know whether it belongs where it was written, for the view is made anew by the same rules.
  */
 export interface Atlas {
-  readonly uid: string
-  readonly resourceVersion: string
-  at(place: string): Masking | undefined
+  /** Null: there is no object yet, so a write cannot be pinned to a version. */
+  readonly resourceVersion: string | null
+  /** What is masked at a canonical place. Several, where elements of an array have the same name. */
+  at(place: string): readonly Masking[]
   /** The place that a JSON pointer (RFC 6901) means in the live object. */
   placeOf(pointer: string): string
   /** Whether something masked is at a place or below it. */
   reaches(place: string): boolean
   /** Members that the view leaves out, by the place of their object. */
   readonly dropped: readonly { readonly place: string; readonly name: string; readonly json: Buffer }[]
+}
+
+/** Where there is no object: a placeholder is at home nowhere. */
+export const NOTHING_LIVE: Atlas = {
+  resourceVersion: null,
+  at: () => [],
+  placeOf: pointer => pointer,
+  reaches: () => false,
+  dropped: [],
 }
 
 const LIMITS = { maximumBytes: 32 * 1024 * 1024, maximumDepth: 200, maximumTokens: 4_000_000 }
@@ -40,14 +51,13 @@ export function readAtlas(live: Buffer, masked: Buffer): Atlas | null {
   const uid = real.text(real.member(metadata, 'uid')) ?? ''
   const resourceVersion = real.text(real.member(metadata, 'resourceVersion')) ?? ''
   if (uid === '' || resourceVersion === '') return null
-  const maskings = new Map<string, Masking | null>()
+  const maskings: Maskings = new Map()
   const dropped: { place: string; name: string; json: Buffer }[] = []
   compare(real, 0, seen, 0, '', maskings, dropped)
   const places = [...maskings.keys()]
   return {
-    uid,
     resourceVersion,
-    at: place => maskings.get(place) ?? undefined,
+    at: place => maskings.get(place) ?? [],
     placeOf: pointer => placeOf(real, pointer),
     reaches: place =>
       places.some(p => p === place || p.startsWith(`${place}/`) || p.startsWith(`${place}#`)) ||
@@ -56,13 +66,30 @@ export function readAtlas(live: Buffer, masked: Buffer): Atlas | null {
   }
 }
 
+/** What is masked in one value and not in another of the same form, by canonical place. */
+export function maskingsBetween(real: Buffer, seen: Buffer): Maskings | null {
+  const a = readJson(real, LIMITS)
+  const b = readJson(seen, LIMITS)
+  if ('refused' in a || 'refused' in b) return null
+  const maskings: Maskings = new Map()
+  compare(a, 0, b, 0, '', maskings, [])
+  return maskings
+}
+
+interface Known extends Masking {
+  /** Not in a copy that kubectl keeps of the object in the object. */
+  readonly isLive: boolean
+}
+
+export type Maskings = Map<string, Known[]>
+
 function compare(
   real: JsonDocument,
   a: Node,
   seen: JsonDocument,
   b: Node,
   place: string,
-  maskings: Map<string, Masking | null>,
+  maskings: Maskings,
   dropped: { place: string; name: string; json: Buffer }[],
 ): void {
   if (real.isObject(a)) {
@@ -100,22 +127,32 @@ function compare(
   const text = real.text(a)
   const masked = seen.text(b)
   if (text === undefined || masked === undefined || text === masked) return
-  const inner = /^\s*[{[]/.test(text) ? readJson(Buffer.from(text), LIMITS) : undefined
-  const innerSeen =
-    inner === undefined || 'refused' in inner ? undefined : readJson(Buffer.from(masked), LIMITS)
-  if (inner !== undefined && !('refused' in inner) && innerSeen !== undefined && !('refused' in innerSeen)) {
-    compare(inner, 0, innerSeen, 0, `${place}#`, maskings, dropped)
-  }
+  const inner = innerOf(text)
+  const innerSeen = inner === null ? null : innerOf(masked)
+  if (inner !== null && innerSeen !== null) compare(inner, 0, innerSeen, 0, `${place}#`, maskings, dropped)
   add(maskings, place, { seen: masked, real: text, isNumber: false })
 }
 
-/** Two values at one canonical place would make it a guess which one is meant: then neither is. */
-function add(maskings: Map<string, Masking | null>, place: string, masking: Masking): void {
+/** JSON in a text, as it is or packed. */
+function innerOf(text: string): JsonDocument | null {
+  const plain = /^\s*[{[]/.test(text) ? Buffer.from(text) : unpack(text)?.plain
+  if (plain === undefined) return null
+  const document = readJson(plain, LIMITS)
+  return 'refused' in document ? null : document
+}
+
+/** Two values that look the same at one place would make it a guess which one is meant: then neither is. */
+function add(maskings: Maskings, place: string, masking: Masking): void {
   if (masking.seen === masking.real) return
   const key = canonical(place)
-  const known = maskings.get(key)
-  if (known === undefined || key === place) maskings.set(key, masking)
-  else if (known !== null && known.real !== masking.real && !place.includes('#')) maskings.set(key, null)
+  const isLive = key === place
+  const known = maskings.get(key) ?? []
+  maskings.set(key, known)
+  const same = known.findIndex(other => other.seen === masking.seen && other.isNumber === masking.isNumber)
+  const other = known[same]
+  if (other === undefined) known.push({ ...masking, isLive })
+  else if (other.real === masking.real || (other.isLive && !isLive)) return
+  else known[same] = other.isLive === isLive ? { ...other, real: null } : { ...masking, isLive }
 }
 
 export interface Member {

@@ -3,6 +3,7 @@ import { readJson } from '../../kubernetes/json/read-json.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
 import { restoreOperations } from './operations.ts'
+import { mayBePacked, mayHoldAnywhere } from './packed.ts'
 import { segmentOf } from './place.ts'
 import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'
 
@@ -25,7 +26,8 @@ const ESCAPE = Buffer.from('\\u')
  */
 export function needsAtlas(bytes: Uint8Array, form: string): boolean {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (mayHoldPlaceholder(body) || body.includes(NUMBER) || body.includes(ESCAPE)) return true
+  if (mayHoldPlaceholder(body) || body.includes(NUMBER) || body.includes(ESCAPE) || mayBePacked(body))
+    return true
   return form === 'json-patch' && /"op"\s*:\s*"(?:test|copy|move)"/.test(body.toString('latin1'))
 }
 
@@ -43,7 +45,7 @@ function holds(document: JsonDocument, node: Node): boolean {
   }
   if (document.isArray(node)) return elementsOf(document, node).some(e => holds(document, e))
   const text = document.text(node)
-  return text !== undefined && mayHoldPlaceholder(Buffer.from(text))
+  return text !== undefined && mayHoldAnywhere(text)
 }
 
 /** The body that is sent on, or the first place where a placeholder stands that was not read there. */
@@ -74,6 +76,7 @@ function leftOut(document: JsonDocument, atlas: Atlas): Replacement[] {
 
 /** The write holds only for the version whose values it carries; of another the API server says 409. */
 function pin(document: JsonDocument, atlas: Atlas): Replacement[] {
+  if (atlas.resourceVersion === null) return []
   const version = `"resourceVersion":${JSON.stringify(atlas.resourceVersion)}`
   const metadata = document.member(0, 'metadata')
   if (metadata === undefined) return [insertion(document, 0, `"metadata":{${version}}`)]

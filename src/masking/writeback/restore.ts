@@ -4,6 +4,7 @@ import { canonical } from '../json/object-walk.ts'
 import { fromBase64 } from '../layers/base64.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
+import { mayHoldAnywhere, mayHoldNumber, unpack } from './packed.ts'
 import { segmentOf } from './place.ts'
 
 /** Bytes of a body that are replaced; `text` is JSON already. */
@@ -17,6 +18,9 @@ export interface Replacement {
 export interface Misplaced {
   readonly misplaced: string
 }
+
+/** What is packed can be larger than the body that it comes in. */
+const UNPACKED = { maximumBytes: 32 * 1024 * 1024, maximumDepth: 200, maximumTokens: 4_000_000 }
 
 /**
  * Finds the placeholders below a value of a request and what belongs there. `place` is where the value stands in the
@@ -46,14 +50,15 @@ export function restoreValue(
   }
   if (document.kind(node) === NUMBER) {
     if (document.numberText(node) !== NUMBER_PLACEHOLDER) return null
-    const masking = atlas.at(canonical(place))
+    const masking = atlas.at(canonical(place)).find(m => m.isNumber)
     // The number may be meant as one where nothing is masked.
-    if (masking?.isNumber !== true) return null
+    if (masking === undefined) return null
+    if (masking.real === null) return { misplaced: place }
     found.push({ start: document.offset(node), end: document.end(node), text: masking.real })
     return null
   }
   const text = document.text(node)
-  if (text === undefined || !mayHoldPlaceholder(Buffer.from(text))) return null
+  if (text === undefined || !(mayHoldAnywhere(text) || mayHoldNumber(text))) return null
   const restored = restoreText(text, place, atlas)
   if (restored === null) return { misplaced: place }
   if (restored !== text) {
@@ -72,33 +77,38 @@ export function restoreValue(
  * carry a secret to where somebody wants it.
  */
 export function restoreText(text: string, place: string, atlas: Atlas): string | null {
-  const masking = atlas.at(canonical(place))
-  if (masking !== undefined && masking.seen === text) return masking.real
-  if (/^\s*[{[]/.test(text)) {
-    const inner = restoreJson(text, place, atlas)
-    if (inner !== undefined) return inner
+  const maskings = atlas.at(canonical(place))
+  const whole = maskings.find(masking => masking.seen === text)
+  if (whole !== undefined) return whole.real
+  const packed = unpack(text)
+  if (packed !== null || /^\s*[{[]/.test(text)) {
+    const inner = restoreJson(packed?.plain ?? Buffer.from(text), place, atlas)
+    if (inner !== undefined) return inner === null ? null : (packed?.pack(inner) ?? inner.toString())
   }
   if (findPlaceholders(text).length === 0) {
     // In base64, or in pieces: only what is as it was seen could be restored.
-    return isPacked(text) ? null : text
+    return isHidden(text) ? null : text
   }
-  return masking === undefined ? null : restoreLines(text, masking.seen, masking.real)
+  for (const { seen, real } of maskings) {
+    const restored = real === null ? null : restoreLines(text, seen, real)
+    if (restored !== null) return restored
+  }
+  return null
 }
 
-/** JSON within a string, such as last-applied: place by place. Undefined when it is none. */
-function restoreJson(text: string, place: string, atlas: Atlas): string | null | undefined {
-  const bytes = Buffer.from(text)
-  const document = readJson(bytes)
+/** JSON within a string, such as last-applied or a Helm release: place by place. Undefined when it is none. */
+function restoreJson(bytes: Buffer, place: string, atlas: Atlas): Buffer | null | undefined {
+  const document = readJson(bytes, UNPACKED)
   if ('refused' in document) return undefined
   const found: Replacement[] = []
   if (restoreValue(document, 0, `${place}#`, atlas, found) !== null) return null
-  return applyReplacements(bytes, found).toString()
+  return applyReplacements(bytes, found)
 }
 
-function isPacked(text: string): boolean {
+function isHidden(text: string): boolean {
   const bytes = Buffer.from(text)
   const plain = fromBase64(bytes, 0, bytes.length)
-  return plain !== null && mayHoldPlaceholder(plain)
+  return (plain !== null && mayHoldPlaceholder(plain)) || mayHoldAnywhere(text)
 }
 
 /** Line by line. Null when a line with a placeholder was not seen so. */
