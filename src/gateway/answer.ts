@@ -92,6 +92,19 @@ export class Answer implements AnswerHandler {
     })
   }
 
+  /** As `progress`, but resolves after `patience` milliseconds at the latest. */
+  async progressOrPause(patience: number): Promise<'progress' | 'pause'> {
+    let timer: NodeJS.Timeout | undefined
+    const pause = new Promise<'pause'>(resolve => {
+      timer = setTimeout(() => resolve('pause'), patience)
+    })
+    try {
+      return await Promise.race([this.progress().then(() => 'progress' as const), pause])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** Throws what ended the answer early, if anything did. */
   check(): void {
     if (this.#error !== undefined) throw this.#error

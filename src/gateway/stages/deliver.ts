@@ -59,7 +59,11 @@ export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
         await caller.write(leaving.chunks, x.action.longRunning ? 0 : gateway.limits.readerTime)
         betweenEvents = leaving.chunks.at(-1)!.at(-1) === NEWLINE
       } else if (answer.ended || (answer.stopping && betweenEvents)) break
-      else await answer.progress()
+      else if (!out.waits) await answer.progress()
+      else if ((await answer.progressOrPause(PAUSE)) === 'pause') {
+        out.idle()
+        if (out.chunks.length === 0) await answer.progress()
+      }
       answer.check()
     }
     const ended = answer.ended ? 'complete' : 'cut'
@@ -98,6 +102,13 @@ function outlet(x: Masking) {
       for (const chunk of raw) add(mask.push(chunk))
       check()
     },
+    /** Whether the mask holds something back that may leave after a pause. */
+    get waits(): boolean {
+      return mask.waits === true
+    },
+    idle(): void {
+      if (mask.idle !== undefined) add(mask.idle())
+    },
     /** What the mask held back until the end; once. */
     end(): void {
       if (hasEnded) return
@@ -135,6 +146,9 @@ function outlet(x: Masking) {
   }
   return state
 }
+
+/** Milliseconds without more, after which a person waits for what is there, such as a prompt without a line feed. */
+const PAUSE = 50
 
 /** Events of a watch in JSON are lines. */
 const NEWLINE = 10

@@ -31,7 +31,7 @@ export function mask(gateway: Gateway, x: Answered): Masking {
           source: x.connection.name,
           sequence: x.action.verb === 'watch' && x.answer.status === 200,
         }
-      : { read: form },
+      : { read: form, source: x.connection.name },
   )
   x.progress.exempt = rules.exempt
   x.progress.sealAnswer = !rules.complete

@@ -83,7 +83,7 @@ function maskJson(engine: MaskEngine, { group, kind }: Sample, text: string, bef
 }
 
 function maskText(rules: ActiveRules, text: string): Outcome {
-  const { masked, fields } = read(engineOf(rules), { read: 'text' }, text)
+  const { masked, fields } = read(engineOf(rules), { read: 'text', source: '' }, text)
   const places = fields.map(({ at, rule }) => placeOf(`line ${lineAt(masked, at)}`, rule))
   return { places, masked: masked.toString() }
 }
