@@ -91,6 +91,9 @@ const CASES: readonly string[] = [
   'machine db login bob password «hunter2»',
   "CREATE USER bob WITH PASSWORD '«hunter2»'",
   "ALTER USER bob IDENTIFIED BY '«hunter2»'",
+  'redis --requirepass $(REDIS_PASSWORD)',
+  'redis --requirepass «$(REDIS_PASSWORD)hunter2»',
+  'PASSWORD=$(cat /var/secret/login) run',
   // sentences and tables
   'Your password is «hunter2»',
   'The admin password is: «hunter-two»',

@@ -46,9 +46,10 @@ export function unquoted(text: string, from: number, wholeLine: boolean): Span {
     if (other !== null) end = other.index
   }
   // A template stands as a whole, blanks and all.
-  const template = /^(?:\{\{[^}\r\n]{0,400}\}\}|<[^>\r\n]{1,160}>|\$\{[^}\r\n]{0,200}\})/.exec(
-    text.slice(from, from + 404),
-  )
+  const template =
+    /^(?:\{\{[^}\r\n]{0,400}\}\}|<[^>\r\n]{1,160}>|\$\{[^}\r\n]{0,200}\}|\$\([^)\r\n]{0,200}\))/.exec(
+      text.slice(from, from + 404),
+    )
   if (template !== null)
     return { start: from, end: from + Math.max(template[0].length, wordEnd(run)), quoted: false }
   NEXT_PAIR.lastIndex = 0
