@@ -24,7 +24,7 @@ export function tour(facts: UpFacts, kubectl: string, sallyport: string): TourLi
       line: `export ${settings.join(' ')} && ${kubectl} get pods -A`,
     },
     {
-      about: 'create a secret and read it back',
+      about: 'create a secret and read it back: its value is masked',
       line: `${kubectl} create secret generic tour --from-literal=password=tr0ub4dor && ${kubectl} get secret tour -o yaml`,
     },
     { about: 'delete it again', line: `${kubectl} delete secret tour` },
