@@ -87,8 +87,8 @@ export interface CapturedBody {
   readonly chunks: readonly Uint8Array[]
   readonly mediaType: string
   /**
-   * `shown`: may be indexed and shown to readers of the trail. `sealed`: what could not be scanned for secrets:
-   * written under the sealed key class, opened only by a reveal.
+   * `shown`: may be indexed and shown to readers of the trail. `sealed`: what could not be read for secrets, or
+   * shows what somebody exempt from masking saw: written under the sealed key class, opened only by a reveal.
    */
   readonly keyClass: 'shown' | 'sealed'
   /** What was masked in these bytes; only of a `shown` body. */
