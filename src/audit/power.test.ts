@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileKeyEncryption } from '../keys/file-key.ts'
 import { readWhole } from './files/whole.ts'
+import { dayOf } from './keys/epochs.ts'
 import { signatureLine } from './log/note.ts'
 import { readLeaves } from './log/read.ts'
-import { openAuditLog } from './open.ts'
+import { type OpenAuditLog, openAuditLog } from './open.ts'
 import { body, frame, intent, maskedBody, outcome, recordCall } from './testing/calls.ts'
 import { type MemoryDisk, memoryDisk } from './testing/memory.ts'
 import { type PowerDisk, powerDisk, type SyncSite } from './testing/power.ts'
@@ -48,6 +49,8 @@ interface State {
   /** What had been promised when the power went. */
   readonly acknowledged: readonly string[]
   readonly checkpoints: readonly string[]
+  /** Keys of which it was said that they are destroyed. */
+  readonly destroyed: readonly string[]
   /** Entries below the newest checkpoint of which cosignatures were told. */
   readonly cosigned: number
 }
@@ -76,6 +79,7 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
   let now = Date.parse('2026-01-01T00:00:00Z')
   const acknowledged: string[] = []
   const checkpoints: string[] = []
+  const destroyed: string[] = []
   let cosigned = -1
   for (let run = 0; run < 4; run += 1) {
     const found: State[] = []
@@ -97,6 +101,7 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
           keys,
           acknowledged: [...acknowledged],
           checkpoints: checkpoints.slice(-1),
+          destroyed: [...destroyed],
           cosigned,
         })
       }
@@ -143,6 +148,11 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
       const { note, size } = await log.publish()
       await cosignedFiles(files, DIRECTORY, log.vkey).write(note, WITNESS_LINES, true)
       if (left === null) cosigned = size
+      const over = (await log.epochs.list()).find(id => dayOf(id) < log.keyDay)
+      if (over === undefined) continue
+      await log.epochs.retire(over)
+      await finishShred(log, over)
+      if (left === null) destroyed.push(over)
     }
     if (!isLast) {
       remaining = Math.min(remaining, 1 + Math.floor(random() * 8))
@@ -156,6 +166,13 @@ async function* states(seed: number, skipSync: PowerDisk['skipSync'] = null): As
     if (!isLast) disk = powerDisk(left ?? disk.cut(random, 0.5))
     yield* found
   }
+}
+
+async function finishShred(log: OpenAuditLog, epoch: string): Promise<void> {
+  const { call } = intent(9000)
+  const none = { session: null, effect: null, policyDigest: null }
+  await log.append({ call, kind: 'key.shred', phase: 'state', ...none, epoch, head: { facts: { epoch } } })
+  await log.epochs.destroy(epoch)
 }
 
 async function allLeaves(disk: PowerDisk | MemoryDisk, size: number): Promise<string[]> {
@@ -190,7 +207,12 @@ async function broken(state: State): Promise<string | null> {
     const handedOut = sizeOf(state.checkpoints.at(-1))
     const kept = sizeOf((await readWhole(disk, `${DIRECTORY}/checkpoint`))?.toString())
     if (kept < handedOut) return `the checkpoint over ${handedOut} entries was forgotten`
+    const names = await disk.list(join(DIRECTORY, 'keys'))
+    const back = state.destroyed.find(id => names.some(name => name.startsWith(`${id}.json`)))
+    if (back !== undefined) return `the destroyed key ${back} came back`
     const log = await openAuditLog({ ...(await optionsOf(state.keys)), files: disk })
+    // As the gateway's next round does: what was put away has its entry, and is gone.
+    for (const id of await log.epochs.retired()) await finishShred(log, id)
     await log.close()
     if (state.cosigned >= 0) {
       const stored = await cosignedFiles(disk, DIRECTORY, log.vkey).read()

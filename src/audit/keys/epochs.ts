@@ -82,14 +82,7 @@ export function epochKeys(
       return true
     },
     async destroy(id) {
-      const file = await files.open(retiredPath(id), 'write')
-      try {
-        // For disks that write in place; where blocks move on, the encryption of the disk has to help.
-        await file.write([randomBytes(await file.size())], 0)
-        await file.datasync()
-      } finally {
-        await file.close()
-      }
+      // Not overwritten: no file system of today promises that it writes in place. The disk should be encrypted.
       await files.remove(retiredPath(id))
       await files.syncDirectory(join(directory, 'keys'))
     },

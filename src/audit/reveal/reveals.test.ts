@@ -6,7 +6,7 @@ import { openSqliteStore } from '../../store/open-sqlite-store.ts'
 import { actingLog, person } from '../testing/acting.ts'
 import { callId, maskedBody, recordCall } from '../testing/calls.ts'
 import { verifyLog } from '../verify.ts'
-import { createReveals } from './reveals.ts'
+import { createReveals, type RevealRecord } from './reveals.ts'
 
 const [ann, ben, owner] = [person('ann'), person('ben'), person('alice')]
 const REASON = 'was this the password that leaked in the report'
@@ -73,6 +73,50 @@ describe('a reveal', () => {
     const { revealed } = await reveals.open(ann, id)
     assert.equal(revealed.values[0]!.text, 'hunter2')
     assert.equal(revealed.bodies[0]!.text, 'p=hunter2')
+    assert.equal((await verified()).ok, true)
+  })
+
+  test('is not opened by what somebody wrote into the store: request and approval are read again in the log', async t => {
+    const { gateway, store } = await office(t)
+    const { log, reveals, verified } = await gateway('test/one')
+    await recordCall(log, 1, { response: maskedBody('p=hunter2', ['hunter2']) })
+    await recordCall(log, 2, { response: maskedBody('q=hunter3', ['hunter3']) })
+    const { id } = await reveals.request(ann, wish(1))
+    const genuine = await store.get<RevealRecord>('reveal', id)
+    const forge = async (change: Partial<RevealRecord>) => {
+      const found = (await store.get<RevealRecord>('reveal', id))!
+      const value = { ...found.value, ...change }
+      await store.commit([{ op: 'update', kind: 'reveal', key: id, value, version: found.version }])
+    }
+    const { issuer, subject, username } = ben
+    const approver = { issuer, subject, username }
+    const approved = {
+      state: 'approved',
+      approver,
+      approvalRecorded: true,
+      until: Date.now() + 60_000,
+    } as const
+    const other = await reveals.request(ann, wish(2))
+    await reveals.approve(ben, other.id, 5)
+    const elsewhere = (await store.get<RevealRecord>('reveal', other.id))!.value
+    const entries = [undefined, 0, -1, 1e9, genuine!.value.requestEntry!, elsewhere.approvalEntry!]
+    for (const approvalEntry of entries) {
+      await forge({ ...approved, ...(approvalEntry === undefined ? {} : { approvalEntry }) })
+      await assert.rejects(reveals.open(ann, id), refusal('reveal-closed', 'not-in-log'), `${approvalEntry}`)
+    }
+    // A true approval for one thing opens no other, for nobody else, and not for longer.
+    await forge({ ...genuine!.value, state: 'requested' })
+    await reveals.approve(ben, id, 5)
+    await forge({ scope: wish(2).scope })
+    await assert.rejects(reveals.open(ann, id), refusal('reveal-closed', 'not-in-log'))
+    const dan = person('dan')
+    await forge({
+      scope: wish(1).scope,
+      requester: { issuer: dan.issuer, subject: dan.subject, username: 'corp:dan' },
+    })
+    await assert.rejects(reveals.open(dan, id), refusal('reveal-closed', 'not-in-log'))
+    await forge({ requester: genuine!.value.requester })
+    assert.equal((await reveals.open(ann, id)).revealed.values[0]!.text, 'hunter2')
     assert.equal((await verified()).ok, true)
   })
 

@@ -7,6 +7,7 @@ import type { OpenAuditLog } from '../log/contract.ts'
 import { maybeSame, type Person, personOf } from '../person.ts'
 import { principalFacts } from '../principal-facts.ts'
 import type { AuditIndex } from '../search/contract.ts'
+import { refuseUnlogged } from './acts-in-log.ts'
 import type { Revealed } from './contract.ts'
 import { placesOfScope, readScope } from './read-scope.ts'
 import { type RevealScope, scopeWords } from './scope.ts'
@@ -51,8 +52,10 @@ export interface RevealRecord extends RevealWish {
   readonly approvedAt?: number
   /** Until then the approval counts for nothing: its entry may not be in the log. */
   readonly approvalRecorded?: boolean
-  /** The log in which request and approval are. */
+  /** The log in which request and approval are, and as which entries. */
   readonly log: string
+  readonly requestEntry?: number
+  readonly approvalEntry?: number
 }
 
 export interface OpenedReveal {
@@ -152,9 +155,15 @@ export function createReveals(parts: RevealParts): Reveals {
         log: log.origin,
       }
       // The entry first: what stands in the store and not in the log could be approved and never proven.
-      await append('reveal.request', id, principalFacts(by), requestFacts(record))
-      await store.commit([{ op: 'create', kind: KIND, key: id, value: record }])
-      return record
+      const { index: requestEntry } = await append(
+        'reveal.request',
+        id,
+        principalFacts(by),
+        requestFacts(record),
+      )
+      const kept = { ...record, requestEntry }
+      await store.commit([{ op: 'create', kind: KIND, key: id, value: kept }])
+      return kept
     },
 
     async approve(by, id, minutes) {
@@ -175,10 +184,18 @@ export function createReveals(parts: RevealParts): Reveals {
         log: log.origin,
       }
       const moved = await move(found, approved)
-      if (value.log !== log.origin)
-        await append('reveal.request', id, actorOf(value.requester), repeated(value))
-      await append('reveal.approve', id, principalFacts(by), approvalFacts(approved))
-      const { value: recorded } = await move(moved, { ...approved, approvalRecorded: true })
+      const repeat =
+        value.log === log.origin
+          ? null
+          : await append('reveal.request', id, actorOf(value.requester), repeated(value))
+      const { index: approvalEntry } = await append(
+        'reveal.approve',
+        id,
+        principalFacts(by),
+        approvalFacts(approved),
+      )
+      const entries = { approvalEntry, ...(repeat === null ? {} : { requestEntry: repeat.index }) }
+      const { value: recorded } = await move(moved, { ...approved, ...entries, approvalRecorded: true })
       return recorded
     },
 
@@ -218,6 +235,7 @@ export function createReveals(parts: RevealParts): Reveals {
       }
       // Stored once, checked again: nothing that was stored by another hand opens anything.
       refuseSamePerson(value, value.approver ?? value.requester)
+      if (value.log === log.origin) await refuseUnlogged(log, value, by, now())
       const places = await scopePlaces(parts, value.scope)
       const revealed = await readScope(log, places, value.scope)
       if (!revealed.values.some(isShown) && !revealed.bodies.some(isShown)) {
