@@ -27,8 +27,8 @@ export function tour(facts: UpFacts, kubectl: string, sallyport: string): TourLi
       about: 'create a secret and read it back: its value is masked',
       line: `${kubectl} create secret generic tour --from-literal=password=tr0ub4dor && ${kubectl} get secret tour -o yaml`,
     },
-    { about: 'delete it again', line: `${kubectl} delete secret tour` },
     { about: 'see what was recorded of the last call', line: `${sallyport} audit show --last` },
+    { about: 'delete it again', line: `${kubectl} delete secret tour` },
     {
       about: 'verify the whole log, offline',
       line: `${sallyport} verify ${quoted(log)} --vkey ${quoted(`${log}/log.vkey`)}`,

@@ -40,8 +40,8 @@ const expectations: readonly { readonly about: RegExp; readonly shows: readonly 
     about: /create a secret/,
     shows: [/secret\/tour created/, /password: c2FsbHlwb3J0Lm1hc2tlZC/, /type: Opaque/],
   },
-  { about: /delete it/, shows: [/"tour" deleted/] },
   { about: /recorded/, shows: [/local:admin/, /secrets\/tour/, /Decision: +allow/, /secret-data/] },
+  { about: /delete it/, shows: [/"tour" deleted/] },
   { about: /verify/, shows: [/ok +root/, /ok +outcomes/, /^verified$/m] },
 ]
 
