@@ -57,7 +57,7 @@ export async function restoreFromHelm(
   return first
 }
 
-function* homesOf(releases: readonly HelmRelease[], object: WrittenObject): Iterable<Pick<Atlas, 'at'>> {
+function* homesOf(releases: Iterable<HelmRelease>, object: WrittenObject): Iterable<Pick<Atlas, 'at'>> {
   const isRelease =
     object.group === '' && object.kind === 'Secret' && /^sh\.helm\.release\.v1\./.test(object.name)
   for (const release of releases) {

@@ -8,6 +8,7 @@ import {
   restoreBody,
   type WriteForm,
 } from '../../masking/writeback/restore-body.ts'
+import { uncovered } from '../../masking/writeback/stays-hidden.ts'
 import type { Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { restoreFromHelm } from '../services/restore-from-helm.ts'
@@ -35,13 +36,22 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
   }
   if ('misplaced' in restored) throw misplaced(restored.misplaced, live === null ? NEW : WHY)
   if (restored.count === 0) return x
+  const open = uncoveredBy(x, engine, restored.bytes)
+  if (open !== null) throw misplaced(open, OPEN)
   x.progress.restored = { places: restored.count, resourceVersion: atlas.resourceVersion ?? '' }
   return Object.assign(x, { body: { ...x.body, bytes: restored.bytes } })
 }
 
 const WRITES = new Set(['update', 'patch'])
 const NEW = 'there is no such object yet whose value could be kept'
+const OPEN = 'what stands around the masked value has changed so that it would be shown'
 const WHY = 'a masked value can only stay where it was read'
+
+/** Where the writer would read back what was restored; null when it is masked again. */
+function uncoveredBy(x: Decided, engine: MaskEngine, restored: Buffer): string | null {
+  const masked = maskRequest(engine, restored, x.answerKind ?? { group: '', kind: '' }, x.action.body!.form)
+  return masked === null ? '' : uncovered(x.body.bytes!, restored, Buffer.concat(masked.bytes))
+}
 
 function engineOf(gateway: Gateway, x: Decided): MaskEngine {
   const rules = gateway.masking().for({

@@ -134,7 +134,7 @@ function compare(
 }
 
 /** JSON in a text, as it is or packed. */
-function innerOf(text: string): JsonDocument | null {
+export function innerOf(text: string): JsonDocument | null {
   const plain = /^\s*[{[]/.test(text) ? Buffer.from(text) : unpack(text)?.plain
   if (plain === undefined) return null
   const document = readJson(plain, LIMITS)

@@ -59,23 +59,24 @@ export function releasesPath({ namespace, release }: HelmOwner): string {
   return `/api/v1/namespaces/${namespace}/secrets?labelSelector=${encodeURIComponent(selector)}`
 }
 
-/** The releases of a list, newest first. `mask` makes the view of one Secret that its reader has. */
-export function readReleases(list: Buffer, mask: (secret: Buffer) => Buffer | null): HelmRelease[] {
+/**
+ * The releases of a list, newest first, each opened only when it is asked for. `mask` makes the view of one Secret that its
+ * reader has.
+ */
+export function* readReleases(list: Buffer, mask: (secret: Buffer) => Buffer | null): Generator<HelmRelease> {
   const document = readJson(list, LIMITS)
-  if ('refused' in document) return []
+  if ('refused' in document) return
   const items = document.member(0, 'items')
   const found = items === undefined ? [] : elementsOf(document, items)
-  return found
-    .map(item => ({ item, version: versionOf(document, item) }))
-    .sort((a, b) => b.version - a.version)
-    .flatMap(({ item }) => {
-      const secret = list.subarray(document.offset(item), document.end(item))
-      const masked = mask(secret)
-      const atlas = masked === null ? null : readAtlas(secret, masked)
-      const real = releaseIn(secret)
-      const seen = masked === null ? null : releaseIn(masked)
-      return atlas === null || real === null || seen === null ? [] : [{ atlas, real, seen }]
-    })
+  for (const item of [...found].sort((a, b) => versionOf(document, b) - versionOf(document, a))) {
+    const secret = list.subarray(document.offset(item), document.end(item))
+    const masked = mask(secret)
+    if (masked === null) continue
+    const atlas = readAtlas(secret, masked)
+    const real = releaseIn(secret)
+    const seen = releaseIn(masked)
+    if (atlas !== null && real !== null && seen !== null) yield { atlas, real, seen }
+  }
 }
 
 function versionOf(document: JsonDocument, item: Node): number {
