@@ -39,14 +39,18 @@ export function splitOurs(stderr: string): [ours: string[], others: string] {
 
 /** Goes the tour of kubectl, each step directly and through the gateway. */
 export async function assertSameTour(t: TestContext, sides: Sides): Promise<void> {
-  const run = (side: Side, step: Step): Promise<Ran> => {
+  const run = async (side: Side, step: Step): Promise<Ran> => {
     const own = (text: string): string => text.replaceAll('NAMESPACE', side.namespace)
-    return sides.kubectl(side, step.args.map(own), step.stdin === undefined ? undefined : own(step.stdin))
+    const read = step.from === undefined ? step.stdin : (await sides.kubectl(side, step.from)).stdout
+    const isArgument = step.args.includes('OUTPUT')
+    const args = step.args.map(arg => (arg === 'OUTPUT' ? read! : own(arg)))
+    return sides.kubectl(side, args, read === undefined || isArgument ? undefined : own(read), step.env)
   }
+  const stored = async (side: Side, args: readonly string[]): Promise<string> =>
+    (await sides.kubectl({ ...sides.direct, namespace: side.namespace }, args)).stdout
   for (const step of tour) {
     await t.test(step.name, async () => {
-      const direct = await run(sides.direct, step)
-      const through = await run(sides.gateway, step)
+      const [direct, through] = await Promise.all([run(sides.direct, step), run(sides.gateway, step)])
       assert.equal(direct.code, step.code ?? 0, `directly: ${direct.stderr}`)
       const expected = step.expect.source.replaceAll('NAMESPACE', sides.direct.namespace)
       assert.match(direct.stdout, new RegExp(expected, step.expect.flags))
@@ -55,6 +59,13 @@ export async function assertSameTour(t: TestContext, sides: Sides): Promise<void
       const [ours, others] = splitOurs(through.stderr)
       assert.deepEqual(ours, step.warns ?? [])
       assert.equal(normalise(others), normalise(direct.stderr))
+      if (step.stored === undefined) return
+      const [kept, keptThrough] = await Promise.all([
+        stored(sides.direct, step.stored),
+        stored(sides.gateway, step.stored),
+      ])
+      assert.match(kept, /tr0ub4dor|dHIwdWI0ZG9y/)
+      assert.equal(keptThrough, kept)
     })
   }
 }

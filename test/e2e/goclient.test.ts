@@ -20,7 +20,22 @@ test('a typed client-go program with defaults sees the same directly and through
 }, async t => {
   const transcript = await assertSameTranscript(t, sides, await goProgram())
   assert.match(transcript, /"PUT application\/vnd\.kubernetes\.protobuf"/)
-  assert.equal(transcript.trimEnd().split('\n').length, 20)
+  assert.equal(transcript.trimEnd().split('\n').length, 21)
+})
+
+test('a Secret that it has read, masked, and updated twice is stored as it was', {
+  timeout: 60_000,
+}, async () => {
+  for (const { namespace } of [sides.direct, sides.gateway]) {
+    const args = ['get', 'secret', 'kept', '-o', 'jsonpath={.data}']
+    const { stdout } = await sides.kubectl({ ...sides.direct, namespace }, args)
+    const data = JSON.parse(stdout) as Record<string, string>
+    assert.deepEqual(data, {
+      bytes: Buffer.from([0, 255, 1]).toString('base64'),
+      password: Buffer.from('tr0ub4dor').toString('base64'),
+      token: Buffer.from('another-tr0ub4dor').toString('base64'),
+    })
+  }
 })
 
 test('each upstream request of it has an entry, and the log verifies', { timeout: 60_000 }, async t => {

@@ -36,12 +36,23 @@ export const normalised: readonly { readonly what: string; readonly pattern: Reg
       pattern: /\b([a-z0-9-]+)-[bcdfghjklmnpqrstvwxz2456789]{6,10}(-[bcdfghjklmnpqrstvwxz2456789]{5})?\b/g,
       by: '$1-HASH',
     },
+    {
+      what: 'names of token volumes',
+      pattern: /\b(kube-api-access-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g,
+      by: '$1NAME',
+    },
     { what: 'generated names', pattern: /\b(generated-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, by: '$1NAME' },
     {
       what: 'pid in a temporary file name of kubectl diff',
       pattern: /\/(?:LIVE|MERGED)-\d+\//g,
       by: '/TMP/',
     },
+    {
+      what: 'a secret value and what is shown instead',
+      pattern: /sallyport\.masked\.[a-z0-9.-]{46}|tr0ub4dor/g,
+      by: 'SECRET',
+    },
+    { what: 'the length of either', pattern: /^(password: +)(?:9|63)( bytes)$/gm, by: '$1N$2' },
     {
       what: 'a secret value and what is shown instead, both base64',
       pattern: /c2FsbHlwb3J0Lm1hc2tlZC[A-Za-z0-9+/]{62}|dHIwdWI0ZG9y/g,

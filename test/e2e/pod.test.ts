@@ -207,7 +207,7 @@ test('a typed Go client goes through all of its steps from within the pod', {
   const done = await inPod('typed', 'goclient', '--namespace', 'typed')
   assert.equal(done.code, 0, `${done.stdout.slice(-2000)}\n${done.stderr}`)
   const steps = done.stdout.trimEnd().split('\n')
-  assert.equal(steps.length, 20)
+  assert.equal(steps.length, 21)
 })
 
 test('a token of one cluster is nobody on the connection of another', async () => {

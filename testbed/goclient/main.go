@@ -42,6 +42,8 @@ func main() {
 	p, err := newProgram(ctx, *kubeconfig, *namespace)
 	switch {
 	case err != nil:
+	case *dump:
+		err = p.dump()
 	case *updates > 0:
 		err = p.updateSecrets(*updates)
 	default:
@@ -93,6 +95,7 @@ func (p *program) run() error {
 		{"reviews", p.reviews},
 		{"metadata only", p.metadataOnly},
 		{"unstructured", p.unstructured},
+		{"secrets", p.secrets},
 		{"delete", p.delete},
 		{"informer events", p.informerEvents},
 		{"content types", p.contentTypes},
