@@ -44,6 +44,9 @@ const N_E = 5
 const N_SIGN = 6
 const N_EXPONENT = 7
 
+/** Most strings end within so many bytes: for them the search would cost more than it saves. */
+const NEAR = 48
+
 const LITERALS = ['true', 'false', 'null'] as const
 const EMPTY = new Uint8Array(0)
 
@@ -99,8 +102,12 @@ export class JsonTokenizer {
     this.#carried = 0
   }
 
-  /** Reads one chunk; false when the stream is refused (`fault`), after which nothing more may be fed. */
-  feed(bytes: Uint8Array): boolean {
+  /**
+   * Reads one chunk; false when the stream is refused (`fault`), after which nothing more may be fed.
+   * @param plain Bytes at the chunk's begin in which control characters within long strings need not be found: such
+   * strings are skipped by the machine's own search.
+   */
+  feed(bytes: Uint8Array, plain = 0): boolean {
     const n = bytes.length
     const sink = this.#sink
     const before = this.#before
@@ -108,14 +115,25 @@ export class JsonTokenizer {
     let depth = this.#depth
     let i = 0
     let start = 0
+    /** Where the next ones are, as far as they were looked for. */
+    let quote = -1
+    let backslash = -1
     while (i < n) {
       if (state === STRING) {
         let c = 0
         if (this.#escape === 0 && !this.#highSurrogate) {
-          while (i < n) {
+          const near = i + NEAR < plain ? i + NEAR : n
+          while (i < near) {
             c = bytes[i]!
             if (c === 0x22 || c === 0x5c || c < 0x20) break
             i++
+          }
+          if (i === near && i < n) {
+            if (quote < i) quote = find(bytes, 0x22, i)
+            if (backslash < i) backslash = find(bytes, 0x5c, i)
+            i = Math.min(quote, backslash, plain)
+            if (i < n) c = bytes[i]!
+            if (i < n && c !== 0x22 && c !== 0x5c) continue
           }
           if (i === n) break
         } else {
@@ -331,6 +349,12 @@ export class JsonTokenizer {
     this.#highSurrogate = this.#unit >= 0xd800 && this.#unit <= 0xdbff
     return null
   }
+}
+
+/** Where a byte is, or the end. */
+function find(bytes: Uint8Array, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from)
+  return at < 0 ? bytes.length : at
 }
 
 function isSimpleEscape(c: number): boolean {

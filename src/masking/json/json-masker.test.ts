@@ -281,7 +281,10 @@ describe('any object', () => {
         JSON.stringify({ kind: 'ConfigMap', data: { a: value } }).replace('CANARY', '\\u0043ANARY'),
         JSON.stringify({
           kind: 'X',
-          metadata: { annotations: { a: value }, managedFields: [{ [value]: {} }] },
+          metadata: {
+            annotations: { a: value },
+            managedFields: [{ fieldsV1: { [`v:${JSON.stringify(value)}`]: {} } }],
+          },
         }),
       ]) {
         const result = run(engine, text)

@@ -5,7 +5,7 @@ import type { MaskEngine } from './mask-engine.ts'
 import type { Names } from './names.ts'
 import { type ObjectContext, ObjectWalk } from './object-walk.ts'
 import { DEEPEST } from './read-tape.ts'
-import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, STRIDE, Tape, TEXT } from './tape.ts'
+import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, PACKED, STRIDE, Tape, TEXT, UNREAD } from './tape.ts'
 
 export interface JsonMaskOptions extends ObjectContext {
   /** Values that follow each other, as in a watch. */
@@ -53,6 +53,15 @@ export class JsonMasker implements JsonSink {
   readonly #walk: ObjectWalk
   readonly #largest: number
   #depth = 0
+  /** Depth at which a value began that is not put on the tape, and its first byte; 0: none. */
+  #unreadDepth = 0
+  #unreadStart = 0
+  #isPacked = false
+  /** The last name was that of an object's managed fields. */
+  #isManaged = false
+  /** The last name of an object's own member was `metadata`. */
+  #inMetadata = false
+  readonly #isSequence: boolean
   /** Stream offset of the first byte that has not been looked at as part of a region. */
   #regionStart = 0
   /** Chunks that hold the region's bytes so far, without the present one. */
@@ -60,6 +69,8 @@ export class JsonMasker implements JsonSink {
   #pendingBytes = 0
   #chunk: Uint8Array = EMPTY
   #chunkStart = 0
+  /** The chunk as latin1. */
+  #chunkText = ''
   /** What the array that is open at depth 2 holds; its elements are regions of their own. */
   #inside: 'nothing' | 'items' | 'rows' = 'nothing'
   /** The last name at depth 1. */
@@ -77,6 +88,7 @@ export class JsonMasker implements JsonSink {
     engine.renewNames()
     this.#names = engine.names
     this.#context = options
+    this.#isSequence = options.sequence
     this.#tape = new Tape(engine.names.keys)
     this.#tape.begin(0)
     this.#walk = new ObjectWalk(engine, this.#tape, 0)
@@ -90,7 +102,9 @@ export class JsonMasker implements JsonSink {
       return NOTHING
     }
     this.#chunk = chunk
-    const isRead = this.#tokenizer.feed(chunk)
+    this.#chunkText = latin1(chunk)
+    // Control characters in long strings of an answer are not looked for: where a string ends does not depend on them.
+    const isRead = this.#tokenizer.feed(chunk, chunk.length)
     // The line feed after an event is what clients that read lines wait for.
     if (isRead && this.#depth === 0 && this.#tape.length === 0 && this.#tokenizer.isBetweenValues) {
       this.#pass(this.#chunkStart + chunk.length)
@@ -110,6 +124,7 @@ export class JsonMasker implements JsonSink {
   end(): Masked {
     if (this.fault !== null) return NOTHING
     this.#chunk = EMPTY
+    this.#chunkText = ''
     if (!this.#tokenizer.end()) {
       this.#fail(this.#tokenizer.fault!)
       return NOTHING
@@ -125,8 +140,15 @@ export class JsonMasker implements JsonSink {
   }
 
   open(isObject: boolean, offset: number): void {
-    this.#tape.open(isObject, offset)
     this.#depth++
+    if (this.#unreadDepth !== 0) return
+    if (this.#isManaged) {
+      this.#isManaged = false
+      this.#unreadDepth = this.#depth
+      this.#unreadStart = offset
+      return
+    }
+    this.#tape.open(isObject, offset)
     if (this.#depth !== 2 || isObject) return
     if (this.#lastRole === 'items' || this.#lastRole === 'rows') {
       if (this.#tape.words[0] !== OBJECT && !this.#isTail) return
@@ -138,6 +160,13 @@ export class JsonMasker implements JsonSink {
 
   close(isObject: boolean, offset: number): void {
     this.#depth--
+    if (this.#unreadDepth !== 0) {
+      if (this.#depth >= this.#unreadDepth) return
+      this.#unreadDepth = 0
+      this.#tape.value(UNREAD, this.#unreadStart, offset + 1 - this.#unreadStart, this.#isPacked ? PACKED : 0)
+      this.#isPacked = false
+      return
+    }
     this.#tape.close(offset)
     if (this.#inside !== 'nothing') {
       if (this.#depth === 2) this.#flush(offset + 1, 'element')
@@ -156,30 +185,43 @@ export class JsonMasker implements JsonSink {
   }
 
   key(bytes: Uint8Array, start: number, end: number, offset: number, escaped: boolean): boolean {
+    if (this.#unreadDepth !== 0) {
+      // `k:` and `v:` hold values; `f:` names fields.
+      if (bytes[start] !== 0x66 && end - start > 16 && hasRun(bytes, start, end)) this.#isPacked = true
+      return true
+    }
     const id = this.#tape.key(bytes, start, end, offset, escaped)
-    if (this.#depth === 1) this.#lastRole = this.#names.of(id).role
+    const depth = this.#depth
+    if (depth === 1) this.#lastRole = this.#names.of(id).role
+    const own = this.#inside === 'nothing' ? (this.#isSequence ? 2 : 1) : this.#inside === 'items' ? 3 : 4
+    if (depth === own) this.#inMetadata = this.#names.of(id).role === 'metadata'
+    this.#isManaged = depth === own + 1 && this.#inMetadata && this.#names.of(id).role === 'managedFields'
     return true
   }
 
   text(_bytes: Uint8Array, start: number, end: number, offset: number, escaped: boolean): void {
-    this.#tape.value(escaped ? ESCAPED_TEXT : TEXT, offset, end - start)
+    if (this.#unreadDepth === 0) this.#tape.value(escaped ? ESCAPED_TEXT : TEXT, offset, end - start)
   }
 
   number(_bytes: Uint8Array, start: number, end: number, offset: number): void {
-    this.#tape.value(NUMBER, offset, end - start)
+    if (this.#unreadDepth === 0) this.#tape.value(NUMBER, offset, end - start)
   }
 
   literal(value: 'true' | 'false' | 'null', offset: number): void {
-    this.#tape.value(LITERAL, offset, value.length)
+    if (this.#unreadDepth === 0) this.#tape.value(LITERAL, offset, value.length)
   }
 
   /** The region ends before `end` (an offset in the stream): its tokens are judged and its bytes leave. */
   #flush(end: number, what: 'head' | 'element' | 'tail' | 'root'): void {
+    const start = this.#regionStart
+    const isWhole = this.#pending.length === 0
     const bytes = this.#region(end)
     const tape = this.#tape
     const walk = this.#walk
     tape.closeAll()
-    walk.begin(bytes, this.#context)
+    if (isWhole) {
+      walk.begin(bytes, this.#context, '', undefined, this.#chunkText, start - this.#chunkStart)
+    } else walk.begin(bytes, this.#context)
     switch (what) {
       case 'element':
         // Elements that are no containers come together with the next one that is.
@@ -270,4 +312,21 @@ export class JsonMasker implements JsonSink {
   #fail(fault: JsonMaskFault): void {
     this.fault = fault
   }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}
+
+/** Whether sixteen letters of base64 stand in a row. */
+function hasRun(bytes: Uint8Array, start: number, end: number): boolean {
+  let run = 0
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]!
+    const isLetter =
+      (c >= 0x61 && c <= 0x7a) || (c >= 0x41 && c <= 0x5a) || (c >= 0x2f && c <= 0x39) || c === 0x2b
+    run = isLetter ? run + 1 : 0
+    if (run === 16) return true
+  }
+  return false
 }

@@ -3,8 +3,8 @@ import type { Placeholders } from '../placeholder.ts'
 import { type FieldState, startOf } from './field-state.ts'
 import { Names } from './names.ts'
 
-/** Versions of objects that are remembered, in each of two halves. */
-const VERSIONS = 20_000
+/** Objects whose last version is remembered, in each of two halves. */
+const OBJECTS = 20_000
 
 /** What a scan needs beside the text: made once for a set of rules, used by one answer after the other. */
 export interface MaskEngine {
@@ -19,8 +19,8 @@ export interface MaskEngine {
   readonly names: Names
   /** Forgets names when strangers' have filled the table. Who began before goes on with the old one. */
   renewNames(): void
-  /** Whether a version of an object (uid and resourceVersion) comes here for the first time, as far as is remembered. */
-  isNew(version: string): boolean
+  /** Whether a version of an object comes here for the first time, as far as is remembered. */
+  isNew(uid: string, version: string): boolean
   /** Where the walk of an object of a kind begins; null when no field rule names the kind. */
   start(group: string, kind: string): FieldState | null
 }
@@ -29,8 +29,8 @@ export function createMaskEngine(
   parts: Omit<MaskEngine, 'names' | 'renewNames' | 'start' | 'isNew'>,
 ): MaskEngine {
   const states = new Map<string, FieldState | null>()
-  let seen = new Set<string>()
-  let before = new Set<string>()
+  let seen = new Map<string, string>()
+  let before = new Map<string, string>()
   let names = new Names(parts.rules)
   return {
     ...parts,
@@ -40,16 +40,16 @@ export function createMaskEngine(
     renewNames() {
       if (names.isFull) names = new Names(parts.rules)
     },
-    isNew(version) {
-      if (seen.has(version)) return false
-      const isKnown = before.has(version)
+    isNew(uid, version) {
+      const known = seen.get(uid) ?? before.get(uid)
       // Two halves, of which the older one goes: what is read again and again stays.
-      if (seen.size >= VERSIONS) {
+      if (seen.size >= OBJECTS) {
         before = seen
-        seen = new Set()
+        seen = new Map()
       }
-      seen.add(version)
-      return !isKnown
+      if (known === version && seen.has(uid)) return false
+      seen.set(uid, version)
+      return known !== version
     },
     start(group, kind) {
       const id = `${group}/${kind}`

@@ -8,6 +8,8 @@ export interface Name {
   readonly segment: string
   readonly key: { readonly rule: MaskRule; readonly strength: TellTale } | undefined
   readonly role: Role
+  /** Whether it identifies an object, as a member of its metadata. */
+  readonly isIdentity: boolean
 }
 
 /** Names that mean something to the walk itself. */
@@ -21,6 +23,9 @@ export type Role =
   | 'key'
   | 'value'
   | 'uid'
+  | 'namespace'
+  | 'resourceVersion'
+  | 'managedFields'
   | 'items'
   | 'rows'
   | 'cells'
@@ -39,6 +44,9 @@ const ROLES: ReadonlyMap<string, Role> = new Map(
       'key',
       'value',
       'uid',
+      'namespace',
+      'resourceVersion',
+      'managedFields',
       'items',
       'rows',
       'cells',
@@ -48,6 +56,20 @@ const ROLES: ReadonlyMap<string, Role> = new Map(
     ] as const
   ).map(role => [role, role]),
 )
+
+/** A client could do nothing with an object without these, and they name what was masked. */
+const IDENTITY: ReadonlySet<string> = new Set([
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'selfLink',
+  'continue',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'ownerReferences',
+])
 
 const MOST_NAMES = 4096
 
@@ -70,6 +92,7 @@ export class Names {
         segment: `/${escapeSegment(text)}`,
         key: this.#rules.key(text),
         role: ROLES.get(text) ?? 'none',
+        isIdentity: IDENTITY.has(text),
       })
       return false
     })

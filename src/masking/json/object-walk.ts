@@ -1,4 +1,4 @@
-import type { Finding, MaskRule } from '../contract.ts'
+import type { FieldEncoding, Finding, MaskRule } from '../contract.ts'
 import { maskErrorText } from '../layers/error-text.ts'
 import { maskEncoded } from '../layers/mask-encoded.ts'
 import { maskString } from '../layers/mask-string.ts'
@@ -8,7 +8,19 @@ import type { Edit } from './edit.ts'
 import type { FieldState } from './field-state.ts'
 import { type MaskEngine, placeholderFor } from './mask-engine.ts'
 import { escapeSegment, type Name, type Names } from './names.ts'
-import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, STRIDE, type Tape, TEXT } from './tape.ts'
+import { readTape } from './read-tape.ts'
+import {
+  ARRAY,
+  ESCAPED_TEXT,
+  LITERAL,
+  NUMBER,
+  OBJECT,
+  PACKED,
+  STRIDE,
+  type Tape,
+  TEXT,
+  UNREAD,
+} from './tape.ts'
 
 /** What is known of the objects in a text from elsewhere: by which URL they were asked for. */
 export interface ObjectContext {
@@ -32,18 +44,19 @@ export class ObjectWalk {
   readonly names: Names
   readonly layer: number
   bytes: Buffer = Buffer.alloc(0)
-  /** The region as latin1, for the text finder. */
-  text = ''
+  /** As latin1, for the text finder: the region, or more; the region begins in it at `#textAt`. */
+  #text = ''
+  #textAt = 0
   readonly tape: Tape
   #context: ObjectContext = { group: '', kind: '' }
-  /** The next offset at which the text finder may find something. */
-  #candidate = 0
+  /** The next offset in the text at which the text finder may find something; -1: none. */
+  #candidate = -2
   #uid = ''
   #namespace = ''
   #isNew = true
   /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
-  readonly #way: number[] = []
-  readonly #numbers: number[] = []
+  #way = new Int32Array(2 * 256)
+  #steps = 0
   /** Of the text that this one is in. */
   #base = ''
   /** Of the present value, before the way to it. */
@@ -60,20 +73,37 @@ export class ObjectWalk {
     this.layer = layer
   }
 
-  /** Takes the region whose tokens are on the tape. `prefix` is where the text is in that of `outer`. */
-  begin(bytes: Buffer, context: ObjectContext, prefix = '', outer?: ObjectWalk): void {
+  /**
+   * Takes the region whose tokens are on the tape. `prefix` is where the text is in that of `outer`. Regions of one chunk
+   * may share its text, in which they follow each other: then it is searched once.
+   */
+  begin(
+    bytes: Buffer,
+    context: ObjectContext,
+    prefix = '',
+    outer?: ObjectWalk,
+    text?: string,
+    textAt = 0,
+  ): void {
     this.bytes = bytes
-    this.text = bytes.toString('latin1')
+    if (text === undefined || text !== this.#text) {
+      this.#text = text ?? bytes.toString('latin1')
+      this.#candidate = -2
+    }
+    this.#textAt = textAt
     this.edits = []
     this.#context = context
-    this.#candidate = -2
     this.#base = prefix
     this.#prefix = prefix
     this.#uid = outer?.uid ?? ''
     this.#namespace = outer?.namespace ?? ''
     this.#isNew = outer?.isNew ?? true
-    this.#way.length = 0
-    this.#numbers.length = 0
+    this.#steps = 0
+  }
+
+  /** Bytes of the region, each a character. */
+  slice(start: number, end: number): string {
+    return this.#text.slice(this.#textAt + start, this.#textAt + end)
   }
 
   /** Of the object that the walk is in; part of what a placeholder is bound to. */
@@ -102,43 +132,68 @@ export class ObjectWalk {
 
   /** An element of a list; `place` is where it stands, for elements that have no identity of their own. */
   element(at: number, place: string): void {
-    const { words } = this.tape
-    const metadata = words[at] === OBJECT ? this.#member(at, 'metadata') : -1
-    if (metadata === -1 || this.textOf(this.#member(metadata, 'uid')) === '')
-      this.#prefix = this.#base + place
-    this.object(at)
+    this.object(at, place)
   }
 
   /** An object of the kind that the URL named, and of that which it gives itself. */
-  object(at: number): void {
+  object(at: number, place = ''): void {
     const { words } = this.tape
     if (words[at] !== OBJECT) {
+      this.#prefix = this.#base + place
       this.#value(at, null, undefined, at)
       return
     }
     const outer = this.#uid
-    const declared = this.textOf(this.#member(at, 'kind'))
-    const version = this.textOf(this.#member(at, 'apiVersion'))
-    const metadata = this.#member(at, 'metadata')
-    if (this.layer === 0 && metadata !== -1) {
-      this.#uid = this.textOf(this.#member(metadata, 'uid'))
-      this.#namespace = this.textOf(this.#member(metadata, 'namespace'))
-      const version = this.textOf(this.#member(metadata, 'resourceVersion'))
-      this.#isNew = this.#uid === '' || version === '' || this.engine.isNew(`${this.#uid} ${version}`)
-    } else if (this.layer === 0) {
-      this.#uid = ''
-      this.#isNew = true
+    let kind = -1
+    let version = -1
+    let metadata = -1
+    let items = -1
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      switch (this.names.of(words[m + 3]!).role) {
+        case 'kind':
+          kind = m + STRIDE
+          break
+        case 'apiVersion':
+          version = m + STRIDE
+          break
+        case 'metadata':
+          metadata = m + STRIDE
+          break
+        case 'items':
+          items = m + STRIDE
+          break
+        default:
+      }
     }
+    if (this.layer === 0) this.#identify(metadata)
+    if (place !== '' && this.#uid === '') this.#prefix = this.#base + place
+    const declared = this.textOf(kind)
     if (declared === 'Table') this.#table(at)
-    else if (declared.endsWith('List') && this.#arrayMember(at, 'items') !== -1) {
+    else if (items !== -1 && words[items] === ARRAY && declared.endsWith('List')) {
       this.#listKind = declared
-      this.#listVersion = version
+      this.#listVersion = this.textOf(version)
       this.#list(at)
-    } else {
-      const state = this.#startFor(declared, version)
-      this.#members(at, state, metadata)
-    }
+    } else this.#members(at, this.#startFor(declared, this.textOf(version)), metadata)
     this.#uid = outer
+  }
+
+  #identify(metadata: number): void {
+    const { words } = this.tape
+    let uid = -1
+    let namespace = -1
+    let version = -1
+    if (metadata !== -1 && words[metadata] === OBJECT) {
+      for (let m = metadata + STRIDE; m < words[metadata + 2]!; m = this.after(m + STRIDE)) {
+        const { role } = this.names.of(words[m + 3]!)
+        if (role === 'uid') uid = m + STRIDE
+        else if (role === 'namespace') namespace = m + STRIDE
+        else if (role === 'resourceVersion') version = m + STRIDE
+      }
+    }
+    this.#uid = this.textOf(uid)
+    this.#namespace = this.textOf(namespace)
+    const seen = version === -1 || this.#uid === '' ? '' : this.textOf(version)
+    this.#isNew = seen === '' || this.engine.isNew(this.#uid, seen)
   }
 
   /** Remembers a value under the namespace that it is from. */
@@ -199,7 +254,12 @@ export class ObjectWalk {
       if (this.names.of(words[m + 3]!).role !== 'value') this.#memberOf(at, m, null)
       else {
         this.#enter(m, -1)
-        this.#value(m + STRIDE, state, { text: last ?? '', segment: '', key, role: 'none' }, at)
+        this.#value(
+          m + STRIDE,
+          state,
+          { text: last ?? '', segment: '', key, role: 'none', isIdentity: false },
+          at,
+        )
         this.#leave()
       }
     }
@@ -287,7 +347,9 @@ export class ObjectWalk {
     for (let e = at + STRIDE; e < words[at + 2]!; e = this.after(e)) {
       const label = this.textOf(words[e] === OBJECT ? this.#member(e, 'name') : -1)
       const key = label === '' ? undefined : this.engine.rules.key(label.replaceAll(' ', '_'))
-      this.#columns.push(key === undefined ? undefined : { text: label, segment: '', key, role: 'none' })
+      this.#columns.push(
+        key === undefined ? undefined : { text: label, segment: '', key, role: 'none', isIdentity: false },
+      )
     }
   }
 
@@ -352,7 +414,7 @@ export class ObjectWalk {
     for (let n = at + STRIDE; n < words[at + 2]!; n = this.after(n + STRIDE)) {
       const name = this.names.of(words[n + 3]!)
       const next = state === null ? null : state.step(name.text)
-      if (!IDENTITY.has(name.text) || next?.leaf != null) this.#memberOf(at, n, next)
+      if (!name.isIdentity || next?.leaf != null) this.#memberOf(at, n, next)
     }
     this.#leave()
   }
@@ -367,6 +429,9 @@ export class ObjectWalk {
         this.#elements(at, state, name)
         return
       case LITERAL:
+        return
+      case UNREAD:
+        this.#unread(at)
         return
       default:
     }
@@ -403,7 +468,7 @@ export class ObjectWalk {
     const start = words[e + 1]!
     const end = words[e + 2]!
     if (this.bytes[start] !== 0x2d || end - start > 64 || end - start < 3) return undefined
-    const text = this.text.slice(start, end)
+    const text = this.slice(start, end)
     return /^--?[A-Za-z][\w.-]*$/.test(text) ? this.engine.rules.key(text.replace(/^-+/, '')) : undefined
   }
 
@@ -439,7 +504,7 @@ export class ObjectWalk {
       this.#value(at, state, kind === ARRAY ? name : undefined, parent)
       return
     }
-    const value = kind === NUMBER ? this.text.slice(words[at + 1]!, words[at + 2]!) : this.textOf(at)
+    const value = kind === NUMBER ? this.slice(words[at + 1]!, words[at + 2]!) : this.textOf(at)
     if (!this.engine.plausible(value, strength)) {
       if (kind !== NUMBER) this.#free(at)
       return
@@ -448,33 +513,67 @@ export class ObjectWalk {
   }
 
   /** A value that a rule names by structure. */
-  #field(at: number, rule: MaskRule, encoding: 'text' | 'base64' | 'helm-release' | 'base64-json'): void {
+  #field(at: number, rule: MaskRule, encoding: FieldEncoding): void {
     const { words } = this.tape
     if (words[at] === NUMBER || encoding === 'text') {
       this.#whole(at, rule, words[at] === NUMBER ? '' : this.textOf(at))
       return
     }
     if (words[at + 1] === words[at + 2]) return
-    const edit = maskEncoded(this, () => this.textOf(at), encoding, rule, this.pointer())
-    if (edit !== null) this.#replace(at, edit, rule, true)
+    const pointer = this.pointer()
+    // The placeholder does not depend on the value: most values are not even looked at.
+    if (encoding === 'base64' && rule.action === 'mask' && !(rule.learn && this.#isNew)) {
+      const placeholder = this.engine.placeholders.at(rule.name, this.#uid, canonical(pointer))
+      this.#replace(at, btoa(placeholder), rule, pointer, true)
+      return
+    }
+    const replacement = maskEncoded(this, this.textOf(at), encoding, rule, pointer)
+    if (replacement !== null) this.#replace(at, replacement, rule, pointer, true)
   }
 
   #whole(at: number, rule: MaskRule, value: string): void {
-    const { words } = this.tape
-    if (words[at] === NUMBER) {
-      this.#replace(at, NUMBER_PLACEHOLDER, rule)
+    const pointer = this.pointer()
+    if (this.tape.words[at] === NUMBER) {
+      this.#replace(at, NUMBER_PLACEHOLDER, rule, pointer)
       return
     }
     if (value === '') return
     const view = asBytes(value)
     if (rule.learn) this.learn(view, rule)
-    this.#replace(at, placeholderFor(this.engine, rule, view, this.#uid, canonical(this.pointer())), rule)
+    const placeholder = placeholderFor(this.engine, rule, view, this.#uid, canonical(pointer))
+    this.#replace(at, placeholder, rule, pointer)
   }
 
-  #replace(at: number, replacement: string, rule: MaskRule, isBase64 = false): void {
+  #replace(at: number, replacement: string, rule: MaskRule, pointer: string, isBase64 = false): void {
     const { words } = this.tape
-    const pointer = this.pointer()
     this.edits.push({ start: words[at + 1]!, end: words[at + 2]!, replacement, rule, pointer, isBase64 })
+  }
+
+  /**
+   * Managed fields: names of fields, which tell no value; but elements of sets and keys of lists are values. They are
+   * read when something may be in them.
+   */
+  #unread(at: number): void {
+    const { words } = this.tape
+    const start = words[at + 1]!
+    const end = words[at + 2]!
+    const isSuspect =
+      this.mayHold(start, end) ||
+      this.engine.fingerprints.mayHold(this.bytes, start, end) ||
+      words[at + 3] === PACKED
+    if (!isSuspect) return
+    const content = this.bytes.subarray(start, end)
+    const tape = readTape(content, this.names.keys)
+    if (tape === null) return
+    const inner = new ObjectWalk(this.engine, tape, this.layer)
+    inner.begin(content, this.#context, this.pointer(), this)
+    inner.plain(0)
+    for (const e of inner.edits) this.edits.push({ ...e, start: e.start + start, end: e.end + start })
+  }
+
+  /** A value that is no object of its own. */
+  plain(at: number): void {
+    this.#value(at, null, undefined, at)
   }
 
   /** A string of which nothing is known but what is in it. */
@@ -487,7 +586,7 @@ export class ObjectWalk {
   #quotesValues(at: number): boolean {
     const { words } = this.tape
     if (words[at] !== TEXT && words[at] !== ESCAPED_TEXT) return false
-    return QUOTING.test(this.text.slice(words[at + 1]!, words[at + 2]!))
+    return QUOTING.test(this.slice(words[at + 1]!, words[at + 2]!))
   }
 
   #errorText(at: number): void {
@@ -509,18 +608,21 @@ export class ObjectWalk {
     const end = words[m + 2]!
     if (end - start < 12) return
     this.#enter(m, -1)
-    maskString(this, start, end, words[m] === ESCAPED_TEXT)
+    // An element of a set in managed fields: `v:` and the value as JSON.
+    const isElement = this.bytes[start] === 0x76 && this.bytes[start + 1] === 0x3a
+    maskString(this, isElement ? start + 2 : start, end, words[m] === ESCAPED_TEXT)
     this.#leave()
   }
 
   /** Whether the text finder may find something in these bytes of the region. To be asked in the order of the bytes. */
   mayHold(start: number, end: number): boolean {
     if (this.#candidate === -1) return false
-    if (this.#candidate < start) {
-      this.#candidate = this.engine.rules.text.next(this.text, start)
+    const from = this.#textAt + start
+    if (this.#candidate < from) {
+      this.#candidate = this.engine.rules.text.next(this.#text, from)
       if (this.#candidate === -1) return false
     }
-    return this.#candidate < end
+    return this.#candidate < this.#textAt + end
   }
 
   /** All findings in a text: by look and by fingerprint, in order, without overlaps. */
@@ -547,10 +649,10 @@ export class ObjectWalk {
   pointer(): string {
     const { words } = this.tape
     let text = this.#prefix
-    for (let i = 0; i < this.#way.length; i++) {
+    for (let i = 0; i < this.#steps; i += 2) {
       const at = this.#way[i]!
-      const number = this.#numbers[i]!
-      if (number < 0) text += `/${escapeSegment(this.names.of(words[at + 3]!).text)}`
+      const number = this.#way[i + 1]!
+      if (number < 0) text += this.names.of(words[at + 3]!).segment
       else {
         const label = words[at] === OBJECT ? this.textOf(this.#member(at, 'name')) : ''
         text += label === '' ? `/${number}` : `/[name=${escapeSegment(label)}]`
@@ -560,13 +662,19 @@ export class ObjectWalk {
   }
 
   #enter(at: number, number: number): void {
-    this.#way.push(at)
-    this.#numbers.push(number)
+    const i = this.#steps
+    if (i === this.#way.length) {
+      const larger = new Int32Array(2 * i)
+      larger.set(this.#way)
+      this.#way = larger
+    }
+    this.#way[i] = at
+    this.#way[i + 1] = number
+    this.#steps = i + 2
   }
 
   #leave(): void {
-    this.#way.pop()
-    this.#numbers.pop()
+    this.#steps -= 2
   }
 
   /** Leaves a member out, and one comma: that before it, or, while no member was kept, that after it. */
@@ -605,11 +713,6 @@ export class ObjectWalk {
     return -1
   }
 
-  #arrayMember(at: number, name: string): number {
-    const value = this.#member(at, name)
-    return value !== -1 && this.tape.words[value] === ARRAY ? value : -1
-  }
-
   /** What a string means; empty for anything else. */
   textOf(at: number): string {
     if (at < 0) return ''
@@ -624,19 +727,6 @@ export class ObjectWalk {
 }
 
 const QUOTING = /value: |Not found: |\.\.\.\||@@ |Value\W{1,4}:/
-
-const IDENTITY: ReadonlySet<string> = new Set([
-  'name',
-  'generateName',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'selfLink',
-  'continue',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'ownerReferences',
-])
 
 const LAST_APPLIED = '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration#'
 

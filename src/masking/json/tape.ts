@@ -6,6 +6,10 @@ export const TEXT = 3
 export const ESCAPED_TEXT = 4
 export const NUMBER = 5
 export const LITERAL = 6
+/** A value of which only the bytes are known: it is read when something may be in it. */
+export const UNREAD = 7
+/** In the last word of an unread value: letters in its names may be base64. */
+export const PACKED = 1
 
 /**
  * Words of a token: kind; start; end, of a container the place on the tape after it; number of the name, of a container
@@ -71,8 +75,8 @@ export class Tape {
     return id
   }
 
-  value(kind: number, offset: number, length: number): void {
-    this.#push(kind, offset, offset + length, 0)
+  value(kind: number, offset: number, length: number, what = 0): void {
+    this.#push(kind, offset, offset + length, what)
   }
 
   #push(kind: number, start: number, end: number, id: number): void {

@@ -10,21 +10,16 @@ const LARGEST_LEARNED_IN_PARTS = 64 * 1024
 
 /**
  * What becomes of the text at a field whose encoding a rule names: base64 again, so that clients decode it. Null: it stays
- * as it is. What cannot be decoded as the rule says is masked whole. `bytes[start..end)` is the text; in base64 nothing
- * is escaped but slashes.
+ * as it is. What cannot be decoded as the rule says is masked whole.
  */
 export function maskEncoded(
   walk: ObjectWalk,
-  text: () => string,
+  text: string,
   encoding: FieldEncoding,
   rule: MaskRule,
   pointer: string,
 ): string | null {
-  // The placeholder does not depend on the value: most values are not even looked at.
-  if (encoding === 'base64' && rule.action === 'mask' && !(rule.learn && walk.isNew)) {
-    return btoa(walk.engine.placeholders.at(rule.name, walk.uid, canonical(pointer)))
-  }
-  const plain = Buffer.from(text(), 'base64')
+  const plain = Buffer.from(text, 'base64')
   if (encoding === 'helm-release') {
     const inner = maskRelease(walk, plain, pointer)
     if (inner !== undefined) return inner

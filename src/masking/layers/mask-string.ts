@@ -44,7 +44,7 @@ export function maskContent(walk: ObjectWalk, content: Buffer, pointer: string):
   if (content.length < SHORTEST) return []
   const first = content[0]!
   if (walk.layer < MOST_LAYERS) {
-    if (first === 0x7b || first === 0x5b) {
+    if (first === 0x7b || first === 0x5b || first === 0x22) {
       const inner = maskJson(walk, content, pointer)
       if (inner !== null) return inner
     }

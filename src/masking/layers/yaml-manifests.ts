@@ -61,7 +61,7 @@ function maskManifest(walk: ObjectWalk, text: string, at: number, pointer: strin
       const replacement =
         encoding === 'text'
           ? placeholderFor(walk.engine, rule, value, walk.uid, canonical(place))
-          : maskEncoded(walk, () => value, encoding, rule, place)
+          : maskEncoded(walk, value, encoding, rule, place)
       if (replacement === null) return
       const [start, valueEnd] = node.range
       // A block ends with its line, which stays: a line feed would have to be written otherwise in JSON.
