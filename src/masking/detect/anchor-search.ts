@@ -15,7 +15,8 @@ export interface AnchorSearch {
   readonly hits: Uint16Array
 }
 
-const BLOCK = 16_384
+/** Letters that are read at once. Few: between two questions much of a text may be known to be masked. */
+const BLOCK = 1024
 const LANES = 4
 /** Shorter texts are read in one lane. */
 const SHORT = 256

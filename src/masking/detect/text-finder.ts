@@ -12,6 +12,9 @@ export interface OwnRule {
   readonly rule: MaskRule
 }
 
+/** Letters from which on a text is worth remembering for itself. */
+const LONG = 2048
+
 interface Ordered extends Finding {
   readonly order: number
 }
@@ -50,10 +53,15 @@ export function createTextFinder(
     }
   }
   if (active.length === 0) return { next: () => -1, find: () => {} }
-  const search = createAnchorSearch(anchors)
+  // Each remembers the text that it has read last. A scanner asks about a long one again and again, and between that
+  // about short ones and parts.
+  const long = createAnchorSearch(anchors)
+  const short = createAnchorSearch(anchors)
+  const parts = createAnchorSearch(anchors)
   const behind = new Float64Array(active.length)
 
   function next(text: string, from: number): number {
+    const search = text.length < LONG ? short : long
     for (let at = search.next(text, Math.max(0, from)); at !== -1; at = search.next(text, at + 1)) {
       const count = search.at(text, at)
       for (let i = 0; i < count; i++) {
@@ -65,6 +73,7 @@ export function createTextFinder(
   }
 
   function find(text: string, found: Finding[]): void {
+    const search = parts
     let at = search.next(text, 0)
     if (at === -1) return
     behind.fill(0)

@@ -159,7 +159,10 @@ test('whatever is found is a value that was learned, and what mayHold denies fin
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), pieces => {
       for (const part of found(finder, pieces.join(''))) {
-        const decoded = Buffer.from(part, 'base64').toString('latin1').trim()
+        // Letters behind base64 may make one more byte, which is trimmed like white space.
+        const decoded = Buffer.from(part, 'base64')
+          .toString('latin1')
+          .replace(/^[\0-\x20]+|[\0-\x20]+$/g, '')
         assert.ok(learned.has(part) || learned.has(decoded), part)
       }
     }),

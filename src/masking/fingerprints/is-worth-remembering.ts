@@ -3,6 +3,9 @@ import { SHORTEST } from './keyed-sample.ts'
 /** Longer values are masked where they stand, and not looked for elsewhere. */
 export const LONGEST = 64 * 1024
 
+/** Characters of a value that are judged. */
+const SAMPLE = 192
+
 /** Bits that a guesser of the value would have to guess, by the estimate below. */
 const BITS = 40
 /** And on average for each character: a path of many words has many bits and is a path all the same. */
@@ -58,8 +61,10 @@ function isObjectName(value: string): boolean {
 }
 
 function isRandom(value: string): boolean {
-  const whole = bitsOf(value)
-  if (whole >= BITS && whole >= BITS_A_CHARACTER * value.length) return true
+  // A long value is as random as its begin.
+  const sample = value.length > SAMPLE ? value.slice(0, SAMPLE) : value
+  const whole = bitsOf(sample)
+  if (whole >= BITS && whole >= BITS_A_CHARACTER * sample.length) return true
   // An address with a random part is as much of a secret as that part.
   return value
     .split(/[,;()[\]{}<>|&@\\?#/=:]+/)

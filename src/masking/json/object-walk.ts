@@ -55,7 +55,7 @@ export class ObjectWalk {
   #namespace = ''
   #isNew = true
   /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
-  #way = new Int32Array(2 * 256)
+  #way = new Int32Array(2 * 32)
   #steps = 0
   /** Of the text that this one is in. */
   #base = ''
@@ -558,7 +558,7 @@ export class ObjectWalk {
     const start = words[at + 1]!
     const end = words[at + 2]!
     const isSuspect =
-      this.mayHold(start, end) ||
+      (this.mayHold(start, end) && this.find(this.slice(start, end)).length > 0) ||
       this.engine.fingerprints.mayHold(this.bytes, start, end) ||
       words[at + 3] === PACKED
     if (!isSuspect) return

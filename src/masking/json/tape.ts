@@ -17,7 +17,7 @@ export const PACKED = 1
  */
 export const STRIDE = 4
 
-const SMALL = 4096 * STRIDE
+const SMALL = 256 * STRIDE
 const LARGEST_KEPT = 1 << 20
 
 /**
