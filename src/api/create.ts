@@ -24,6 +24,8 @@ import { serializerCompiler, validatorCompiler } from './validate.ts'
 export interface ApiOptions {
   /** Answers GET /metrics, and takes the API's own metrics. */
   readonly metrics?: Registry
+  /** A request-target, or another text, as the trail may show it. */
+  shown?(text: string): string
 }
 
 export interface Api {
@@ -36,6 +38,8 @@ export interface Api {
   /** Ends open tails and refuses what comes later. */
   close(): Promise<void>
 }
+
+const same = (text: string): string => text
 
 /** Bytes of a request body. Documents come as text, up to a few hundred at once. */
 const BODY_LIMIT = 4 * 1024 * 1024
@@ -90,7 +94,7 @@ export function createApi(services: ApiServices, options: ApiOptions = {}): Api 
       new Refusal('resource-unknown', { check: 'route', detail: 'there is no such route' }),
     ),
   )
-  app.addHook('onRequest', async (request, reply) => begin(services, request, reply))
+  app.addHook('onRequest', async (request, reply) => begin(services, options, request, reply))
   app.addHook('onSend', (request, reply, payload) => settle(services, request, reply, payload))
   app.addHook('onResponse', async (request, reply) => {
     meter?.observe(request.routeOptions.config.key ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
@@ -128,18 +132,24 @@ export function createApi(services: ApiServices, options: ApiOptions = {}): Api 
   }
 }
 
-async function begin(services: ApiServices, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+async function begin(
+  services: ApiServices,
+  options: ApiOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
   const call = services.newCallId()
+  const { shown = same } = options
   const { socket } = request.raw
   const recorded: Recorded = {
     call,
     client: {
       address: socket?.remoteAddress ?? '',
       port: socket?.remotePort ?? 0,
-      userAgent: (request.headers['user-agent'] ?? '').slice(0, 256),
+      userAgent: shown((request.headers['user-agent'] ?? '').slice(0, 256)),
     },
     method: request.method,
-    uri: request.url.slice(0, 2048),
+    uri: shown(request.url.slice(0, 2048)),
     startedAt: services.now(),
   }
   reply.headers({

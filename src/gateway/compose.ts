@@ -28,6 +28,7 @@ import { openFingerprints } from '../masking/fingerprints/open-fingerprints.ts'
 import { FINGERPRINT_RULE } from '../masking/fingerprints/rule.ts'
 import { openMaskingKeys } from '../masking/keys/masking-keys.ts'
 import { createPlaceholders } from '../masking/placeholder.ts'
+import { maskTarget } from '../masking/request/mask-head.ts'
 import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
@@ -345,7 +346,10 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         ownCalls,
         twoPersons,
       }),
-      { metrics: metrics.registry },
+      {
+        metrics: metrics.registry,
+        shown: text => maskTarget(maskEngine(masking.trail), text),
+      },
     )
     closers.push(() => api.close())
     await api.ready

@@ -22,6 +22,9 @@ function crd(kind: string, spec: object, more: object): object {
 /** One kind without a schema; one with, whose columns show secret fields under their own and under another name. */
 export const kinds: readonly object[] = [
   crd('Vault', preserving, {}),
+  crd('Crate', preserving, {
+    additionalPrinterColumns: [{ name: 'Info', type: 'string', jsonPath: '.spec.code' }],
+  }),
   crd(
     'Gadget',
     {
@@ -40,12 +43,21 @@ export const kinds: readonly object[] = [
         { name: 'Size', type: 'integer', jsonPath: '.spec.size' },
         { name: 'Password', type: 'string', jsonPath: '.spec.password' },
         { name: 'Info', type: 'string', jsonPath: '.spec.apiKey' },
-        { name: 'First', type: 'string', jsonPath: '.spec.passwords[0]' },
         { name: 'Text', type: 'string', jsonPath: '.spec.text' },
       ],
     },
   ),
 ]
+
+/** What an operator says of a kind of his own. */
+export const ownRules = {
+  apiVersion: 'sallyport.dev/v1',
+  kind: 'MaskingRules',
+  metadata: { name: 'crates' },
+  spec: {
+    rules: [{ name: 'code', fields: [{ apiGroups: [GROUP], kinds: ['Crate'], paths: ['spec.code'] }] }],
+  },
+}
 
 /** Refuses and warns, and quotes what it was given and what is there, as policies of a cluster do. */
 export const admission: readonly object[] = ['Deny', 'Warn'].flatMap(action => {

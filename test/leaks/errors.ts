@@ -2,10 +2,13 @@ import type { Hunt, RawOptions } from './hunt.ts'
 import { GROUP } from './ways.ts'
 
 const SECRET = '/api/v1/namespaces/leaks/secrets/secret-plain-0'
+/** Its value was seen: what a policy says in its own words is searched for those only. */
+const KNOWN = '/api/v1/namespaces/leaks/secrets/secret-0'
 const MAP = '/api/v1/namespaces/leaks/configmaps/cm-key-0'
 const POD = '/api/v1/namespaces/leaks/pods/env-0'
 const GADGET = `/apis/${GROUP}/v1/namespaces/leaks/gadgets/cr-typed-0`
 const VAULT = `/apis/${GROUP}/v1/namespaces/leaks/vaults/cr-0`
+const CRATE = `/apis/${GROUP}/v1/namespaces/leaks/crates/cr-own-0`
 const DEPLOYMENT = '/apis/apps/v1/namespaces/leaks/deployments/workload-0'
 
 const patch = (type: string, body: unknown): RawOptions => ({
@@ -89,10 +92,14 @@ export const wrongWrites: readonly (readonly [string, RawOptions])[] = [
   [VAULT, operations({ op: 'move', from: '/spec/auth', path: '/spec/open' })],
   [VAULT, operations({ op: 'move', from: '/spec/auth/password', path: '/metadata/labels/a' })],
   [VAULT, operations({ op: 'copy', from: '/spec/auth', path: '/kind' })],
+  [CRATE, operations({ op: 'test', path: '/spec/code', value: 'x' })],
+  [CRATE, operations({ op: 'copy', from: '/spec/code', path: '/spec/text' })],
+  [CRATE, merge({ kind: 'Vault' })],
+  [CRATE, merge({ metadata: { labels: 5 } })],
   // Policies of the cluster that quote what they refuse or warn of.
   ...['deny', 'warn'].flatMap((word): [string, RawOptions][] => {
     const change = merge({ metadata: { annotations: { [`example.com/${word}`]: 'x' } } })
-    return [SECRET, MAP, MAP.replace('cm-key', 'cm-ini'), MAP.replace('cm-key', 'copy-cm')].map(path => [
+    return [KNOWN, MAP, MAP.replace('cm-key', 'cm-ini'), MAP.replace('cm-key', 'copy-cm')].map(path => [
       `${path}?dryRun=All`,
       change,
     ])

@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { pluginToken } from '../clients/plugin-token.ts'
-import { type Ran, runProgram, startUp, type Up } from '../e2e/rig.ts'
+import { type Ran, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
 import type { Canary, Plant } from './canary.ts'
+import { ownRules } from './cluster-objects.ts'
 import { createSearch, type Form, looksIn } from './search.ts'
 import { sow } from './sow.ts'
 import { plantOf } from './ways.ts'
@@ -46,8 +47,12 @@ export interface Hunt {
   readonly missed: ReadonlySet<Canary>
   /** Looks through what was received. */
   received(by: string, bytes: Uint8Array | string): void
+  /** The same for a file of the gateway: its own keys are in some. */
+  stored(by: string, bytes: Uint8Array): void
   /** Through the gateway; what it prints is looked through. */
   kubectl(args: readonly string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<Ran>
+  /** The same for many, a few at a time. */
+  kubectlAll(runs: readonly (readonly string[])[]): Promise<void>
   /** As the administrator, past the gateway. */
   direct(args: readonly string[], stdin?: string): Promise<Ran>
   /** One request to the cluster through the gateway; head and body are looked through. */
@@ -82,29 +87,50 @@ export async function openHunt(count: number): Promise<Hunt> {
     up = await startUp({ kubeconfig: cluster.agentKubeconfig, dataDir: join(home, 'data') })
     const running = up
     const token = await pluginToken(running.kubeconfig)
+    const rules = JSON.stringify(ownRules)
+    const applied = await sallyport(
+      ['apply', '-f', '-', '--gateway', running.url, '--ca-file', running.caFile],
+      {
+        env: { SALLYPORT_STATE_DIR: join(running.dataDir, 'client') },
+        stdin: rules,
+      },
+    )
+    assert.equal(applied.code, 0, applied.stderr)
     const agent = new Agent({ keepAlive: true, ca: readFileSync(running.caFile) })
     let search = createSearch(plant.canaries)
     const leaks: Leak[] = []
     const missed = new Set<Canary>()
     const looked = { bytes: 0, answers: 0 }
 
-    const received: Hunt['received'] = (by, bytes) => {
-      const all = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+    const stored: Hunt['stored'] = (by, all) => {
       looked.bytes += all.length
       looked.answers++
       for (const { canary, form, around } of search.look(all)) {
         if (canary.outOfReach === null) leaks.push({ by, what: `${canary.id} (${form}): ${around}` })
         else if (isMiss(canary, form)) missed.add(canary)
       }
+    }
+    const received: Hunt['received'] = (by, bytes) => {
+      const all = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+      stored(by, all)
       for (const what of looksIn(all)) leaks.push({ by, what })
     }
 
+    const kubectl: Hunt['kubectl'] = async (args, options = {}) => {
+      const ran = await run(running.kubeconfig, args, options)
+      received(`kubectl ${args.join(' ')}`, `${ran.stdout}\n${ran.stderr}`)
+      return ran
+    }
+
     return {
-      ...{ cluster, up: running, plant, leaks, looked, missed, received, direct },
-      async kubectl(args, options = {}) {
-        const ran = await run(running.kubeconfig, args, options)
-        received(`kubectl ${args.join(' ')}`, `${ran.stdout}\n${ran.stderr}`)
-        return ran
+      ...{ cluster, up: running, plant, leaks, looked, missed, received, stored, direct },
+      kubectl,
+      async kubectlAll(runs) {
+        const left = [...runs]
+        const work = async (): Promise<void> => {
+          for (let args = left.shift(); args !== undefined; args = left.shift()) await kubectl(args)
+        }
+        await Promise.all([work(), work(), work()])
       },
       async raw(path, options = {}) {
         const answered = await rawCall(running, agent, token, path, options)

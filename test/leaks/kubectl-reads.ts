@@ -2,7 +2,7 @@ import { GROUP } from './ways.ts'
 
 /** What kubectl can be asked for, so that secrets could come along. One line: one run. */
 export const MOST_KINDS =
-  'secrets,configmaps,pods,deployments,replicasets,events,vaults,gadgets,csr,volumeattachments'
+  'secrets,configmaps,pods,deployments,replicasets,events,vaults,gadgets,crates,csr,volumeattachments'
 
 const templates = {
   jsonpath:
@@ -17,8 +17,8 @@ export const fewReads: readonly (readonly string[])[] = [
   ['get', MOST_KINDS, '-o', 'json', '--show-managed-fields'],
   ['get', MOST_KINDS, '-o', 'yaml'],
   ['get', MOST_KINDS, '-o', 'wide', '--show-labels'],
-  ['get', 'gadgets,vaults,events'],
-  ['describe', 'secrets,configmaps,pods,deployments,events,gadgets,vaults'],
+  ['get', 'gadgets,vaults,crates,events'],
+  ['describe', 'secrets,configmaps,pods,deployments,events,gadgets,vaults,crates'],
   ['get', MOST_KINDS, '-o', `jsonpath=${templates.jsonpath}`],
   ['get', 'secrets', '-o', `go-template=${templates.template}`],
   ['get', 'configmaps,gadgets', '-o', `custom-columns=${templates.columns}`],
@@ -34,7 +34,7 @@ export const fewReads: readonly (readonly string[])[] = [
 
 export const manyReads: readonly (readonly string[])[] = [
   ...fewReads,
-  ...['secrets', 'configmaps', 'pods', 'gadgets', 'vaults', 'events'].flatMap(kind => [
+  ...['secrets', 'configmaps', 'pods', 'gadgets', 'crates', 'events'].flatMap(kind => [
     ['get', kind, '-o', 'kyaml'],
     ['get', kind, '-o', `jsonpath-as-json={.items[*]}`],
     ['get', kind, '-o', 'name'],

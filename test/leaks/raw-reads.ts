@@ -52,6 +52,7 @@ export const lists: readonly string[] = [
   '/apis/apps/v1/namespaces/leaks/replicasets',
   `${CUSTOM}/gadgets`,
   `${CUSTOM}/vaults`,
+  `${CUSTOM}/crates`,
 ]
 
 const things: readonly string[] = [
@@ -63,6 +64,7 @@ const things: readonly string[] = [
   `${CUSTOM}/gadgets/cr-typed-0`,
   `${CUSTOM}/gadgets/cr-column-0`,
   `${CUSTOM}/vaults/cr-0`,
+  `${CUSTOM}/crates/cr-own-0`,
 ]
 
 const queries: readonly string[] = [

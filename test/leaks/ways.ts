@@ -269,7 +269,16 @@ export const ways: readonly Way[] = [
     put: (c, n, p) => p.objects.push(vault(n, { remote: `redis://:${c}@cache.example.com:6379/0` })),
   },
   { name: 'cr-typed', put: (c, n, p) => p.objects.push(gadget(n, { size: 1, password: c })) },
-  { name: 'cr-column', put: (c, n, p) => p.objects.push(gadget(n, { size: 1, apiKey: c })) },
+  {
+    name: 'cr-column',
+    outOfReach: 'a column of a table shows it under a name that tells nothing',
+    put: (c, n, p) => p.objects.push(gadget(n, { size: 1, apiKey: c })),
+  },
+  {
+    name: 'cr-own',
+    lowercase: true,
+    put: (c, n, p) => p.objects.push({ ...vault(n, { code: c }), kind: 'Crate' }),
+  },
   { name: 'cr-set', put: (c, n, p) => p.objects.push(gadget(n, { size: 1, passwords: [c] })) },
   // What happens
   { name: 'event', put: (c, n, p) => p.objects.push(event(n, `login with password=${c} failed`)) },

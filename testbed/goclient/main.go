@@ -46,6 +46,8 @@ func main() {
 		err = p.dump()
 	case *updates > 0:
 		err = p.updateSecrets(*updates)
+	case *dump:
+		err = p.dump()
 	default:
 		err = p.run()
 	}

@@ -1,5 +1,6 @@
 import { describeUpstreamIdentity } from '../../connections/upstream-identity.ts'
 import { Refusal } from '../../errors/refusal.ts'
+import { withoutTables } from '../../kubernetes/negotiation/accept.ts'
 import { requestHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
 import type { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
@@ -10,6 +11,7 @@ import type { Gateway } from '../gateway.ts'
 export async function forward(gateway: Gateway, x: Committed, answer: Answer): Promise<Answered> {
   const link = gateway.agentFor(x.connection)
   if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
+  const accept = acceptFor(gateway, x)
   const identity = describeUpstreamIdentity(x.session, x.connection, x.action)
   x.progress.upstream = identity
   x.progress.agent = link.name
@@ -27,7 +29,7 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
         connection: x.connection.name,
         method: x.parsed.method,
         target: x.parsed.target,
-        headers: requestHeadersToForward(x.parsed, x.accept, x.body),
+        headers: requestHeadersToForward(x.parsed, accept, x.body),
         body: x.body.bytes,
         identity,
         auditId: x.callId,
@@ -39,3 +41,22 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
   await head
   return Object.assign(x, { answer })
 }
+
+/** A column may show any field under any name: of kinds whose fields an operator hides there are no tables. */
+function acceptFor(gateway: Gateway, x: Committed): string {
+  if (x.answerKind === null || !x.accept.includes('as=Table')) return x.accept
+  const rules = gateway.masking().for({
+    connection: x.connection.name,
+    principal: x.principal,
+    namespace: x.action.namespace,
+    direction: 'response',
+    now: gateway.now(),
+  })
+  if (!rules.hasOwnFields(x.answerKind.group, x.answerKind.kind)) return x.accept
+  const accept = withoutTables(x.accept)
+  if (accept === null) throw new Refusal('not-acceptable', { check: 'accept', detail: NO_TABLES })
+  return accept
+}
+
+const NO_TABLES =
+  'fields of this kind are masked by a rule of its own, so there are no tables of it; ask for JSON'

@@ -29,6 +29,7 @@ export function mask(gateway: Gateway, x: Answered): Masking {
           group: named?.group ?? '',
           kind: named?.kind ?? '',
           source: x.connection.name,
+          isTrial: x.action.query.dryRun,
           sequence: x.action.verb === 'watch' && x.answer.status === 200,
         }
       : { read: form, source: x.connection.name },

@@ -49,6 +49,12 @@ export function rewriteAccept(accept: string | undefined, parsed: ParsedRequest)
   return kept.length === 0 ? notAcceptable('Accept names no media type that can be checked') : kept.join(',')
 }
 
+/** The same without tables, whose columns may show any field under any name; null when nothing is left. */
+export function withoutTables(accept: string): string | null {
+  const kept = accept.split(',').filter(clause => !/;\s*as=Table(?:;|$)/.test(clause))
+  return kept.length === 0 ? null : kept.join(',')
+}
+
 function rewriteClause(clause: string, endpoint: ReturnType<typeof endpointOf>): string | undefined {
   const [type = '', ...parameters] = clause.split(';').map(part => part.trim())
   const mediaType = type.toLowerCase()

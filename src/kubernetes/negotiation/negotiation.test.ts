@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { Refusal } from '../../errors/refusal.ts'
 import type { ParsedRequest } from '../request/contract.ts'
 import { parseRequest } from '../request/parse.ts'
-import { rewriteAccept } from './accept.ts'
+import { rewriteAccept, withoutTables } from './accept.ts'
 import { checkAnswer } from './answer.ts'
 import { answerHeadersToForward, requestHeadersToForward } from './headers.ts'
 
@@ -246,6 +246,20 @@ describe('the head of an answer', () => {
     assert.equal(verdict(PODS, 600, JSON_TYPE), 'answer-status')
     assert.equal(verdict(PODS, 401, JSON_TYPE), 'answer-401')
     assert.equal(verdict(PROXY, 401, ['content-type', 'text/html']), 'passed')
+  })
+})
+
+describe('tables', () => {
+  it('are left out of what is asked for, and nothing else', () => {
+    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io'
+    assert.equal(
+      withoutTables(`${table},application/json;v=v1beta1;as=Table,application/json`),
+      'application/json',
+    )
+    assert.equal(withoutTables(`application/json;q=0.5,${table};q=1`), 'application/json;q=0.5')
+    assert.equal(withoutTables(table), null)
+    const metadata = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io'
+    assert.equal(withoutTables(metadata), metadata)
   })
 })
 

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { testEngine } from '../testing/rig.ts'
+import { maskRule, testEngine } from '../testing/rig.ts'
 import { JsonMasker } from './json-masker.ts'
 
 /** Places where the leak hunt on a cluster has seen secrets once. */
+
+/** Of the last `mask`: they stand in the record. */
+let pointers: readonly string[] = []
 
 function mask(values: readonly unknown[], engine = testEngine()): string {
   const masker = new JsonMasker(engine, { group: '', kind: '', sequence: true })
   const parts = [...values.map(value => masker.push(Buffer.from(JSON.stringify(value)))), masker.end()]
   assert.equal(masker.fault, null)
+  pointers = parts.flatMap(part => part.fields.map(field => field.pointer))
   return Buffer.concat(parts.flatMap(part => part.bytes)).toString()
 }
 
@@ -45,4 +49,50 @@ test('names that strangers fill the table with do not change what an answer that
   const shown = JSON.parse(Buffer.concat(parts.flatMap(part => part.bytes)).toString())
   assert.match(shown.password, /^sallyport\.masked\./)
   assert.equal(shown.b, 'c')
+})
+
+test('an element of a set is judged by the name of the set, also where managed fields repeat it', () => {
+  const owned = (fields: object): object => ({
+    metadata: { managedFields: [{ manager: 'a', fieldsV1: fields }] },
+  })
+  const set = { '.': {}, 'v:"hunter2"': {}, 'v:"hunt\\"er3"': {}, 'v:12345678': {} }
+  const shown = mask([owned({ 'f:spec': { 'f:password': set, 'f:words': { 'v:"open"': {} } } })])
+  assert.ok(!/hunt|12345678/.test(shown), shown)
+  assert.ok(!/hunt|12345678/.test(pointers.join()), pointers.join())
+  const names = Object.keys(JSON.parse(shown).metadata.managedFields[0].fieldsV1['f:spec']['f:password'])
+  assert.equal(names.length, 4)
+  assert.match(names[1]!, /^v:"sallyport\.masked\.[a-z0-9.-]+"$/)
+  assert.ok(shown.includes('v:\\"open\\"'))
+  const rule = maskRule('own')
+  const own = testEngine({ '/Vault': [{ path: ['spec', 'words', '*'], encoding: 'text', rule }] })
+  assert.ok(
+    !mask([{ kind: 'Vault', ...owned({ 'f:spec': { 'f:words': { 'v:"hunter2"': {} } } }) }], own).includes(
+      'hunter2',
+    ),
+  )
+  // A member of somebody's own that is called so hides nothing from the rules.
+  assert.ok(
+    !mask([
+      { fieldsV1: { password: 'hunter2', 'f:password': 'hunter2', x: { password: 'hunter2' } } },
+    ]).includes('hunter2'),
+  )
+})
+
+test('a pointer does not say a name that is a secret', () => {
+  const shown = mask([{ data: { 'CANARY-12345678': { password: 'hunter2' } } }])
+  assert.ok(!shown.includes('CANARY') && !shown.includes('hunter2'), shown)
+  assert.deepEqual(pointers, ['/data/*', '/data/*/password'])
+  mask([{ list: [{ name: 'CANARY-12345678', password: 'hunter2' }] }])
+  assert.deepEqual(pointers, ['/list/0/name', '/list/0/password'])
+})
+
+test('values are learned from the first answer that shows them, not from one that shows the object without them', () => {
+  const metadata = { uid: 'u', resourceVersion: '7', annotations: { a: '{"b":"c"}' } }
+  const secret = { kind: 'Secret', metadata, data: { a: Buffer.from('hunter2-hunter2').toString('base64') } }
+  const engine = testEngine()
+  mask([{ kind: 'PartialObjectMetadata', metadata }], engine)
+  const trial = new JsonMasker(engine, { group: '', kind: '', sequence: false, isTrial: true })
+  trial.push(Buffer.from(JSON.stringify({ ...secret, data: { a: 'eA==' } })))
+  mask([secret], engine)
+  assert.ok(engine.learned.has('hunter2-hunter2'))
 })

@@ -31,6 +31,7 @@ export type Role =
   | 'cells'
   | 'object'
   | 'message'
+  | 'fieldsV1'
   | 'columnDefinitions'
 
 const ROLES: ReadonlyMap<string, Role> = new Map(
@@ -52,6 +53,7 @@ const ROLES: ReadonlyMap<string, Role> = new Map(
       'cells',
       'object',
       'message',
+      'fieldsV1',
       'columnDefinitions',
     ] as const
   ).map(role => [role, role]),

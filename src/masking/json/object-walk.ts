@@ -28,6 +28,8 @@ export interface ObjectContext {
   readonly kind: string
   /** Where values that are learned come from: the connection. */
   readonly source?: string
+  /** What a dry run would make of them. */
+  readonly isTrial?: boolean
 }
 
 /** How deep texts within texts are opened. */
@@ -53,7 +55,12 @@ export class ObjectWalk {
   #candidate = -2
   #uid = ''
   #namespace = ''
-  #isNew = true
+  /** Where the walk of the present object began. */
+  #state: FieldState | null = null
+  #version = ''
+  /** Undefined until somebody asks: what shows an object without its values is not a first sight of them. */
+  #isNew: boolean | undefined = true
+  #outer: ObjectWalk | undefined
   /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
   #way = new Int32Array(2 * 32)
   #steps = 0
@@ -65,6 +72,8 @@ export class ObjectWalk {
   #listKind = ''
   #listVersion = ''
   #columns: (Name | undefined)[] = []
+  /** Members whose name is a secret: no pointer may say it. */
+  readonly #secretNames = new Set<number>()
 
   constructor(engine: MaskEngine, tape: Tape, layer: number) {
     this.engine = engine
@@ -93,11 +102,13 @@ export class ObjectWalk {
     this.#textAt = textAt
     this.edits = []
     this.#context = context
+    this.#secretNames.clear()
     this.#base = prefix
     this.#prefix = prefix
     this.#uid = outer?.uid ?? ''
     this.#namespace = outer?.namespace ?? ''
-    this.#isNew = outer?.isNew ?? true
+    this.#outer = outer
+    this.#isNew = outer === undefined ? true : undefined
     this.#steps = 0
   }
 
@@ -173,7 +184,13 @@ export class ObjectWalk {
       this.#listKind = declared
       this.#listVersion = this.textOf(version)
       this.#list(at)
-    } else this.#members(at, this.#startFor(declared, this.textOf(version)), metadata)
+    } else {
+      const state = this.#startFor(declared, this.textOf(version))
+      const around = this.#state
+      this.#state = state
+      this.#members(at, state, metadata)
+      this.#state = around
+    }
     this.#uid = outer
   }
 
@@ -192,8 +209,8 @@ export class ObjectWalk {
     }
     this.#uid = this.textOf(uid)
     this.#namespace = this.textOf(namespace)
-    const seen = version === -1 || this.#uid === '' ? '' : this.textOf(version)
-    this.#isNew = seen === '' || this.engine.isNew(this.#uid, seen)
+    this.#version = version === -1 || this.#uid === '' ? '' : this.textOf(version)
+    this.#isNew = undefined
   }
 
   /** Remembers a value under the namespace that it is from. */
@@ -203,7 +220,17 @@ export class ObjectWalk {
 
   /** Whether this version of the object was not seen before: then its values are to be learned. */
   get isNew(): boolean {
+    this.#isNew ??= this.#outer === undefined ? this.#isFirstSight() : this.#outer.isNew
     return this.#isNew
+  }
+
+  #isFirstSight(): boolean {
+    if (this.#version === '') return true
+    // What a trial would make of an object has the version of the present one.
+    return this.engine.isNew(
+      this.#uid,
+      this.#context.isTrial === true ? `trial ${this.#version}` : this.#version,
+    )
   }
 
   get namespace(): string {
@@ -396,7 +423,9 @@ export class ObjectWalk {
     const name = this.names.of(this.tape.words[m + 3]!)
     this.#key(m)
     this.#enter(m, -1)
-    if (name.role === 'message' && state === null && this.#quotesValues(m + STRIDE))
+    if (name.role === 'fieldsV1' && this.tape.words[m + STRIDE] === OBJECT)
+      this.#owned(m + STRIDE, this.#state, undefined)
+    else if (name.role === 'message' && state === null && this.#quotesValues(m + STRIDE))
       this.#errorText(m + STRIDE)
     else this.#value(m + STRIDE, state, name, parent)
     this.#leave()
@@ -522,7 +551,7 @@ export class ObjectWalk {
     if (words[at + 1] === words[at + 2]) return
     const pointer = this.pointer()
     // The placeholder does not depend on the value: most values are not even looked at.
-    if (encoding === 'base64' && rule.action === 'mask' && !(rule.learn && this.#isNew)) {
+    if (encoding === 'base64' && rule.action === 'mask' && !(rule.learn && this.isNew)) {
       const placeholder = this.engine.placeholders.at(rule.name, this.#uid, canonical(pointer))
       this.#replace(at, btoa(placeholder), rule, pointer, true)
       return
@@ -560,13 +589,15 @@ export class ObjectWalk {
     const isSuspect =
       (this.mayHold(start, end) && this.find(this.slice(start, end)).length > 0) ||
       this.engine.fingerprints.mayHold(this.bytes, start, end) ||
-      words[at + 3] === PACKED
+      words[at + 3] === PACKED ||
+      this.slice(start, end).includes('"v:')
     if (!isSuspect) return
     const content = this.bytes.subarray(start, end)
     const tape = readTape(content, this.names.keys)
     if (tape === null) return
     const inner = new ObjectWalk(this.engine, tape, this.layer)
     inner.begin(content, this.#context, this.pointer(), this)
+    inner.#state = this.#state
     inner.plain(0)
     for (const e of inner.edits) this.edits.push({ ...e, start: e.start + start, end: e.end + start })
   }
@@ -580,6 +611,52 @@ export class ObjectWalk {
   #free(at: number): void {
     const { words } = this.tape
     maskString(this, words[at + 1]!, words[at + 2]!, words[at] === ESCAPED_TEXT)
+  }
+
+  /**
+   * Managed fields (KEP-555): names are `f:` and a member's name, `v:` and an element of a set, `k:` and the keys of an
+   * element. An element is a value, judged by the field that the set is.
+   */
+  #owned(at: number, state: FieldState | null, key: Name['key']): void {
+    const { words } = this.tape
+    for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
+      const value = m + STRIDE
+      const { text } = this.names.of(words[m + 3]!)
+      if (words[value] !== OBJECT) {
+        this.#memberOf(at, m, null)
+        continue
+      }
+      if (!text.startsWith('v:') || !this.#ownedElement(m, text.slice(2), state, key)) this.#key(m)
+      this.#enter(m, -1)
+      if (text.startsWith('f:')) {
+        const name = text.slice(2)
+        this.#owned(value, state === null ? null : state.step(name), this.engine.rules.key(name))
+      } else this.#owned(value, state === null ? null : state.step('0'), undefined)
+      this.#leave()
+    }
+  }
+
+  #ownedElement(m: number, json: string, state: FieldState | null, key: Name['key']): boolean {
+    const { words } = this.tape
+    const value = stringIn(json)
+    const named =
+      key !== undefined && this.engine.plausible(value ?? json, key.strength) ? key.rule : undefined
+    const rule = state?.step('0')?.leaf?.rule ?? named
+    if (rule === undefined) return false
+    // Between `v:\"` and `\"`; a number is all that follows the colon.
+    const [before, behind] = value === undefined ? [2, 0] : [4, 2]
+    this.#enter(m, -1)
+    const place = this.pointer()
+    this.#secretNames.add(m)
+    const pointer = this.pointer()
+    this.#leave()
+    const replacement =
+      value === undefined
+        ? NUMBER_PLACEHOLDER
+        : placeholderFor(this.engine, rule, asBytes(value), this.#uid, canonical(place))
+    const [start, end] = [words[m + 1]! + before, words[m + 2]! - behind]
+    this.edits.push({ start, end, replacement, rule, pointer })
+    return true
   }
 
   /** Messages of errors, wherever they are kept: they quote what was refused, and what is there. */
@@ -607,10 +684,16 @@ export class ObjectWalk {
     const start = words[m + 1]!
     const end = words[m + 2]!
     if (end - start < 12) return
+    const before = this.edits.length
     this.#enter(m, -1)
     // An element of a set in managed fields: `v:` and the value as JSON.
     const isElement = this.bytes[start] === 0x76 && this.bytes[start + 1] === 0x3a
     maskString(this, isElement ? start + 2 : start, end, words[m] === ESCAPED_TEXT)
+    if (this.edits.length > before) {
+      this.#secretNames.add(m)
+      const pointer = this.pointer()
+      for (let i = before; i < this.edits.length; i++) this.edits[i] = { ...this.edits[i]!, pointer }
+    }
     this.#leave()
   }
 
@@ -652,10 +735,11 @@ export class ObjectWalk {
     for (let i = 0; i < this.#steps; i += 2) {
       const at = this.#way[i]!
       const number = this.#way[i + 1]!
-      if (number < 0) text += this.names.of(words[at + 3]!).segment
+      if (number < 0 && this.#secretNames.size > 0 && this.#secretNames.has(at)) text += '/*'
+      else if (number < 0) text += this.names.of(words[at + 3]!).segment
       else {
         const label = words[at] === OBJECT ? this.textOf(this.#member(at, 'name')) : ''
-        text += label === '' ? `/${number}` : `/[name=${escapeSegment(label)}]`
+        text += label === '' || this.find(label).length > 0 ? `/${number}` : `/[name=${escapeSegment(label)}]`
       }
     }
     return text
@@ -741,6 +825,15 @@ export function asBytes(text: string): string {
 }
 
 const ASCII = /^[\x00-\x7f]*$/
+
+function stringIn(json: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === 'string' ? value : undefined
+  } catch {
+    return undefined
+  }
+}
 
 function groupOf(apiVersion: string): string {
   const slash = apiVersion.indexOf('/')

@@ -8,7 +8,8 @@ import type { Restored } from './restore-body.ts'
 /**
  * A JSON patch (RFC 6902) beside the live object. Placeholders in values are restored. What would tell of a masked value
  * or carry it elsewhere is misplaced: `test` of it, `copy` and `move` from it. Operations count elements of arrays as the
- * ones before left them, so a placeholder in an array that was changed before is misplaced as well.
+ * ones before left them, so a placeholder in an array that was changed before is misplaced as well; and so is a change of
+ * what tells that the value beside it is a secret.
  */
 export function restoreOperations(
   bytes: Uint8Array,
@@ -27,9 +28,11 @@ export function restoreOperations(
     if (op === 'copy' || op === 'move') {
       const from = document.text(document.member(operation, 'from')) ?? ''
       // Into a place of its own nothing is carried: a move of an array's element among its neighbours stays there.
+      if (uncovers(atlas, 'remove', from)) return { misplaced: from }
       if (carries(atlas, from) || shifted.some(array => from.startsWith(`${array}/`)))
         return { misplaced: from }
     }
+    if (op !== 'test' && uncovers(atlas, op, path)) return { misplaced: path }
     if (value !== undefined) {
       const before = found.length
       const fault = restoreValue(document, value, place, atlas, found)
@@ -54,6 +57,19 @@ export function restoreOperations(
 
 function carries(atlas: Atlas, path: string): boolean {
   return path === '' || atlas.reaches(canonical(atlas.placeOf(path)))
+}
+
+/** Whether an operation changes the name of a masked value, or the option that stands before one in a list. */
+function uncovers(atlas: Atlas, op: string, path: string): boolean {
+  const slash = path.lastIndexOf('/')
+  if (slash < 0) return false
+  const last = path.slice(slash + 1)
+  const parent = canonical(atlas.placeOf(path.slice(0, slash)))
+  if (last === 'name' || last === 'key') return atlas.reaches(`${parent}/value`)
+  if (!/^\d+$/.test(last)) return false
+  return atlas.reaches(
+    `${parent}/${op === 'add' || op === 'copy' || op === 'move' ? last : Number(last) + 1}`,
+  )
 }
 
 /** Paths of the arrays whose elements may count otherwise after this path was added or removed. */

@@ -18,6 +18,8 @@ export interface Restored {
 }
 
 const NUMBER = Buffer.from(NUMBER_PLACEHOLDER)
+/** Operations that tell of a value, carry it, or change the name or the option that it stands behind. */
+const TELLING = /"op"\s*:\s*"(?:test|copy|move)"|"path"\s*:\s*"[^"]*\/(?:name|key|\d+)"/
 const ESCAPE = Buffer.from('\\u')
 
 /**
@@ -28,7 +30,7 @@ export function needsAtlas(bytes: Uint8Array, form: string): boolean {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (mayHoldPlaceholder(body) || body.includes(NUMBER) || body.includes(ESCAPE) || mayBePacked(body))
     return true
-  return form === 'json-patch' && /"op"\s*:\s*"(?:test|copy|move)"/.test(body.toString('latin1'))
+  return form === 'json-patch' && TELLING.test(body.toString('latin1'))
 }
 
 /** Whether it does hold a placeholder somewhere, for writes that have no live object. */
