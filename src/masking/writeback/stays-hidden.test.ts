@@ -134,6 +134,18 @@ describe('releases of Helm', () => {
     assert.equal(next(seenOf(1).replace('"version":1', '"version":3')), 1)
   })
 
+  test('also in the templates of its chart, which stand there in base64', () => {
+    for (const name of ['a', 'ab', 'abc']) {
+      const template = `kind: Secret\nmetadata:\n  name: ${name}\ndata:\n  door: {{ .Values.door | b64enc }}\n  lock: {{ .x | toString | b64enc }}\n`
+      const chart = { templates: [{ name: 'templates/secret.yaml', data: base64(template) }] }
+      const list = Buffer.from(JSON.stringify({ items: [release(1, { ...content, chart })] }))
+      const [one] = [...readReleases(list, item => view(JSON.parse(item.toString()), 'Secret'))]
+      const seen = one!.seen.bytes.toString()
+      assert.ok(!seen.includes(base64(template)))
+      assert.equal(next(seen, one!), 1)
+    }
+  })
+
   test('and nothing else: another place, another line, another version, another kind of manifest', () => {
     const { config } = JSON.parse(seenOf(1))
     assert.equal(next(seenOf(1).replace('"config":{', `"config":{"motd":"${config.password}",`)), 'misplaced')

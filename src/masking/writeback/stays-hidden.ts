@@ -1,7 +1,8 @@
 import { PLACEHOLDER_PREFIX } from '../../brand.ts'
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
-import { findPlaceholders } from '../placeholder.ts'
+import { fromBase64 } from '../layers/base64.ts'
+import { findPlaceholders, mayHoldPlaceholder } from '../placeholder.ts'
 import { elementsOf, innerOf, membersOf } from './atlas.ts'
 import { mayHoldAnywhere } from './packed.ts'
 import { segmentOf } from './place.ts'
@@ -93,7 +94,19 @@ function compareTexts(before: string, real: string, seen: string, place: string)
       `${place}#`,
     )
   }
+  // base64 of a text: placeholders begin in it at any offset, so it is compared as what it says.
+  const plain = findPlaceholders(before).length > 0 ? null : decoded(before)
+  if (plain !== null && mayHoldPlaceholder(Buffer.from(plain))) {
+    const [plainReal, plainSeen] = [decoded(real), decoded(seen)]
+    if (plainReal === null || plainSeen === null) return place
+    return plain === plainReal ? null : compareTexts(plain, plainReal, plainSeen, place)
+  }
   return isHidden(before, real, seen) ? null : place
+}
+
+function decoded(text: string): string | null {
+  const bytes = Buffer.from(text)
+  return fromBase64(bytes, 0, bytes.length)?.toString('utf8') ?? null
 }
 
 /** In a text as it was written and as it would be read, the same must stand around the placeholders. */
