@@ -136,7 +136,7 @@ describe('releases of Helm', () => {
 
   test('also in the templates of its chart, which stand there in base64', () => {
     for (const name of ['a', 'ab', 'abc']) {
-      const template = `kind: Secret\nmetadata:\n  name: ${name}\ndata:\n  door: {{ .Values.door | b64enc }}\n  lock: {{ .x | toString | b64enc }}\n`
+      const template = `kind: Secret\nmetadata:\n  name: {{ .Release.Name }}-${name}\ndata:\n  door: {{ .Values.door | b64enc }}\n  locks: {{ .x | toString | b64enc }}\n`
       const chart = { templates: [{ name: 'templates/secret.yaml', data: base64(template) }] }
       const list = Buffer.from(JSON.stringify({ items: [release(1, { ...content, chart })] }))
       const [one] = [...readReleases(list, item => view(JSON.parse(item.toString()), 'Secret'))]
