@@ -28,7 +28,7 @@ import { openFingerprints } from '../masking/fingerprints/open-fingerprints.ts'
 import { FINGERPRINT_RULE } from '../masking/fingerprints/rule.ts'
 import { openMaskingKeys } from '../masking/keys/masking-keys.ts'
 import { createPlaceholders } from '../masking/placeholder.ts'
-import { maskTarget } from '../masking/request/mask-head.ts'
+import { maskTarget, maskText } from '../masking/request/mask-head.ts'
 import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
@@ -348,7 +348,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       }),
       {
         metrics: metrics.registry,
-        shown: text => maskTarget(maskEngine(masking.trail), text),
+        shown: text => (text.startsWith('/') ? maskTarget : maskText)(maskEngine(masking.trail), text),
       },
     )
     closers.push(() => api.close())

@@ -294,6 +294,15 @@ export const ways: readonly Way[] = [
     put: (c, _n, p) =>
       p.log.push(`printf '%s' 'DB_PASSWORD=${c.slice(0, 9)}'; sleep 0.05; printf '%s\\n' '${c.slice(9)}'`),
   },
+  {
+    // In a long line, so that the pieces in which it comes end within it, each time elsewhere.
+    name: 'log-border',
+    put: (c, n, p) => {
+      const number = Number(n.split('-').at(-1))
+      const width = 4096 * (1 + (number % 8)) - 7 * (number % 6)
+      p.log.push(`printf '%0${width}d password=%s\\n' 0 ${c}`)
+    },
+  },
   { name: 'log-pem', put: (c, _n, p) => p.log.push(line(pem(c, 'EC PRIVATE KEY'))) },
   { name: 'log-env', put: (c, _n, p) => p.log.push(`API_TOKEN=${c} env | grep API_TOKEN`) },
   // Copies of what stands in a Secret, with nothing beside them that tells
