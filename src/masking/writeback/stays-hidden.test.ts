@@ -146,6 +146,20 @@ describe('releases of Helm', () => {
     }
   })
 
+  test('also a registry credential of its manifest, in which placeholders stand within base64', () => {
+    const auths = {
+      'registry.example.com': { username: 'bob', password: 'kP8rQ2zLw9Xt', auth: 'Ym9iOmtQOHJR' },
+    }
+    const pull = `${manifest}  .dockerconfigjson: ${base64(JSON.stringify({ auths }))}\n---\n${inLetters}`
+    const list = Buffer.from(JSON.stringify({ items: [release(1, { ...content, manifest: pull })] }))
+    const [one] = [...readReleases(list, item => view(JSON.parse(item.toString()), 'Secret'))]
+    const seen = one!.seen.bytes.toString()
+    assert.ok(!seen.includes(base64(JSON.stringify({ auths })).slice(80, 120)))
+    assert.equal(next(seen, one!), 1)
+    const of = { group: '', kind: 'Secret', namespace: 'n', name: 'login' }
+    assert.equal(homeInManifest(one!, of)!.at('/data/.dockerconfigjson').length, 1)
+  })
+
   test('and nothing else: another place, another line, another version, another kind of manifest', () => {
     const { config } = JSON.parse(seenOf(1))
     assert.equal(next(seenOf(1).replace('"config":{', `"config":{"motd":"${config.password}",`)), 'misplaced')

@@ -1,4 +1,3 @@
-import { PLACEHOLDER_PREFIX } from '../../brand.ts'
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
 import { fromBase64 } from '../layers/base64.ts'
@@ -125,11 +124,8 @@ function isHidden(before: string, real: string, seen: string): boolean {
 }
 
 const HOLE = '\0'
-/** A placeholder in base64, as in `data` of a manifest: 63 letters are 84 without padding. */
-const ENCODED = new RegExp(
-  `${Buffer.from(PLACEHOLDER_PREFIX).toString('base64').slice(0, 22)}[A-Za-z0-9+/]{62}`,
-  'g',
-)
+/** What may be base64 of a placeholder: 63 letters are 84. */
+const ENCODED = /[A-Za-z0-9+/]{84,}={0,2}/g
 
 function shapeOf(text: string): string {
   let shape = ''
@@ -138,5 +134,8 @@ function shapeOf(text: string): string {
     shape += text.slice(from, start) + HOLE
     from = end
   }
-  return (shape + text.slice(from)).replace(ENCODED, HOLE)
+  return (shape + text.slice(from)).replace(ENCODED, run => {
+    const plain = decoded(run)
+    return plain !== null && mayHoldPlaceholder(Buffer.from(plain)) ? shapeOf(plain) : run
+  })
 }
