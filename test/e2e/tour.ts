@@ -173,7 +173,7 @@ export const tour: readonly Step[] = [
   },
   {
     name: 'get secret -o json, raw',
-    args: ['get', '--raw', '/api/v1/namespaces/NAMESPACE/secrets'],
+    args: ['get', '--raw', '/api/v1/namespaces/NAMESPACE/secrets?fieldSelector=metadata.name=key'],
     expect: /"password":"dHIwdWI0ZG9y"/,
     warns: MASKED,
   },
