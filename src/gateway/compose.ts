@@ -49,6 +49,7 @@ import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
+import { createGuesses } from './guesses.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
 import { type Arrival, type Listener, listen } from './listener.ts'
 import { createOwnCalls, type OwnCalls } from './own-calls.ts'
@@ -282,6 +283,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       policies: () => policies,
       masking: () => masking,
       maskEngine,
+      guesses: createGuesses(now),
       trailEngine: () => maskEngine(masking.trail),
       fingerprintOf: value => fingerprints.fingerprintOf(value),
       readLive: liveObjectReader({ ownCalls, agentFor: connection => registry.agentFor(connection) }),

@@ -9,6 +9,7 @@ import type { PolicySet } from '../policy/decision.ts'
 import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { AgentLink } from '../tunnel/contract.ts'
 import type { Classified, Decided, InSession } from './exchange.ts'
+import type { Guesses } from './guesses.ts'
 
 /**
  * What the pipeline needs of the rest of the product, as plain functions. The composition root fills it once; a
@@ -35,6 +36,8 @@ export interface Gateway {
   /** What is masked, for whom and where. */
   masking(): CompiledMasking
   readonly maskEngine: MaskEngines
+  /** Refused writes to masked values, which tell of them. */
+  readonly guesses: Guesses
   /** For what the trail shows of requests, whoever they are of. */
   trailEngine(): MaskEngine
   /** Reads from the cluster as the session, for the gateway itself; recorded as a call of its own. */

@@ -164,6 +164,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     maskEngine: () => testEngine(),
     trailEngine: () => testEngine(),
     fingerprintOf: () => 'f',
+    guesses: { check() {}, ended() {} },
     readLive: async () => ({ status: 404, headers: [], body: Buffer.alloc(0) }),
     agentFor: () => link,
     draining: () => false,

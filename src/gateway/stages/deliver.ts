@@ -17,6 +17,7 @@ import { warningsOf } from '../warnings.ts'
  */
 export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
   const { answer, caller } = x
+  gateway.guesses.ended(x, answer.status)
   const limit = x.action.longRunning ? 0 : gateway.limits.wholeAnswer
 
   while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress(limit + 1)

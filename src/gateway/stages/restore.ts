@@ -19,6 +19,7 @@ import { restoreFromHelm } from '../services/restore-from-helm.ts'
  * so nothing is overwritten with it and nothing is copied by it.
  */
 export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decided> {
+  gateway.guesses.check(x)
   const { bytes } = x.body
   const form = x.action.body?.form
   if (bytes === null || form === undefined || !x.action.hasSideEffect) return x

@@ -1,0 +1,61 @@
+import { Refusal } from '../errors/refusal.ts'
+import type { Decided } from './exchange.ts'
+
+/** Refused writes of one person to the masked values of one object, within so many milliseconds. */
+const MOST = 10
+const WINDOW = 600_000
+/** Objects that are counted at once; the oldest is forgotten first. */
+const COUNTED = 20_000
+
+/**
+ * Whoever may write a masked value can ask whether it is a certain one: an apply without force conflicts only when it is
+ * another (409), and some values are refused for what is there (422). Such answers cannot be told from ordinary ones, so they are
+ * counted, by person and object, and few are enough.
+ */
+export interface Guesses {
+  /** Throws a Refusal (429) when too many writes to this object's masked values were refused a short while ago. */
+  check(x: Decided): void
+  /** To be told how a write ended. */
+  ended(x: Decided, status: number): void
+}
+
+export function createGuesses(now: () => number): Guesses {
+  const counts = new Map<string, number[]>()
+  function recent(key: string): number[] {
+    const since = now() - WINDOW
+    return (counts.get(key) ?? []).filter(at => at > since)
+  }
+  return {
+    check(x) {
+      if (counts.size === 0 || !namesMasked(x)) return
+      const times = recent(keyOf(x))
+      if (times.length < MOST) return
+      const retryAfter = Math.ceil((times[0]! + WINDOW - now()) / 1000)
+      throw new Refusal('too-many-requests', {
+        check: 'guesses',
+        detail: 'too many writes to masked values of this object were refused',
+        retryAfter,
+      })
+    },
+    ended(x, status) {
+      if ((status !== 409 && status !== 422) || !namesMasked(x)) return
+      const key = keyOf(x)
+      const times = [...recent(key), now()]
+      counts.delete(key)
+      if (counts.size >= COUNTED) counts.delete(counts.keys().next().value!)
+      counts.set(key, times)
+    },
+  }
+}
+
+/** Whether a write names values where values are masked: an update that carries a stale version conflicts as well. */
+function namesMasked(x: Decided): boolean {
+  if (x.action.verb !== 'patch' || x.action.name === '') return false
+  const fields = x.progress.requestBody?.masked?.fields
+  return fields !== undefined && fields.length > (x.progress.restored?.places ?? 0)
+}
+
+function keyOf(x: Decided): string {
+  const { principal, connection, action } = x
+  return JSON.stringify([principal.issuer, principal.subject, connection.name, action.path])
+}
