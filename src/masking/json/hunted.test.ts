@@ -96,3 +96,17 @@ test('values are learned from the first answer that shows them, not from one tha
   mask([secret], engine)
   assert.ok(engine.learned.has('hunter2-hunter2'))
 })
+
+test('a dry run of a kind with rules does not tell which fields it would change', () => {
+  const engine = testEngine()
+  const managed = [{ manager: 'k', time: '2026-01-01T00:00:00Z', fieldsV1: { 'f:data': { 'f:a': {} } } }]
+  const object = { kind: 'Secret', metadata: { uid: 'u', managedFields: managed }, data: { a: 'eA==' } }
+  const run = (kind: string, isTrial: boolean) => {
+    const masker = new JsonMasker(engine, { group: '', kind: '', sequence: false, isTrial })
+    const { bytes } = masker.push(Buffer.from(JSON.stringify({ ...object, kind })))
+    return JSON.parse(Buffer.concat(bytes.map(b => Buffer.from(b))).toString())
+  }
+  assert.deepEqual(run('Secret', true).metadata.managedFields, [])
+  assert.deepEqual(run('Secret', false).metadata.managedFields, managed)
+  assert.deepEqual(run('ConfigMap', true).metadata.managedFields, managed)
+})

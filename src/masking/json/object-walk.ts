@@ -586,6 +586,11 @@ export class ObjectWalk {
     const { words } = this.tape
     const start = words[at + 1]!
     const end = words[at + 2]!
+    // Who last changed which field tells of a dry run whether a value that was tried is the one that is there.
+    if (this.#context.isTrial === true && this.#state !== null) {
+      this.edits.push({ start, end, replacement: '[]', rule: TRIAL, pointer: this.pointer() })
+      return
+    }
     const isSuspect =
       (this.mayHold(start, end) && this.find(this.slice(start, end)).length > 0) ||
       this.engine.fingerprints.mayHold(this.bytes, start, end) ||
@@ -811,6 +816,15 @@ export class ObjectWalk {
 }
 
 const QUOTING = /value: |Not found: |\.\.\.\||@@ |Value\W{1,4}:/
+
+const TRIAL: MaskRule = Object.freeze({
+  name: 'dry-run',
+  action: 'mask',
+  first: 0,
+  last: 0,
+  keep: 'raw',
+  learn: false,
+})
 
 const LAST_APPLIED = '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration#'
 
