@@ -132,7 +132,7 @@ function others(): RawRead[] {
     ['/api/v1/watch/namespaces/leaks/secrets/secret-0?timeoutSeconds=1', {}],
     [`${NAMESPACED}/pods/talker/log`, {}],
     [`${NAMESPACED}/pods/talker/log?follow=true`, { leaveAfter: 1500 }],
-    [`${NAMESPACED}/pods/talker/log?timestamps=true&tailLines=40`, accept('text/plain')],
+    [`${NAMESPACED}/pods/talker/log?timestamps=true&tailLines=4000`, accept('text/plain')],
     [`${NAMESPACED}/pods/talker/log?limitBytes=1000`, accept('*/*')],
     ['/openapi/v2', accept('application/json')],
     ['/openapi/v3', {}],
