@@ -1,6 +1,6 @@
 import { JsonMasker, type Masked } from '../json/json-masker.ts'
 import type { MaskEngine } from '../json/mask-engine.ts'
-import type { ObjectContext } from '../json/object-walk.ts'
+import type { ObjectContext } from '../json/value-walk.ts'
 import { textAnswer } from './text-answer.ts'
 
 /** How an answer is read. */

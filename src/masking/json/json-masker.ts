@@ -3,9 +3,10 @@ import type { MaskRule } from '../contract.ts'
 import type { Edit } from './edit.ts'
 import type { MaskEngine } from './mask-engine.ts'
 import type { Names } from './names.ts'
-import { type ObjectContext, ObjectWalk } from './object-walk.ts'
+import { ObjectWalk } from './object-walk.ts'
 import { DEEPEST } from './read-tape.ts'
 import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, PACKED, STRIDE, Tape, TEXT, UNREAD } from './tape.ts'
+import type { ObjectContext } from './value-walk.ts'
 
 export interface JsonMaskOptions extends ObjectContext {
   /** Values that follow each other, as in a watch. */

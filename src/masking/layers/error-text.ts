@@ -1,8 +1,9 @@
 import type { MaskRule } from '../contract.ts'
+import { asBytes, canonical } from '../json/canonical.ts'
 import type { Edit } from '../json/edit.ts'
 import type { FieldState } from '../json/field-state.ts'
 import { placeholderFor } from '../json/mask-engine.ts'
-import { asBytes, canonical, type ObjectWalk } from '../json/object-walk.ts'
+import type { ValueWalk } from '../json/value-walk.ts'
 import { maskContent, maskJson, merged } from './mask-string.ts'
 import { meantBytes, rawOffsets } from './meant-bytes.ts'
 
@@ -19,7 +20,7 @@ const MOST_UNREAD = 16
 const PAIR = /^@@ |"?\b(Name|Value)"?:\s*"((?:[^"\\\n]|\\.)*)"/gm
 
 /** A text that an API server says of an error: it may quote any part of the object that was sent or is there. */
-export function maskErrorText(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] {
+export function maskErrorText(walk: ValueWalk, content: Buffer, pointer: string): Edit[] {
   const text = content.toString('latin1')
   const edits = [...quotedValues(walk, content, text, pointer), ...pairs(walk, text, pointer)]
   const hidden = hiddenRule(walk)
@@ -33,12 +34,12 @@ export function maskErrorText(walk: ObjectWalk, content: Buffer, pointer: string
 }
 
 /** Of a kind that has fields to hide: the rule for what cannot be told apart. */
-function hiddenRule(walk: ObjectWalk): MaskRule | undefined {
+function hiddenRule(walk: ValueWalk): MaskRule | undefined {
   const { group, kind } = walk.context
   return walk.engine.rules.fields(group, kind).at(-1)?.rule
 }
 
-function quotedValues(walk: ObjectWalk, content: Buffer, text: string, pointer: string): Edit[] {
+function quotedValues(walk: ValueWalk, content: Buffer, text: string, pointer: string): Edit[] {
   const edits: Edit[] = []
   let behind = 0
   let unread = 0
@@ -59,7 +60,7 @@ function quotedValues(walk: ObjectWalk, content: Buffer, text: string, pointer: 
 
 /** A string, which may hold a whole object. Returns where it ends. */
 function quoted(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   content: Buffer,
   text: string,
   start: number,
@@ -100,7 +101,7 @@ function quoted(
 
 /** JSON without quotes around it, or a value as Go writes it. Returns where it ends, and `start` when that is not known. */
 function bare(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   content: Buffer,
   text: string,
   start: number,
@@ -122,7 +123,7 @@ function bare(
 
 /** Edits for an object, or for the part of one that stands at a path. Null: it is no JSON. */
 function objectEdits(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   content: Buffer,
   path: readonly string[],
   pointer: string,
@@ -136,7 +137,7 @@ function objectEdits(
   })
 }
 
-function stateAt(walk: ObjectWalk, path: readonly string[]): FieldState | null {
+function stateAt(walk: ValueWalk, path: readonly string[]): FieldState | null {
   const { group, kind } = walk.context
   let state = walk.engine.start(group, kind)
   for (const segment of path) state = state === null ? null : state.step(segment)
@@ -144,7 +145,7 @@ function stateAt(walk: ObjectWalk, path: readonly string[]): FieldState | null {
 }
 
 /** The rule for a string at a path: that of the field, or that of its name. */
-function ruleAt(walk: ObjectWalk, path: readonly string[], value: string): MaskRule | undefined {
+function ruleAt(walk: ValueWalk, path: readonly string[], value: string): MaskRule | undefined {
   const { engine } = walk
   const leaf = stateAt(walk, path)?.leaf
   if (leaf != null) return leaf.rule
@@ -157,7 +158,7 @@ function ruleAt(walk: ObjectWalk, path: readonly string[], value: string): MaskR
 }
 
 /** Values of pairs whose name tells of them, or stands outside of what is shown. Both names of a renamed one count. */
-function pairs(walk: ObjectWalk, text: string, pointer: string): Edit[] {
+function pairs(walk: ValueWalk, text: string, pointer: string): Edit[] {
   const edits: Edit[] = []
   let names: string[] | null = null
   let isAfterValue = false
@@ -183,7 +184,7 @@ function pairs(walk: ObjectWalk, text: string, pointer: string): Edit[] {
 }
 
 function whole(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   text: string,
   start: number,
   end: number,

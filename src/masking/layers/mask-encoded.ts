@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import type { FieldEncoding, MaskRule } from '../contract.ts'
+import { canonical } from '../json/canonical.ts'
 import { applyEdits } from '../json/edit.ts'
 import { everything, placeholderFor } from '../json/mask-engine.ts'
-import { canonical, type ObjectWalk } from '../json/object-walk.ts'
+import type { ValueWalk } from '../json/value-walk.ts'
 import { gunzip, maskJson } from './mask-string.ts'
 
 /** Longer values are remembered whole, not in parts. */
@@ -13,7 +14,7 @@ const LARGEST_LEARNED_IN_PARTS = 64 * 1024
  * as it is. What cannot be decoded as the rule says is masked whole.
  */
 export function maskEncoded(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   text: string,
   encoding: FieldEncoding,
   rule: MaskRule,
@@ -37,7 +38,7 @@ export function maskEncoded(
  * A Helm release: base64 of gzip of JSON, in base64 as all data of a Secret. Helm must be able to read it, or it loses the
  * release: only what is secret in it changes. Undefined when it is no release.
  */
-function maskRelease(walk: ObjectWalk, plain: Buffer, pointer: string): string | null | undefined {
+function maskRelease(walk: ValueWalk, plain: Buffer, pointer: string): string | null | undefined {
   const packed = Buffer.from(plain.toString('latin1'), 'base64')
   if (packed[0] !== 0x1f || packed[1] !== 0x8b) return undefined
   const json = gunzip(packed)
@@ -49,7 +50,7 @@ function maskRelease(walk: ObjectWalk, plain: Buffer, pointer: string): string |
 }
 
 /** A value with lines or members is met again in parts, too. */
-function learn(walk: ObjectWalk, value: string, rule: MaskRule): void {
+function learn(walk: ValueWalk, value: string, rule: MaskRule): void {
   walk.learn(value, rule)
   if (value.length > LARGEST_LEARNED_IN_PARTS || !/[\n{=]/.test(value)) return
   for (const { start, end } of walk.find(value)) walk.learn(value.slice(start, end), rule)

@@ -1,8 +1,10 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { canonical } from '../json/canonical.ts'
 import { applyEdits, type Edit } from '../json/edit.ts'
 import { placeholderFor } from '../json/mask-engine.ts'
-import { canonical, MOST_LAYERS, ObjectWalk } from '../json/object-walk.ts'
+import { ObjectWalk } from '../json/object-walk.ts'
 import { readTape } from '../json/read-tape.ts'
+import { MOST_LAYERS, type ValueWalk } from '../json/value-walk.ts'
 import { fromBase64, mayBeBase64 } from './base64.ts'
 import { meantBytes, rawOffsets } from './meant-bytes.ts'
 import { maskManifests, mayHoldSecretManifest } from './yaml-manifests.ts'
@@ -13,7 +15,7 @@ const SHORTEST = 6
 export const LARGEST_UNPACKED = 16 * 1024 * 1024
 
 /** Masks what is found in a string of which no rule knows the place. `bytes[start..end)` stands between the quotes. */
-export function maskString(walk: ObjectWalk, start: number, end: number, escaped: boolean): void {
+export function maskString(walk: ValueWalk, start: number, end: number, escaped: boolean): void {
   if (end - start < SHORTEST) return
   const { bytes } = walk
   if (escaped) {
@@ -40,7 +42,7 @@ export function maskString(walk: ObjectWalk, start: number, end: number, escaped
 }
 
 /** Edits for a text of any kind: JSON, base64 of something, YAML with Secrets in it, lines. */
-export function maskContent(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] {
+export function maskContent(walk: ValueWalk, content: Buffer, pointer: string): Edit[] {
   if (content.length < SHORTEST) return []
   const first = content[0]!
   if (walk.layer < MOST_LAYERS) {
@@ -56,7 +58,7 @@ export function maskContent(walk: ObjectWalk, content: Buffer, pointer: string):
   return mayHoldSecretManifest(content) ? merged(maskManifests(walk, content, pointer), found) : found
 }
 
-function findings(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] {
+function findings(walk: ValueWalk, content: Buffer, pointer: string): Edit[] {
   const text = content.toString('latin1')
   return walk.find(text).map(({ start, end, rule }, i) => {
     const value = text.slice(start, end)
@@ -70,7 +72,7 @@ function findings(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] {
 
 /** Null when it is no JSON. */
 export function maskJson(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   content: Buffer,
   pointer: string,
   begin?: (inner: ObjectWalk) => void,
@@ -85,7 +87,7 @@ export function maskJson(
 }
 
 /** Null when it is not base64 of something readable. */
-function maskPacked(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] | null {
+function maskPacked(walk: ValueWalk, content: Buffer, pointer: string): Edit[] | null {
   if (!mayBeBase64(content, 0, content.length)) return null
   const plain = fromBase64(content, 0, content.length)
   if (plain === null) return null
@@ -102,7 +104,7 @@ function maskPacked(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] 
 
 /** Masks bytes that may be gzip. An empty array: readable, nothing to mask. Null: not readable. */
 export function maskBytes(
-  walk: ObjectWalk,
+  walk: ValueWalk,
   plain: Buffer,
   pointer: string,
 ): { bytes: Buffer; rule: Edit['rule'] }[] | null {

@@ -1,9 +1,10 @@
 import { isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml'
+import { canonical } from '../json/canonical.ts'
 import type { Edit } from '../json/edit.ts'
 import type { FieldState } from '../json/field-state.ts'
 import { placeholderFor } from '../json/mask-engine.ts'
 import { escapeSegment } from '../json/names.ts'
-import { canonical, type ObjectWalk } from '../json/object-walk.ts'
+import type { ValueWalk } from '../json/value-walk.ts'
 import { maskEncoded } from './mask-encoded.ts'
 
 const SECRET = Buffer.from('Secret')
@@ -17,7 +18,7 @@ export function mayHoldSecretManifest(content: Buffer): boolean {
 }
 
 /** Masks the fields of Secrets in a text of one or more YAML documents; each only as far as rules name its kind. */
-export function maskManifests(walk: ObjectWalk, content: Buffer, pointer: string): Edit[] {
+export function maskManifests(walk: ValueWalk, content: Buffer, pointer: string): Edit[] {
   const text = content.toString('latin1')
   const edits: Edit[] = []
   const borders = [...text.matchAll(/^---/gm)].map(m => m.index)
@@ -29,7 +30,7 @@ export function maskManifests(walk: ObjectWalk, content: Buffer, pointer: string
   return edits
 }
 
-function maskManifest(walk: ObjectWalk, text: string, at: number, pointer: string, edits: Edit[]): void {
+function maskManifest(walk: ValueWalk, text: string, at: number, pointer: string, edits: Edit[]): void {
   const document =
     text.length > LARGEST_PARSED ? null : parseDocument(text, { strict: false, uniqueKeys: false })
   if (document === null || document.errors.length > 0 || !isMap(document.contents)) {
@@ -72,7 +73,7 @@ function maskManifest(walk: ObjectWalk, text: string, at: number, pointer: strin
 }
 
 /** What calls itself a Secret and cannot be read: every value below `data` and `stringData` goes. */
-function maskLines(walk: ObjectWalk, text: string, at: number, pointer: string, edits: Edit[]): void {
+function maskLines(walk: ValueWalk, text: string, at: number, pointer: string, edits: Edit[]): void {
   const leaf = walk.engine.start('', 'Secret')?.step('data')?.step('')?.leaf
   if (leaf == null) return
   let number = 0

@@ -1,8 +1,9 @@
 import { applyEdits, fieldsOf } from '../json/edit.ts'
 import { JsonMasker, type Masked } from '../json/json-masker.ts'
 import type { MaskEngine } from '../json/mask-engine.ts'
-import { type ObjectContext, ObjectWalk } from '../json/object-walk.ts'
+import { ObjectWalk } from '../json/object-walk.ts'
 import { readTape } from '../json/read-tape.ts'
+import type { ObjectContext } from '../json/value-walk.ts'
 
 /**
  * A request's body as the trail shows it. `form` as in `BodyFacts`; `json-patch` is a list of operations whose values stand

@@ -1,6 +1,6 @@
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
-import { canonical } from '../json/object-walk.ts'
+import { canonical } from '../json/canonical.ts'
 import { placeOf } from './operations.ts'
 import { unpack } from './packed.ts'
 import { type Step, segmentOf } from './place.ts'

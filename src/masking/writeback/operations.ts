@@ -1,5 +1,5 @@
 import type { JsonDocument, Node } from '../../kubernetes/json/document.ts'
-import { canonical } from '../json/object-walk.ts'
+import { canonical } from '../json/canonical.ts'
 import { type Atlas, elementsOf, labelOf } from './atlas.ts'
 import { segmentOf } from './place.ts'
 import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'

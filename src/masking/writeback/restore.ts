@@ -1,6 +1,6 @@
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
-import { canonical } from '../json/object-walk.ts'
+import { canonical } from '../json/canonical.ts'
 import { fromBase64 } from '../layers/base64.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
