@@ -301,7 +301,7 @@ test('the Go client goes through all of its steps', async () => {
   const child = spawn(goclient, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const steps: string[] = []
   for await (const line of createInterface({ input: child.stdout })) steps.push(JSON.parse(line).step)
-  assert.equal(steps.length, 20)
+  assert.equal(steps.length, 21)
   assert.equal(steps.at(-1), 'content types')
 })
 
