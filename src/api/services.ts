@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
 import type { Reveals } from '../audit/reveal/reveals.ts'
+import type { MaskCount } from '../audit/search/contract.ts'
 import type { Holds } from '../audit/shred/holds.ts'
 import type { Shreds } from '../audit/shred/shreds.ts'
 import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
@@ -245,14 +246,7 @@ export interface AuditBody {
   readonly maskedValues?: number
 }
 
-export interface MaskCount {
-  readonly rule: string
-  readonly connection: string | null
-  readonly namespace: string | null
-  readonly resource: string | null
-  readonly values: number
-  readonly calls: number
-}
+export type { MaskCount }
 
 export interface AuditDetail {
   readonly row: AuditRow

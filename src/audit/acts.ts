@@ -1,5 +1,8 @@
+import type { StateStore } from '../store/store.ts'
 import type { EntryKind, Head, NewEntry } from './entry.ts'
+import type { OpenAuditLog } from './log/contract.ts'
 import type { Person } from './person.ts'
+import type { AuditIndex } from './search/contract.ts'
 
 export type Actor = NonNullable<Head['principal']>
 
@@ -16,6 +19,16 @@ export const SELF: Actor = {
 /** Of somebody who was remembered, not signed in at this moment. */
 export function actorOf({ issuer, subject, username }: Person): Actor {
   return { issuer, subject, username, groups: [], kind: 'person', method: 'remembered' }
+}
+
+/** What those stand on who act on the log itself. */
+export interface ActParts {
+  readonly store: StateStore
+  readonly log: OpenAuditLog
+  readonly index: AuditIndex
+  readonly now: () => number
+  readonly newId: () => string
+  readonly policyDigest: () => string
 }
 
 /** An entry about what somebody does to the log itself: reveals, holds, destroyed keys. */

@@ -1,3 +1,4 @@
+import { SELF } from '../audit/acts.ts'
 import type { AuditLog, Head, NewEntry } from '../audit/entry.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { parseRequest } from '../kubernetes/request/parse.ts'
@@ -32,8 +33,11 @@ export interface MadeCall {
  * call gets an id that is its `Audit-ID` upstream as well. Without a record there is no call, or no use of its answer.
  */
 export interface OwnCalls {
-  /** The same link; what is sent through it is recorded, and its answer ends only when that is durable. */
-  through(link: AgentLink): RecordedLink
+  /**
+   * The same link; what is sent through it is recorded, and its answer ends only when that is durable. `purpose`: of calls
+   * that are made as somebody, which say none themselves.
+   */
+  through(link: AgentLink, purpose?: string): RecordedLink
   /** A call that changes nothing: recorded before its answer is used, several in one entry when many come at once. */
   read(call: OwnCall, send: (auditId: string) => Promise<number>): Promise<number>
   /** A call that changes something: intent durable, then the call, then its outcome durable. `send` resolves with the status. */
@@ -49,16 +53,6 @@ export interface OwnCallsOptions {
   readonly now: () => number
   /** Milliseconds between two entries of reads; those that end meanwhile share the next one. Default 25. */
   readonly interval?: number
-}
-
-/** What every entry of our own says about who acted. */
-const actor: NonNullable<Head['principal']> = {
-  issuer: 'sallyport:self',
-  subject: 'gateway',
-  username: 'sallyport',
-  groups: [],
-  kind: 'sallyport',
-  method: 'none',
 }
 
 /** Calls in one entry; keeps its head well below the size of a record. */
@@ -125,7 +119,7 @@ export function createOwnCalls(options: OwnCallsOptions): OwnCalls {
     }
   }
 
-  function through(link: AgentLink): RecordedLink {
+  function through(link: AgentLink, purpose?: string): RecordedLink {
     return {
       recorded: true,
       get name() {
@@ -134,21 +128,27 @@ export function createOwnCalls(options: OwnCallsOptions): OwnCalls {
       get connected() {
         return link.connected
       },
-      dispatch: (call, handler) => dispatchRead(link, call, handler),
+      dispatch: (call, handler) => dispatchRead(link, call, handler, purpose),
       close: () => link.close(),
     }
   }
 
-  function dispatchRead(link: AgentLink, call: UpstreamCall, handler: AnswerHandler): () => void {
+  function dispatchRead(
+    link: AgentLink,
+    call: UpstreamCall,
+    handler: AnswerHandler,
+    purpose = call.identity.purpose ?? 'unknown',
+  ): () => void {
     const id = newCallId(now())
     const begun = now()
     const facts: OwnCall = {
       connection: call.connection,
-      purpose: call.identity.purpose ?? 'unknown',
+      purpose,
       method: call.method,
       target: call.target,
       // A link that chooses among several is called by all their names: which one it took is not known here.
       ...(link.name.includes(',') ? {} : { agent: link.name }),
+      ...(call.identity.user === '' ? {} : { as: call.identity.user }),
     }
     let status = 0
     let over = false
@@ -217,7 +217,7 @@ function readsEntry(reads: readonly EndedRead[]): NewEntry {
     reads.length === 1
       ? { ...headOf(first!.call), ...endOf(first!.call, first!) }
       : {
-          principal: actor,
+          principal: SELF,
           ...(connections.size === 1 ? { connection: first!.call.connection } : {}),
           facts: { calls: reads.map(factsOf) },
         }
@@ -234,7 +234,7 @@ function common(call: string): Omit<NewEntry, 'head' | 'phase'> {
 
 function headOf(call: OwnCall): Head {
   return {
-    principal: actor,
+    principal: SELF,
     connection: call.connection,
     request: { method: call.method, uri: call.target },
     action: actionOf(call),

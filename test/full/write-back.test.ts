@@ -8,6 +8,7 @@ import { openSides, type Sides } from '../clients/sides.ts'
 import { type Answered, call, openStream } from '../e2e/call.ts'
 import { type Direct, directly } from '../e2e/direct.ts'
 import { runProgram } from '../e2e/rig.ts'
+import { seeded } from '../parity/random.ts'
 
 /**
  * Secrets that many clients read masked and write back in every way, while somebody changes their values directly. In
@@ -152,7 +153,7 @@ async function cycle(n: number): Promise<string> {
 test('cycles of reading and writing back, with races', { timeout: 900_000 }, async t => {
   const seed = Number(process.env.SALLYPORT_SEED ?? Math.floor(Math.random() * 2 ** 31))
   t.diagnostic(`seed ${seed}`)
-  random = seeded(seed)
+  random = seeded(seed).next
   for (const name of NAMES) {
     const data = Object.fromEntries(KEYS.map(key => [key, base64(newValue(name, key))]))
     const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name }, data }
@@ -256,14 +257,3 @@ test('cycles of reading and writing back, with races', { timeout: 900_000 }, asy
 test('every call of it is in both logs, and the log verifies', { timeout: 300_000 }, async t => {
   await sides.finish(t)
 })
-
-/** mulberry32: small, and the same everywhere. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

@@ -1,12 +1,10 @@
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
-import { type StateStore, StoreConflict, type Stored } from '../../store/store.ts'
-import { type Actor, actEntry, actorOf, SELF } from '../acts.ts'
+import { StoreConflict, type Stored } from '../../store/store.ts'
+import { type Actor, type ActParts, actEntry, actorOf, SELF } from '../acts.ts'
 import type { EntryKind } from '../entry.ts'
-import type { OpenAuditLog } from '../log/contract.ts'
 import { maybeSame, type Person, personOf } from '../person.ts'
 import { principalFacts } from '../principal-facts.ts'
-import type { AuditIndex } from '../search/contract.ts'
 import { refuseUnlogged } from './acts-in-log.ts'
 import type { Revealed } from './contract.ts'
 import { placesOfScope, readScope } from './read-scope.ts'
@@ -66,13 +64,7 @@ export interface OpenedReveal {
   readonly revealed: Revealed
 }
 
-export interface RevealParts {
-  readonly store: StateStore
-  readonly log: OpenAuditLog
-  readonly index: AuditIndex
-  readonly now: () => number
-  readonly newId: () => string
-  readonly policyDigest: () => string
+export interface RevealParts extends ActParts {
   /** For the operator's log: somebody's values were opened. */
   readonly onOpened?: (opened: OpenedReveal) => void
 }

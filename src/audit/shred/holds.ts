@@ -1,12 +1,10 @@
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
-import { type StateStore, StoreConflict } from '../../store/store.ts'
-import { actEntry } from '../acts.ts'
+import { StoreConflict } from '../../store/store.ts'
+import { type ActParts, actEntry } from '../acts.ts'
 import { dayOf } from '../keys/epochs.ts'
-import type { OpenAuditLog } from '../log/contract.ts'
 import { type Person, personOf } from '../person.ts'
 import { principalFacts } from '../principal-facts.ts'
-import type { AuditIndex } from '../search/contract.ts'
 
 export type HoldScope =
   /** `yyyy-mm-dd`, UTC. */
@@ -32,13 +30,7 @@ export interface Holds {
   on(day: string): Promise<readonly Hold[]>
 }
 
-export interface HoldParts {
-  readonly store: StateStore
-  readonly log: OpenAuditLog
-  readonly index: AuditIndex
-  readonly now: () => number
-  readonly newId: () => string
-  readonly policyDigest: () => string
+export interface HoldParts extends ActParts {
   /** Keys that are being destroyed. */
   readonly destroying: () => Promise<readonly string[]>
 }

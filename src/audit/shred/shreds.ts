@@ -1,11 +1,9 @@
 import { Refusal } from '../../errors/refusal.ts'
 import type { Principal } from '../../identity/principal.ts'
 import { type StateStore, StoreConflict, type Stored } from '../../store/store.ts'
-import { type Actor, actEntry, actorOf, SELF } from '../acts.ts'
+import { type Actor, type ActParts, actEntry, actorOf, SELF } from '../acts.ts'
 import { dayOf, type KeyClass } from '../keys/epochs.ts'
-import type { OpenAuditLog } from '../log/contract.ts'
 import { maybeSame, type Person, personOf } from '../person.ts'
-import type { AuditIndex } from '../search/contract.ts'
 import type { Hold, Holds } from './holds.ts'
 
 /**
@@ -42,14 +40,8 @@ export interface Retention {
   readonly sealed?: number
 }
 
-export interface ShredParts {
-  readonly store: StateStore
-  readonly log: OpenAuditLog
-  readonly index: AuditIndex
+export interface ShredParts extends ActParts {
   readonly holds: Pick<Holds, 'on'>
-  readonly now: () => number
-  readonly newId: () => string
-  readonly policyDigest: () => string
   readonly retention?: Retention
   /** What could not be destroyed, for the operator's log. */
   readonly onTrouble?: (epoch: string, error: unknown) => void

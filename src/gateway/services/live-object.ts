@@ -20,34 +20,19 @@ export function liveObjectReader(parts: {
     const link = parts.agentFor(x.connection)
     if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
     const identity = describeUpstreamIdentity(x.session, x.connection, x.action)
-    let answer: CollectedAnswer | undefined
-    await parts.ownCalls.read(
+    return collect(
+      parts.ownCalls.through(link, 'write-back'),
       {
         connection: x.connection.name,
-        purpose: 'write-back',
         method: 'GET',
         target,
-        agent: link.name,
-        as: identity.user,
+        headers: ['accept', 'application/json', 'accept-encoding', 'identity'],
+        body: null,
+        identity,
+        auditId: '',
+        headTimeout: 30_000,
       },
-      async auditId => {
-        answer = await collect(
-          { ...link, recorded: true, dispatch: link.dispatch.bind(link), close: () => link.close() },
-          {
-            connection: x.connection.name,
-            method: 'GET',
-            target,
-            headers: ['accept', 'application/json', 'accept-encoding', 'identity'],
-            body: null,
-            identity,
-            auditId,
-            headTimeout: 30_000,
-          },
-          LIMIT,
-        )
-        return answer.status
-      },
+      LIMIT,
     )
-    return answer!
   }
 }

@@ -4,6 +4,7 @@ import { createAnswerMask } from '../../masking/answer/answer-mask.ts'
 import { maskText } from '../../masking/request/mask-head.ts'
 import type { Answered, Masking } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { maskRulesFor } from '../mask-rules.ts'
 
 /**
  * Decides how the answer is read, before a byte of it is released: by where it was asked for and what it calls itself.
@@ -11,13 +12,7 @@ import type { Gateway } from '../gateway.ts'
  */
 export function mask(gateway: Gateway, x: Answered): Masking {
   const form = checkAnswer(x.parsed, x.answer.status, x.answer.headers)
-  const rules = gateway.masking().for({
-    connection: x.connection.name,
-    principal: x.principal,
-    namespace: x.action.namespace,
-    direction: 'response',
-    now: gateway.now(),
-  })
+  const rules = maskRulesFor(gateway, x, 'response')
   const named = form === 'json' ? x.answerKind : null
   const engine = gateway.maskEngine(rules)
   x.answer.headers = rewriteWarnings(x.answer.headers, text => maskText(engine, text))

@@ -11,6 +11,7 @@ import {
 import { uncovered } from '../../masking/writeback/stays-hidden.ts'
 import type { Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { maskRulesFor } from '../mask-rules.ts'
 import { restoreFromHelm } from '../services/restore-from-helm.ts'
 
 /**
@@ -55,14 +56,7 @@ function uncoveredBy(x: Decided, engine: MaskEngine, restored: Buffer): string |
 }
 
 function engineOf(gateway: Gateway, x: Decided): MaskEngine {
-  const rules = gateway.masking().for({
-    connection: x.connection.name,
-    principal: x.principal,
-    namespace: x.action.namespace,
-    direction: 'response',
-    now: gateway.now(),
-  })
-  return gateway.maskEngine(rules)
+  return gateway.maskEngine(maskRulesFor(gateway, x, 'response'))
 }
 
 function leavesOut(engine: MaskEngine, x: Decided): boolean {

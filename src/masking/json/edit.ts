@@ -41,3 +41,16 @@ export function fieldsOf(source: Buffer, edits: readonly Edit[], begins: number)
     return { at, length: replacement.length, source, start, end, rule, pointer, isBase64: isBase64 === true }
   })
 }
+
+/** Places in order; where some overlap, the one that begins first, and longest, stands for all that they cover. */
+export function withoutOverlaps<T extends { readonly start: number; readonly end: number }>(
+  places: readonly T[],
+): T[] {
+  const kept: T[] = []
+  for (const place of places.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    const last = kept.at(-1)
+    if (last === undefined || place.start >= last.end) kept.push(place)
+    else if (place.end > last.end) kept[kept.length - 1] = { ...last, end: place.end }
+  }
+  return kept
+}

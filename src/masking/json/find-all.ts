@@ -1,4 +1,5 @@
 import type { Finding } from '../contract.ts'
+import { withoutOverlaps } from './edit.ts'
 import type { MaskEngine } from './mask-engine.ts'
 
 /** All findings in a text: by look and by fingerprint, in order, without overlaps. */
@@ -10,14 +11,5 @@ export function findAll(engine: MaskEngine, text: string): Finding[] {
   const seen: Finding[] = []
   engine.fingerprints.find(text, seen)
   if (seen.length === 0) return found
-  const all = [...found, ...seen.map(one => ({ ...one, rule: fingerprint }))].sort(
-    (a, b) => a.start - b.start || b.end - a.end,
-  )
-  const kept: Finding[] = []
-  for (const one of all) {
-    const last = kept.at(-1)
-    if (last === undefined || one.start >= last.end) kept.push(one)
-    else if (one.end > last.end) kept[kept.length - 1] = { ...last, end: one.end }
-  }
-  return kept
+  return withoutOverlaps([...found, ...seen.map(one => ({ ...one, rule: fingerprint }))])
 }

@@ -228,7 +228,7 @@ export class JsonMasker implements JsonSink {
         // Elements that are no containers come together with the next one that is.
         for (let at = 0; at < tape.length; at = walk.after(at)) {
           if (this.#inside === 'rows') walk.row(at, `/rows/${this.#elements++}`)
-          else walk.element(at, `/items/${this.#elements++}`)
+          else walk.object(at, `/items/${this.#elements++}`)
         }
         break
       case 'head':

@@ -13,51 +13,27 @@ export interface Name {
 }
 
 /** Names that mean something to the walk itself. */
-export type Role =
-  | 'none'
-  | 'apiVersion'
-  | 'kind'
-  | 'metadata'
-  | 'annotations'
-  | 'name'
-  | 'key'
-  | 'value'
-  | 'uid'
-  | 'namespace'
-  | 'resourceVersion'
-  | 'managedFields'
-  | 'items'
-  | 'rows'
-  | 'cells'
-  | 'object'
-  | 'message'
-  | 'fieldsV1'
-  | 'columnDefinitions'
-
-const ROLES: ReadonlyMap<string, Role> = new Map(
-  (
-    [
-      'apiVersion',
-      'kind',
-      'metadata',
-      'annotations',
-      'name',
-      'key',
-      'value',
-      'uid',
-      'namespace',
-      'resourceVersion',
-      'managedFields',
-      'items',
-      'rows',
-      'cells',
-      'object',
-      'message',
-      'fieldsV1',
-      'columnDefinitions',
-    ] as const
-  ).map(role => [role, role]),
-)
+const ROLES = [
+  'apiVersion',
+  'kind',
+  'metadata',
+  'name',
+  'key',
+  'value',
+  'uid',
+  'namespace',
+  'resourceVersion',
+  'managedFields',
+  'items',
+  'rows',
+  'cells',
+  'object',
+  'message',
+  'fieldsV1',
+  'columnDefinitions',
+] as const
+export type Role = 'none' | (typeof ROLES)[number]
+const roles: ReadonlyMap<string, Role> = new Map(ROLES.map(role => [role, role]))
 
 /** A client could do nothing with an object without these, and they name what was masked. */
 const IDENTITY: ReadonlySet<string> = new Set([
@@ -93,7 +69,7 @@ export class Names {
         text,
         segment: `/${escapeSegment(text)}`,
         key: this.#rules.key(text),
-        role: ROLES.get(text) ?? 'none',
+        role: roles.get(text) ?? 'none',
         isIdentity: IDENTITY.has(text),
       })
       return false

@@ -32,12 +32,10 @@ export class ObjectWalk extends ValueWalk {
     this.object(at)
   }
 
-  /** An element of a list; `place` is where it stands, for elements that have no identity of their own. */
-  element(at: number, place: string): void {
-    this.object(at, place)
-  }
-
-  /** An object of the kind that the URL named, and of that which it gives itself. */
+  /**
+   * An object of the kind that the URL named, and of that which it gives itself. `place`: where it stands among others, for
+   * one that has no identity of its own.
+   */
   object(at: number, place = ''): void {
     const { words } = this.tape
     if (words[at] !== OBJECT) {
@@ -155,7 +153,7 @@ export class ObjectWalk extends ValueWalk {
     for (let m = at + STRIDE; m < words[at + 2]!; m = this.after(m + STRIDE)) {
       const name = this.names.of(words[m + 3]!)
       this.prefix = this.base
-      if (name.role === 'object') this.element(m + STRIDE, place)
+      if (name.role === 'object') this.object(m + STRIDE, place)
       else {
         this.prefix = this.base + place
         if (name.role === 'cells' && words[m + STRIDE] === ARRAY) this.#cells(m + STRIDE)
@@ -212,7 +210,7 @@ export class ObjectWalk extends ValueWalk {
       if (this.names.of(words[m + 3]!).role === 'items' && words[value] === ARRAY) {
         let number = 0
         for (let e = value + STRIDE; e < words[value + 2]!; e = this.after(e)) {
-          this.element(e, `/items/${number++}`)
+          this.object(e, `/items/${number++}`)
           this.prefix = this.base
         }
       } else this.memberOf(at, m, null)

@@ -2,7 +2,7 @@ import type { FieldEncoding, Finding, MaskRule } from '../contract.ts'
 import { maskErrorText } from '../layers/error-text.ts'
 import { maskEncoded } from '../layers/mask-encoded.ts'
 import { maskString } from '../layers/mask-string.ts'
-import { meantBytes, rawOffsets } from '../layers/meant-bytes.ts'
+import { meantBytes, rawEdits } from '../layers/meant-bytes.ts'
 import { NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { asBytes, canonical } from './canonical.ts'
 import type { Edit } from './edit.ts'
@@ -135,7 +135,7 @@ export class ValueWalk extends Region {
   }
 
   /** Any value, with a state of its own. */
-  under(at: number, state: FieldState): void {
+  under(at: number, state: FieldState | null): void {
     this.value(at, state, undefined, at)
   }
 
@@ -351,13 +351,8 @@ export class ValueWalk extends Region {
     const inner = new ValueWalk(this.engine, tape, this.layer)
     inner.begin(content, this.where, this.pointer(), this)
     inner.present = this.present
-    inner.plain(0)
+    inner.under(0, null)
     for (const e of inner.edits) this.edits.push({ ...e, start: e.start + start, end: e.end + start })
-  }
-
-  /** A value that is no object of its own. */
-  plain(at: number): void {
-    this.value(at, null, undefined, at)
   }
 
   /** A string of which nothing is known but what is in it. */
@@ -423,12 +418,7 @@ export class ValueWalk extends Region {
     const { words } = this.tape
     const [start, end] = [words[at + 1]!, words[at + 2]!]
     const content = meantBytes(this.bytes, start, end)
-    const edits = maskErrorText(this, content, this.pointer())
-    const borders = edits.flatMap(e => [e.start, e.end])
-    const offsets = rawOffsets(this.bytes, start, end, borders)
-    edits.forEach((e, i) => {
-      this.edits.push({ ...e, start: offsets[2 * i]!, end: offsets[2 * i + 1]! })
-    })
+    this.edits.push(...rawEdits(this.bytes, start, end, maskErrorText(this, content, this.pointer())))
   }
 
   /** Names may be secrets too, such as an element of a set in managed fields. */

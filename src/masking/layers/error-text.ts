@@ -5,7 +5,7 @@ import type { FieldState } from '../json/field-state.ts'
 import { placeholderFor } from '../json/mask-engine.ts'
 import type { ValueWalk } from '../json/value-walk.ts'
 import { maskContent, maskJson, merged } from './mask-string.ts'
-import { meantBytes, rawOffsets } from './meant-bytes.ts'
+import { meantBytes, rawEdits } from './meant-bytes.ts'
 
 /** Where apimachinery's field errors quote a value (`field.Error`, validation/field/errors.go): `PATH: Invalid value: …` */
 const QUOTE = /(?:(?:Invalid|Unsupported|Duplicate) value|Not found): (?=["{[&a-z])/g
@@ -87,15 +87,7 @@ function quoted(
     if (hidden !== undefined) edits.push(whole(walk, text, from, to, hidden, pointer))
     return to
   }
-  const offsets = rawOffsets(
-    content,
-    from,
-    to,
-    inner.flatMap(e => [e.start, e.end]),
-  )
-  inner.forEach((e, i) => {
-    edits.push({ ...e, start: offsets[2 * i]!, end: offsets[2 * i + 1]! })
-  })
+  edits.push(...rawEdits(content, from, to, inner))
   return to
 }
 

@@ -1,12 +1,12 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { canonical } from '../json/canonical.ts'
-import { applyEdits, type Edit } from '../json/edit.ts'
+import { applyEdits, type Edit, withoutOverlaps } from '../json/edit.ts'
 import { placeholderFor } from '../json/mask-engine.ts'
 import { ObjectWalk } from '../json/object-walk.ts'
 import { readTape } from '../json/read-tape.ts'
 import { MOST_LAYERS, type ValueWalk } from '../json/value-walk.ts'
 import { fromBase64, mayBeBase64 } from './base64.ts'
-import { meantBytes, rawOffsets } from './meant-bytes.ts'
+import { meantBytes, rawEdits } from './meant-bytes.ts'
 import { maskManifests, mayHoldSecretManifest } from './yaml-manifests.ts'
 
 /** Nothing that is worth hiding is shorter. */
@@ -20,17 +20,7 @@ export function maskString(walk: ValueWalk, start: number, end: number, escaped:
   const { bytes } = walk
   if (escaped) {
     const content = meantBytes(bytes, start, end)
-    const edits = maskContent(walk, content, walk.pointer())
-    if (edits.length === 0) return
-    const offsets = rawOffsets(
-      bytes,
-      start,
-      end,
-      edits.flatMap(e => [e.start, e.end]),
-    )
-    edits.forEach((e, i) => {
-      walk.edits.push({ ...e, start: offsets[2 * i]!, end: offsets[2 * i + 1]! })
-    })
+    walk.edits.push(...rawEdits(bytes, start, end, maskContent(walk, content, walk.pointer())))
     return
   }
   const isCandidate = walk.mayHold(start, end)
@@ -134,13 +124,5 @@ export function gunzip(bytes: Buffer): Buffer | null {
 
 /** Two lists of edits of one text as one; where they overlap, one edit covers both. */
 export function merged(a: readonly Edit[], b: readonly Edit[]): Edit[] {
-  if (a.length === 0) return [...b]
-  const all = [...a, ...b].sort((x, y) => x.start - y.start || y.end - x.end)
-  const kept: Edit[] = []
-  for (const edit of all) {
-    const last = kept.at(-1)
-    if (last === undefined || edit.start >= last.end) kept.push(edit)
-    else if (edit.end > last.end) kept[kept.length - 1] = { ...last, end: edit.end }
-  }
-  return kept
+  return a.length === 0 ? [...b] : withoutOverlaps([...a, ...b])
 }

@@ -1,3 +1,5 @@
+import type { Edit } from '../json/edit.ts'
+
 /**
  * The bytes that a JSON string means, for a string whose escapes the tokenizer has checked. `raw[start..end)` stands
  * between the quotes.
@@ -19,15 +21,18 @@ export function meantBytes(raw: Uint8Array, start: number, end: number): Buffer 
   return out.subarray(0, to)
 }
 
+/** Edits of the meant bytes as edits of what stands in the raw ones. */
+export function rawEdits(raw: Uint8Array, start: number, end: number, edits: readonly Edit[]): Edit[] {
+  if (edits.length === 0) return []
+  const borders = edits.flatMap(e => [e.start, e.end])
+  const offsets = rawOffsets(raw, start, end, borders)
+  return edits.map((e, i) => ({ ...e, start: offsets[2 * i]!, end: offsets[2 * i + 1]! }))
+}
+
 /**
  * Where offsets in the meant bytes stand in the raw ones; `offsets` ascending, each at the border of a character.
  */
-export function rawOffsets(
-  raw: Uint8Array,
-  start: number,
-  end: number,
-  offsets: readonly number[],
-): number[] {
+function rawOffsets(raw: Uint8Array, start: number, end: number, offsets: readonly number[]): number[] {
   const found: number[] = []
   let meant = 0
   let from = start

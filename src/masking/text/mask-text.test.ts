@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import type { Finding, FingerprintFinder, MaskRule } from '../contract.ts'
 import { defaultDetectors } from '../detect/detectors.ts'
 import { createTextFinder } from '../detect/text-finder.ts'
+import { restoreText } from '../testing/restore-text.ts'
 import { createTextMasker, type TextMasker } from './mask-text.ts'
-import { restoreText } from './restore-text.ts'
 import type { TextEdit } from './text-output.ts'
 
 function rule(name: string): MaskRule {

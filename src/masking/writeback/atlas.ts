@@ -1,9 +1,9 @@
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
 import { canonical } from '../json/canonical.ts'
+import { escapeSegment } from '../json/names.ts'
 import { placeOf } from './operations.ts'
 import { unpack } from './packed.ts'
-import { type Step, segmentOf } from './place.ts'
 
 /** One string or number of a live object that its masked view shows otherwise. */
 export interface Masking {
@@ -95,7 +95,7 @@ function compare(
   if (real.isObject(a)) {
     for (const { name, key, value } of membersOf(real, a)) {
       const other = seen.member(b, name)
-      const at = `${place}/${segmentOf(name)}`
+      const at = `${place}/${escapeSegment(name)}`
       if (other !== undefined) compare(real, value, seen, other, at, maskings, dropped)
       else
         dropped.push({
@@ -181,7 +181,7 @@ export function elementsOf(document: JsonDocument, node: Node): Node[] {
 }
 
 /** An element that has a name keeps its place when others come and go. */
-export function labelOf(document: JsonDocument, element: Node, index: number): Step {
+export function labelOf(document: JsonDocument, element: Node, index: number): string {
   const label = document.isObject(element) ? document.text(document.member(element, 'name')) : undefined
-  return label === undefined || label === '' ? String(index) : `[name=${segmentOf(label)}]`
+  return label === undefined || label === '' ? String(index) : `[name=${escapeSegment(label)}]`
 }

@@ -1,7 +1,7 @@
 import type { JsonDocument, Node } from '../../kubernetes/json/document.ts'
 import { canonical } from '../json/canonical.ts'
+import { escapeSegment } from '../json/names.ts'
 import { type Atlas, elementsOf, labelOf } from './atlas.ts'
-import { segmentOf } from './place.ts'
 import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'
 import type { Restored } from './restore-body.ts'
 
@@ -88,10 +88,10 @@ export function placeOf(document: JsonDocument, pointer: string): string {
     if (node !== undefined && document.isArray(node)) {
       const elements: Node[] = elementsOf(document, node)
       const element: Node | undefined = elements[Number(name)]
-      place += `/${element === undefined ? segmentOf(name) : labelOf(document, element, Number(name))}`
+      place += `/${element === undefined ? escapeSegment(name) : labelOf(document, element, Number(name))}`
       node = element
     } else {
-      place += `/${segmentOf(name)}`
+      place += `/${escapeSegment(name)}`
       node = node === undefined ? undefined : document.member(node, name)
     }
   }

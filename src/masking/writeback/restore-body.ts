@@ -1,10 +1,10 @@
 import type { JsonDocument, Node } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
+import { escapeSegment } from '../json/names.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
 import { restoreOperations } from './operations.ts'
 import { mayBePacked, mayHoldAnywhere } from './packed.ts'
-import { segmentOf } from './place.ts'
 import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'
 
 /** How a body says what it changes; as in `BodyFacts`. */
@@ -104,7 +104,7 @@ export function nodeAt(document: JsonDocument, place: string): Node | undefined 
   for (const step of place.split('/').slice(1)) {
     if (node === undefined) return undefined
     if (document.isObject(node)) {
-      node = membersOf(document, node).find(m => segmentOf(m.name) === step)?.value
+      node = membersOf(document, node).find(m => escapeSegment(m.name) === step)?.value
     } else {
       const elements: Node[] = elementsOf(document, node)
       node = elements.find((element, i) => labelOf(document, element, i) === step)

@@ -1,11 +1,11 @@
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
 import { canonical } from '../json/canonical.ts'
+import { escapeSegment } from '../json/names.ts'
 import { fromBase64 } from '../layers/base64.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
 import { mayHoldAnywhere, mayHoldNumber, unpack } from './packed.ts'
-import { segmentOf } from './place.ts'
 
 /** Bytes of a body that are replaced; `text` is JSON already. */
 export interface Replacement {
@@ -36,7 +36,7 @@ export function restoreValue(
   if (document.isObject(node)) {
     for (const { name, value } of membersOf(document, node)) {
       if (findPlaceholders(name).length > 0) return { misplaced: `${place}/${name.slice(0, 100)}` }
-      const fault = restoreValue(document, value, `${place}/${segmentOf(name)}`, atlas, found)
+      const fault = restoreValue(document, value, `${place}/${escapeSegment(name)}`, atlas, found)
       if (fault !== null) return fault
     }
     return null

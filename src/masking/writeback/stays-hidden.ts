@@ -1,10 +1,10 @@
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
+import { escapeSegment } from '../json/names.ts'
 import { fromBase64 } from '../layers/base64.ts'
 import { findPlaceholders, mayHoldPlaceholder } from '../placeholder.ts'
 import { elementsOf, innerOf, membersOf } from './atlas.ts'
 import { mayHoldAnywhere } from './packed.ts'
-import { segmentOf } from './place.ts'
 
 const LIMITS = { maximumBytes: 32 * 1024 * 1024, maximumDepth: 200, maximumTokens: 4_000_000 }
 
@@ -37,7 +37,7 @@ function compare(w: At, r: At, m: At, place: string): string | null {
       const before = w.document.member(w.node, name)
       if (before === undefined) continue
       const seen = m.document.member(m.node, name)
-      const at = `${place}/${segmentOf(name)}`
+      const at = `${place}/${escapeSegment(name)}`
       if (seen === undefined) {
         if (isComplete) return at
         continue

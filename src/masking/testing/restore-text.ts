@@ -1,4 +1,4 @@
-import type { TextEdit } from './text-output.ts'
+import type { TextEdit } from '../text/text-output.ts'
 
 /** The bytes before masking, from all that a masker gave. Throws RangeError when the edits do not fit the bytes. */
 export function restoreText(masked: Uint8Array, edits: readonly TextEdit[]): Buffer {
