@@ -32,7 +32,7 @@ async function pour(upstreamRequest: UpstreamRequest, bytes: number, midway: () 
   beginStream(upstreamRequest)
   let told = false
   for (let sent = 0; sent < bytes; ) {
-    const piece = Buffer.alloc(Math.min(PIECE, bytes - sent), `{"type":"MODIFIED","object":{"at":${sent}}}\n`)
+    const piece = wholeEvents(Math.min(PIECE, bytes - sent), sent)
     sum.update(piece)
     if (!chunk(upstreamRequest, piece)) await once(socket, 'drain')
     sent += piece.length
@@ -43,6 +43,16 @@ async function pour(upstreamRequest: UpstreamRequest, bytes: number, midway: () 
   }
   socket.write('0\r\n\r\n')
   return sum.digest('hex')
+}
+
+/** As many events as fit, and blanks to the length: what is cut off in the midst is no answer, and does not pass. */
+function wholeEvents(length: number, at: number): Buffer {
+  const metadata = { name: `at-${at}`, namespace: 'd', uid: `uid-${at}`, resourceVersion: `${at}` }
+  const data = { 'page.html': '<p>nothing to see here</p>\n'.repeat(60) }
+  const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata, data }
+  const event = `${JSON.stringify({ type: 'MODIFIED', object })}\n`
+  const events = event.repeat(Math.floor((length - 1) / event.length))
+  return Buffer.from(`${events.padEnd(length - 1)}\n`)
 }
 
 /** Takes the whole answer and keeps none of it. */
