@@ -62,7 +62,8 @@ function textOf(detail: AuditDetailDocument): string {
     ],
     ['Leaves', leaves.map(leaf => `${leaf.index} ${leaf.phase}`).join(', ')],
   ])
-  return [facts, ...bodies.map(bodyText)].join('\n\n')
+  const isPart = head.facts?.sealed === 'beginning'
+  return [facts, ...bodies.map(body => bodyText(body, isPart))].join('\n\n')
 }
 
 function decisionOf(
@@ -76,9 +77,10 @@ function decisionOf(
     .join(' · ')
 }
 
-function bodyText(body: AuditDetailDocument['bodies'][number]): string {
+/** @param isPart Whether of a refused answer only the beginning could be kept. */
+function bodyText(body: AuditDetailDocument['bodies'][number], isPart: boolean): string {
   const title = `${body.side === 'request' ? 'Request' : 'Answer'} body, ${body.mediaType || 'no media type'}, ${body.bytes} bytes`
-  if (body.sealed) return `${title}: sealed`
+  if (body.sealed) return `${title}: sealed${isPart && body.side === 'response' ? ' (its beginning)' : ''}`
   if (body.text === undefined) return `${title}: not text, or deleted`
   const text = /[/+]json\b/.test(body.mediaType) ? indentJson(body.text) : body.text.trimEnd()
   const masked = maskedText(body)

@@ -92,14 +92,14 @@ export class Answer implements AnswerHandler {
     })
   }
 
-  /** As `progress`, but resolves after `patience` milliseconds at the latest. */
-  async progressOrPause(patience: number): Promise<'progress' | 'pause'> {
+  /** As `progress`, but resolves after `patience` milliseconds at the latest: false then. */
+  async progressWithin(bytes: number, patience: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
-    const pause = new Promise<'pause'>(resolve => {
-      timer = setTimeout(() => resolve('pause'), patience)
+    const pause = new Promise<false>(resolve => {
+      timer = setTimeout(() => resolve(false), patience)
     })
     try {
-      return await Promise.race([this.progress().then(() => 'progress' as const), pause])
+      return await Promise.race([this.progress(bytes).then(() => true), pause])
     } finally {
       clearTimeout(timer)
     }

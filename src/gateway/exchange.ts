@@ -45,14 +45,25 @@ export interface Progress {
   exempt?: readonly string[]
   /** The answer shows what the trail must not: it is recorded sealed. */
   sealAnswer?: boolean
-  /** An answer that nobody could read: kept sealed, whole or from where it could not be read. */
-  unreadable?: { readonly chunks: readonly Uint8Array[]; readonly mediaType: string }
+  /** An answer that nobody could read, or none may pass on: what of it did not leave, for the sealed record. */
+  unreadable?: Unreadable
+  /** Entries of phase `frame` that were appended. */
+  frames?: number
   /** Bytes of the answer's body that were handed to the caller, of an answer that leaves in frames. */
   bytesOut?: number
   upstream?: { readonly mode: string; readonly user: string; readonly groups: readonly string[] }
   agent?: string
   /** Frees what the exchange holds in registries; called exactly once, at the end. */
   release?: () => void
+}
+
+export interface Unreadable {
+  readonly chunks: readonly Uint8Array[]
+  readonly mediaType: string
+  /** Refused by its head, before a byte of it was read. */
+  readonly byHead: boolean
+  /** Set once the rest was read: `beginning`, when it was too long, too slow, or broke off. */
+  readonly kept?: 'whole' | 'beginning'
 }
 
 export interface Authenticated extends Received {

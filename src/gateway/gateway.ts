@@ -73,6 +73,10 @@ export interface Limits {
   readonly requestsPerPrincipal: number
   /** Milliseconds until the head of an answer to a short request must be there. */
   readonly headTime: number
+  /** Bytes that are kept, sealed, of an answer that cannot be read; as many as one object may have. */
+  readonly unreadable: number
+  /** Milliseconds for them to arrive, before the caller is told. */
+  readonly unreadableTime: number
   /** Milliseconds between two verifications of the credential of a long-running request. */
   readonly recheck: number
 }
@@ -85,6 +89,8 @@ export const defaultLimits: Limits = {
   frame: 256 * 1024,
   requestsPerPrincipal: 500,
   headTime: 65_000,
+  unreadable: 16 * 1024 * 1024,
+  unreadableTime: 5_000,
   recheck: 5_000,
 }
 

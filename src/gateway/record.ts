@@ -8,7 +8,7 @@ import type { MaskedField } from '../masking/json/json-masker.ts'
 import type { MaskEngine } from '../masking/json/mask-engine.ts'
 import { maskCommand, maskTarget, maskText } from '../masking/request/mask-head.ts'
 import { CallerLeft } from './caller.ts'
-import type { Answered, Masking, Progress, Received } from './exchange.ts'
+import type { Answered, Progress, Received } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 
 /** What the log is told of an exchange. One function per kind of entry; none of them decides anything. */
@@ -39,7 +39,7 @@ export interface Frame {
   readonly start: number
 }
 
-export function frameOf(gateway: Gateway, x: Masking, number: number, frame?: Frame): NewEntry {
+export function frameOf(gateway: Gateway, x: Answered, number: number, frame?: Frame): NewEntry {
   const head: Head =
     number === 0
       ? { facts: { frame: 0, status: x.answer.status, headers: shownHeaders(gateway, x.answer.headers) } }
@@ -55,6 +55,25 @@ export function frameOf(gateway: Gateway, x: Masking, number: number, frame?: Fr
   }
   if (frame === undefined) return entry
   return { ...entry, response: answerBody(gateway, x.progress, frame, mediaTypeOf(x.answer.headers)) }
+}
+
+/** A frame of an answer that does not leave. */
+export function sealedFrameOf(
+  x: Answered,
+  number: number,
+  chunks: readonly Uint8Array[],
+  mediaType: string,
+): NewEntry {
+  return {
+    call: x.callId,
+    kind: 'k8s.request',
+    phase: 'frame',
+    session: x.session.id,
+    effect: null,
+    policyDigest: null,
+    head: { facts: { frame: number } },
+    response: sealedBody(chunks, mediaType),
+  }
 }
 
 /** What is behind a proxy may set cookies. */
@@ -100,9 +119,7 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
         }),
     ...(progress.agent === undefined ? {} : { agent: progress.agent }),
     ...(ending.error === undefined ? {} : { error: ending.error }),
-    ...(progress.exempt === undefined || progress.exempt.length === 0
-      ? {}
-      : { facts: { unmasked: progress.exempt } }),
+    ...outcomeFacts(gateway, answered.answer, progress),
   }
   const entry: NewEntry = {
     call: x.callId,
@@ -114,13 +131,27 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
     head,
   }
   if (progress.connection?.capture !== 'full') return entry
-  if (progress.unreadable !== undefined) {
+  if (progress.unreadable !== undefined && progress.unreadable.chunks.length > 0) {
     const { chunks, mediaType } = progress.unreadable
     return { ...entry, response: sealedBody(chunks, mediaType) }
   }
   if (ending.body === undefined || ending.body.chunks.length === 0) return entry
   const mediaType = mediaTypeOf(answered.answer?.headers ?? [])
   return { ...entry, response: answerBody(gateway, progress, ending.body, mediaType) }
+}
+
+function outcomeFacts(
+  gateway: Gateway,
+  answer: Answered['answer'] | undefined,
+  { exempt, unreadable, frames, connection }: Progress,
+): Pick<Head, 'facts'> {
+  const facts: Record<string, unknown> = {}
+  if (exempt !== undefined && exempt.length > 0) facts.unmasked = exempt
+  if (unreadable?.kept !== undefined) facts.sealed = unreadable.kept
+  // What the answer called itself is why it was refused; frame 0 says it where there is one.
+  if (unreadable?.byHead === true && frames === undefined && answer !== undefined && connection !== undefined)
+    facts.headers = shownHeaders(gateway, answer.headers)
+  return Object.keys(facts).length === 0 ? {} : { facts }
 }
 
 /** Someone who could not be identified. Kept apart from requests: no session, no action, nothing trusted in it. */
@@ -218,7 +249,7 @@ function answerBody(
 }
 
 /** A sealed body has no list of what was masked in it: what is to be kept stands in its place again. */
-function withOriginals(
+export function withOriginals(
   chunks: readonly Uint8Array[],
   fields: readonly MaskedField[],
   start: number,
@@ -272,7 +303,7 @@ function sealedBody(chunks: readonly Uint8Array[], mediaType: string): CapturedB
   return { chunks, mediaType, keyClass: 'sealed' }
 }
 
-function mediaTypeOf(headers: readonly string[]): string {
+export function mediaTypeOf(headers: readonly string[]): string {
   for (let i = 0; i + 1 < headers.length; i += 2) if (headers[i] === 'content-type') return headers[i + 1]!
   return ''
 }

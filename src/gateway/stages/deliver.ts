@@ -6,7 +6,7 @@ import { cutBy } from '../answer.ts'
 import type { Answered, Masking } from '../exchange.ts'
 import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
-import { type Frame, frameOf, outcomeOf } from '../record.ts'
+import { type Frame, frameOf, mediaTypeOf, outcomeOf, withOriginals } from '../record.ts'
 import { warningsOf } from '../warnings.ts'
 
 /**
@@ -44,8 +44,8 @@ export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
     await x.intent
     out.take()
     await gateway.log.append(frameOf(gateway, x, 0))
+    x.progress.frames = 1
     caller.begin(answer.status, headersOf(gateway, x, out.fields > 0))
-    let frame = 1
     let betweenEvents = true
     for (;;) {
       // Each frame costs an entry: those of an answer with an end are not smaller than one that would leave whole.
@@ -55,13 +55,15 @@ export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
       if (out.chunks.length > 0) {
         const leaving = out.frame()
         out.released()
-        if (x.connection.capture === 'full') await gateway.log.append(frameOf(gateway, x, frame++, leaving))
+        if (x.connection.capture === 'full') {
+          await gateway.log.append(frameOf(gateway, x, x.progress.frames++, leaving))
+        }
         x.progress.bytesOut = out.total
         await caller.write(leaving.chunks, x.action.longRunning ? 0 : gateway.limits.readerTime)
         betweenEvents = leaving.chunks.at(-1)!.at(-1) === NEWLINE
       } else if (answer.ended || (answer.stopping && betweenEvents)) break
       else if (!out.waits) await answer.progress()
-      else if ((await answer.progressOrPause(PAUSE)) === 'pause') {
+      else if (!(await answer.progressWithin(1, PAUSE))) {
         out.idle()
         if (out.chunks.length === 0) await answer.progress()
       }
@@ -87,8 +89,6 @@ function headersOf(gateway: Gateway, x: Masking, isMasked: boolean): string[] {
 /** Between the answer and the caller: what came is masked, and waits until its frame is durable. */
 function outlet(x: Masking) {
   const { answer, mask } = x
-  let raw: Uint8Array[] = []
-  let takes = 0
   const state = {
     chunks: [] as Uint8Array[],
     /** Bytes in `chunks`. */
@@ -98,9 +98,7 @@ function outlet(x: Masking) {
     /** Bytes that left before. */
     total: 0,
     take(): void {
-      raw = answer.take()
-      takes++
-      for (const chunk of raw) add(mask.push(chunk))
+      for (const chunk of answer.take()) add(mask.push(chunk))
       check()
     },
     /** Whether the mask holds something back that may leave after a pause. */
@@ -140,10 +138,12 @@ function outlet(x: Masking) {
   /** What cannot be read does not pass, and is not lost. */
   function check(): void {
     if (mask.fault === null) return
-    x.progress.unreadable = { chunks: takes === 1 ? raw : mask.held(), mediaType: 'application/octet-stream' }
-    const refusal = new Refusal('upstream-answer-refused', { check: 'answer-unreadable', detail: mask.fault })
-    answer.cancel(refusal)
-    throw refusal
+    x.progress.unreadable = {
+      chunks: [...withOriginals(state.chunks, found, state.total), ...mask.held()],
+      mediaType: mediaTypeOf(answer.headers),
+      byHead: false,
+    }
+    throw new Refusal('upstream-answer-refused', { check: 'answer-unreadable', detail: mask.fault })
   }
   return state
 }

@@ -4,6 +4,7 @@ import { CallerLeft } from '../caller.ts'
 import type { Answered, Received } from '../exchange.ts'
 import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
+import { keepUnreadable } from '../keep-unreadable.ts'
 import { authenticationFailureOf, endingOf, errorFacts, intentOf, outcomeOf } from '../record.ts'
 
 /**
@@ -11,20 +12,27 @@ import { authenticationFailureOf, endingOf, errorFacts, intentOf, outcomeOf } fr
  * tells the caller in its own language. A refusal is recorded before it is answered, like everything else.
  */
 export async function refuse(gateway: Gateway, x: Received, cause: unknown): Promise<void> {
-  ;(x as Partial<Answered>).answer?.cancel(cause instanceof Error ? cause : new Error('refused'))
+  const { answer } = x as Partial<Answered>
+  if (x.progress.unreadable === undefined) answer?.cancel(asError(cause))
   if (!(cause instanceof Refusal) && !(cause instanceof CallerLeft)) gateway.observe.broke(cause, x.callId)
   let refusal = cause instanceof Refusal ? cause : new Refusal('internal', { cause })
   const headSent = x.caller.headSent
   const ended = endingOf(cause, headSent)
   try {
+    if (x.progress.unreadable !== undefined) await keepUnreadable(gateway, x)
     if (!x.progress.outcomeWritten) await record(gateway, x, refusal, ended)
   } catch (error) {
     // What cannot be recorded is not answered in detail: the caller learns that the log is the problem.
     refusal = error instanceof Refusal ? error : new Refusal('audit-unavailable', { cause: error })
   }
+  answer?.cancel(asError(cause))
   if (headSent) x.caller.cut()
   else if (!x.caller.gone) answerWith(x, refusal)
   finish(gateway, x, headSent || x.caller.gone ? 0 : refusal.status, refusal.code)
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error('refused')
 }
 
 async function record(
