@@ -72,6 +72,8 @@ export interface TextFinder {
 
 /** Values seen before, by keyed hash. Texts and values are bytes, each a character (latin1). */
 export interface FingerprintFinder {
+  /** While it stays the same, no value was added: what `find` did not find, it does not find now. Undefined: not known. */
+  readonly changes?: number | undefined
   /** Cheap, and never false when `find` over these bytes (as latin1) would find something. */
   mayHold(bytes: Uint8Array, start: number, end: number): boolean
   /** Appends words and whole texts that were seen as secrets, in order, without overlaps. */

@@ -1,5 +1,5 @@
 import type { TellTale } from '../contract.ts'
-import { type Anchor, anyCase, type Detector, matchAt } from './detector.ts'
+import { type Anchor, anyCase, type Detector, matchAt, testAt } from './detector.ts'
 import { tellTale } from './key-names.ts'
 import { plausible } from './plausible.ts'
 import { blockScalar, nextLine, quotedEnd, unquoted } from './values.ts'
@@ -46,6 +46,8 @@ export const STEMS: readonly Anchor[] = anyCase(
 /** From the anchor on: the rest of the name, what closes it, and something that a value may follow. */
 const AHEAD =
   /[\w.-]{2,80}(?:\\{0,8}["'`])?[\])]{0,2}(?:[ \t]{0,40}(?::=|=>|==?|:|\|[ \t])|[ \t]{0,4}>|\\{0,8}["'`],|[ \t]{1,8}\S|<\/\w{1,32}>|[ \t]{0,8},?\s{0,40}["'\\]{0,8}value|["'\\, \t\r]{0,16}(?:\n|$))/iy
+/** In JSON an object follows the name, as in managed fields: `look` finds no value there. */
+const OBJECT_AHEAD = /[\w.-]{2,80}":\{["}]/y
 const NAME_LETTER = /[\w.-]/
 const REST_OF_NAME = /[\w.-]{0,96}/y
 const SEPARATOR =
@@ -65,7 +67,7 @@ export const keyValues: Detector = {
     'values beside tell-tale names in text: environment dumps, YAML, JSON, ini, XML, command lines, Go structs',
   personal: false,
   anchors: STEMS,
-  possible: (text, at) => matchAt(AHEAD, text, at) !== null,
+  possible: (text, at) => testAt(AHEAD, text, at) && !testAt(OBJECT_AHEAD, text, at),
   look(text, at, behind, spans) {
     const name = nameAround(text, at)
     if (isWithin(text, name, behind)) return

@@ -73,6 +73,10 @@ const EVIL: readonly string[] = [
   '\\',
   '\\\\"password\\\\":\\\\"',
   'aA1',
+  'password":{"',
+  'password":{}',
+  'token":{"f:',
+  'clientSecret":{',
 ]
 
 const secrets = [
@@ -85,6 +89,9 @@ const secrets = [
   'ACMEc',
   'abcdef.0123456789abcdef',
   '4111111111111111',
+  'password":{" hunter2',
+  '"password":{"value":"hunter2"}',
+  'password":{hunter2',
 ]
 
 test('what is found in a part of a text is announced in the whole', () => {

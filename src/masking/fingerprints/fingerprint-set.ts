@@ -47,6 +47,7 @@ export class FingerprintSet implements Known {
   readonly #free: number[] = []
   #size = 0
   #removed = 0
+  #added = 0
 
   constructor(capacity: number) {
     this.capacity = capacity
@@ -60,6 +61,11 @@ export class FingerprintSet implements Known {
 
   get size(): number {
     return this.#size
+  }
+
+  /** Values that were ever put here. */
+  get added(): number {
+    return this.#added
   }
 
   head(hash: number): boolean {
@@ -98,6 +104,7 @@ export class FingerprintSet implements Known {
     if (this.#size === this.capacity) this.#makeRoom()
     const slot = this.#free.pop() ?? this.#size
     this.#size += 1
+    this.#added += 1
     this.#digests.set(one.digest.subarray(0, DIGEST_BYTES), slot * DIGEST_BYTES)
     this.#headOf[slot] = one.head
     this.#wholeOf[slot] = one.whole

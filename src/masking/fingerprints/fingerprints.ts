@@ -92,6 +92,9 @@ export function createFingerprints(options: FingerprintOptions): Fingerprints {
     get size() {
       return set.size
     },
+    get changes() {
+      return set.added
+    },
     get refused() {
       return refused
     },

@@ -6,8 +6,12 @@ import type { FingerprintFinder, MaskRule } from '../contract.ts'
  */
 export function underRule(finder: FingerprintFinder, rule: MaskRule | null): FingerprintFinder {
   const learn: FingerprintFinder['learn'] = (...facts) => finder.learn(...facts)
-  if (rule === null) return { mayHold: () => false, find: () => undefined, match: () => undefined, learn }
+  if (rule === null)
+    return { changes: 0, mayHold: () => false, find: () => undefined, match: () => undefined, learn }
   return {
+    get changes() {
+      return finder.changes
+    },
     mayHold: (bytes, start, end) => finder.mayHold(bytes, start, end),
     find(text, found) {
       const before = found.length

@@ -110,3 +110,34 @@ test('a dry run of a kind with rules does not tell which fields it would change'
   assert.deepEqual(run('Secret', false).metadata.managedFields, managed)
   assert.deepEqual(run('ConfigMap', true).metadata.managedFields, managed)
 })
+
+test('a name in which nothing was found is looked at anew when more values are known', () => {
+  const engine = testEngine()
+  let changes = 0
+  const { learn } = engine.fingerprints
+  Object.assign(engine.fingerprints, {
+    learn(...facts: Parameters<typeof learn>) {
+      learn(...facts)
+      Object.assign(engine.fingerprints, { changes: ++changes })
+    },
+    changes,
+  })
+  const object = { data: { 'hunter2-in-a-name': 'x' }, inner: JSON.stringify({ 'hunter2-in-a-name': 'y' }) }
+  const before = mask([object, object], engine)
+  assert.equal(before, JSON.stringify(object).repeat(2))
+  engine.fingerprints.learn('hunter2-in-a-name', engine.rules.fingerprint!)
+  assert.ok(!mask([object, object], engine).includes('hunter2'))
+})
+
+test('a name that was harmless in one form is read again in another', () => {
+  const engine = testEngine()
+  Object.assign(engine.fingerprints, { changes: 0, mayHold: () => false })
+  const owned = (name: string): string => `{"fieldsV1":{"f:data":{${name}:{}}}}`
+  const harmless = Buffer.from(owned('"\\u0076:{\\"a\\":\\"CANARY-12345678\\"}"'))
+  const masker = new JsonMasker(engine, { group: '', kind: '', sequence: true })
+  const parts = [harmless, Buffer.from(owned('"v:{\\"a\\":\\"CANARY-12345678\\"}"')), harmless].map(one =>
+    Buffer.concat([...masker.push(one).bytes]).toString(),
+  )
+  assert.equal(masker.fault, null)
+  for (const part of parts) assert.ok(!part.includes('CANARY-12345678'), part)
+})

@@ -188,7 +188,9 @@ export class JsonMasker implements JsonSink {
   key(bytes: Uint8Array, start: number, end: number, offset: number, escaped: boolean): boolean {
     if (this.#unreadDepth !== 0) {
       // `k:` and `v:` hold values; `f:` names fields.
-      if (bytes[start] !== 0x66 && end - start > 16 && hasRun(bytes, start, end)) this.#isPacked = true
+      const first = bytes[start]!
+      if (first === 0x76 || (first !== 0x66 && end - start > 16 && hasRun(bytes, start, end)))
+        this.#isPacked = true
       return true
     }
     const id = this.#tape.key(bytes, start, end, offset, escaped)

@@ -50,6 +50,9 @@ const IDENTITY: ReadonlySet<string> = new Set([
 ])
 
 const MOST_NAMES = 4096
+const REPLACED = String.fromCharCode(0xfffd)
+/** More than texts within texts are opened. */
+const LAYERS = 8
 
 /**
  * Numbers for names, and what the rules say of each. It outlives one answer, as Kubernetes' names repeat for ever; when
@@ -60,6 +63,8 @@ export class Names {
   readonly keys: KeyTable
   readonly #rules: ActiveRules
   readonly #known: Name[] = []
+  /** By number and layer: `FingerprintFinder.changes` when nothing was found in the name, or undefined. */
+  readonly #clean: (number | undefined)[] = []
 
   constructor(rules: ActiveRules) {
     this.#rules = rules
@@ -78,6 +83,19 @@ export class Names {
 
   of(id: number): Name {
     return this.#known[id]!
+  }
+
+  /** Whether nothing was found in the name itself, in a text of this layer, and nothing has changed since. */
+  isClean(id: number, layer: number, changes: number): boolean {
+    return layer < LAYERS && this.#clean[id * LAYERS + layer] === changes
+  }
+
+  setClean(id: number, layer: number, changes: number): void {
+    // Names that are no UTF-8 may share a number.
+    if (layer >= LAYERS || this.of(id).text.includes(REPLACED)) return
+    // Holes would make the array slow.
+    while (this.#clean.length < (id + 1) * LAYERS) this.#clean.push(undefined)
+    this.#clean[id * LAYERS + layer] = changes
   }
 
   get isFull(): boolean {

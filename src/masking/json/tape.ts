@@ -8,7 +8,7 @@ export const NUMBER = 5
 export const LITERAL = 6
 /** A value of which only the bytes are known: it is read when something may be in it. */
 export const UNREAD = 7
-/** In the last word of an unread value: letters in its names may be base64. */
+/** In the last word of an unread value: its names may hold values: elements of sets, letters that may be base64. */
 export const PACKED = 1
 
 /**

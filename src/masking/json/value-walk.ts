@@ -342,8 +342,7 @@ export class ValueWalk extends Region {
     const isSuspect =
       (this.mayHold(start, end) && this.find(this.slice(start, end)).length > 0) ||
       this.engine.fingerprints.mayHold(this.bytes, start, end) ||
-      words[at + 3] === PACKED ||
-      this.slice(start, end).includes('"v:')
+      words[at + 3] === PACKED
     if (!isSuspect) return
     const content = this.bytes.subarray(start, end)
     const tape = readTape(content, this.names.keys)
@@ -427,16 +426,20 @@ export class ValueWalk extends Region {
     const start = words[m + 1]!
     const end = words[m + 2]!
     if (end - start < 12) return
-    const before = this.edits.length
-    this.enter(m, -1)
+    const id = words[m + 3]!
     // An element of a set in managed fields: `v:` and the value as JSON.
     const isElement = this.bytes[start] === 0x76 && this.bytes[start + 1] === 0x3a
+    // What is in a name does not depend on what is around it; one with escapes may be read in another way.
+    const changes = isElement || words[m] === ESCAPED_TEXT ? undefined : this.engine.fingerprints.changes
+    if (changes !== undefined && this.names.isClean(id, this.layer, changes)) return
+    const before = this.edits.length
+    this.enter(m, -1)
     maskString(this, isElement ? start + 2 : start, end, words[m] === ESCAPED_TEXT)
     if (this.edits.length > before) {
       this.#secretNames.add(m)
       const pointer = this.pointer()
       for (let i = before; i < this.edits.length; i++) this.edits[i] = { ...this.edits[i]!, pointer }
-    }
+    } else if (changes !== undefined) this.names.setClean(id, this.layer, changes)
     this.leave()
   }
 

@@ -7,6 +7,8 @@ const HIDING =
   /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|$)|\xc2[\x80-\x9f\xad]|\xcd\x8f|\xd8\x9c|\xe1\xa0[\x8b-\x8f]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xb8[\x80-\x8f]|\xef\xbb\xbf|\xf3\xa0[\x80-\x87][\x80-\xbf]/
 const HIDDEN =
   /\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b[\]PX^_][^\x07\x1b\n]{0,1024}(?:\x07|\x1b\\)|\x1b[ -/]{1,4}[0-~]|\x1b[0-~]|\xc2\x9b[0-?]{0,64}[ -/]{0,8}[@-~]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|$)|\xc2[\x80-\x9f\xad]|\xcd\x8f|\xd8\x9c|\xe1\xa0[\x8b-\x8f]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xb8[\x80-\x8f]|\xef\xbb\xbf|\xf3\xa0[\x80-\x87][\x80-\xbf]/g
+/** All letters that `HIDING` knows, and more: one class is searched for much faster. */
+const UNUSUAL = /[\x00-\x08\x0b-\x1f\x7f-\xff]/
 const ERASED = /[\x08\x7f]/
 
 /** A text as it may be read, and where its letters are in the raw one. */
@@ -17,7 +19,7 @@ export interface View {
 }
 
 export function hasHidden(text: string): boolean {
-  return HIDING.test(text)
+  return UNUSUAL.test(text) && HIDING.test(text)
 }
 
 /** The text itself, without what is hidden, and with what backspaces erase gone. */
