@@ -30,6 +30,11 @@ export interface VerifyOptions {
   readonly oldCheckpoints?: readonly string[]
   /** File with the key that wraps the epoch keys: heads and bodies are decrypted and compared as well. */
   readonly keyFile?: string
+  /**
+   * Instead of a key file: the epoch keys by id (32 bytes each), unwrapped by somebody who may ask a key service; null for
+   * one that it did not open.
+   */
+  readonly epochKeys?: ReadonlyMap<string, Buffer | null>
   readonly live?: boolean
   /** Verifier keys of witnesses (C2SP tlog-cosignature v1). */
   readonly witnesses?: readonly string[]
@@ -797,18 +802,22 @@ class Locked {
   }
 }
 
-/** Unwraps data keys: file key, epoch key, data key. */
+/** Unwraps data keys: file key (if epoch keys were not given), epoch key, data key. */
 class Keys {
   readonly #directory: string
   readonly #origin: string
-  readonly #wrapping: Buffer
+  readonly #wrapping: Buffer | ReadonlyMap<string, Buffer | null>
   readonly #epochs = new Map<string, Buffer | null>()
   #data = new Map<string, DataKey | Gone | Locked>()
   #generation = -1
 
-  constructor(directory: string, origin: string, keyFile: string) {
+  constructor(directory: string, origin: string, keyFile: string | ReadonlyMap<string, Buffer | null>) {
     this.#directory = directory
     this.#origin = origin
+    if (typeof keyFile !== 'string') {
+      this.#wrapping = keyFile
+      return
+    }
     const text = readOptional(keyFile)?.toString().trim() ?? ''
     if (!/^[0-9a-f]{64}$/.test(text)) throw new RangeError(`${keyFile} does not hold 32 bytes in hex`)
     this.#wrapping = Buffer.from(text, 'hex')
@@ -853,7 +862,11 @@ class Keys {
     if (known !== undefined) return known
     const text = /^[a-z0-9-]+$/.test(id) ? readOptional(join(this.#directory, 'keys', `${id}.json`)) : null
     let key: Buffer | null = null
-    if (text !== null) {
+    if (text !== null && !Buffer.isBuffer(this.#wrapping)) {
+      key = this.#wrapping.get(id) ?? null
+      // It is here, so it was not destroyed: nobody must take it for that.
+      if (key === null) throw new Error('the epoch key was not unwrapped')
+    } else if (text !== null && Buffer.isBuffer(this.#wrapping)) {
       const wrapped = Buffer.from((JSON.parse(text.toString()) as { wrapped: string }).wrapped, 'base64')
       const context = Buffer.from(`epoch=${id}\norigin=${this.#origin}\n`)
       key = open(this.#wrapping, wrapped.subarray(0, 12), context, wrapped.subarray(12))
@@ -1356,7 +1369,8 @@ function verifyEntries(
   const calls = new CallCheck(results)
   const hasSegments = existsSync(join(directory, 'segments'))
   const segments = hasSegments ? new Segments(directory, key.name, results) : null
-  const keys = options.keyFile === undefined ? null : new Keys(directory, key.name, options.keyFile)
+  const given = options.keyFile ?? options.epochKeys
+  const keys = given === undefined ? null : new Keys(directory, key.name, given)
   const acts = new ActCheck(directory, results)
   const records = segments === null ? null : new RecordCheck(key.name, results, segments, keys, acts)
   if (!hasSegments) results.skip('records', 'no segments here')

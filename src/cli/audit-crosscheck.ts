@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { printable } from '../audit/sentence.ts'
 import { API_VERSION } from '../brand.ts'
+import type { KeyEncryption } from '../keys/key-encryption.ts'
 import { type Options, type Run, text, texts } from './frame/context.ts'
 import { exitCodes, Failure, usage } from './frame/failure.ts'
+import { keysToRead } from './keys-to-read.ts'
 import { duration, moment } from './output/time.ts'
 
 const MOST_CALLS = 1_000_000
@@ -24,7 +26,7 @@ export const run: Run = async (context, files, options) => {
       files,
       stdin: process.stdin,
       disk,
-      logs: logsOf(options),
+      logs: await logsOf(options),
       connections: texts(options, 'connection'),
       agentUsers: texts(options, 'agentUser'),
       ignore: texts(options, 'ignore'),
@@ -48,18 +50,24 @@ export const run: Run = async (context, files, options) => {
   }
 }
 
-/** Each log has its keys beside it, or all share the one key file that is given. */
-function logsOf(options: Options): { directory: string; keyFile: string }[] {
+/** Each log has its key beside it, or all are opened with those that are given. */
+async function logsOf(
+  options: Options,
+): Promise<{ readonly directory: string; readonly keyEncryption: KeyEncryption }[]> {
   const directories = texts(options, 'log')
   if (directories.length === 0)
     throw usage("crosscheck needs --log: the directory of the gateway's audit log")
-  const keys = text(options, 'keys')
-  return directories.map(directory => {
+  const keys = texts(options, 'keys')
+  const shared = keys.length === 0 ? undefined : await keysToRead(keys)
+  const logs: { readonly directory: string; readonly keyEncryption: KeyEncryption }[] = []
+  for (const directory of directories) {
     if (!existsSync(directory)) throw usage(`there is no directory ${directory}`)
-    const keyFile = keys ?? join(directory, 'secrets', 'kek')
-    if (!existsSync(keyFile)) throw usage(`crosscheck needs the key file of the log (--keys): no ${keyFile}`)
-    return { directory, keyFile }
-  })
+    const beside = join(directory, 'secrets', 'kek')
+    if (shared === undefined && !existsSync(beside))
+      throw usage(`crosscheck needs the key-encryption key of the log (--keys): no ${beside}`)
+    logs.push({ directory, keyEncryption: shared ?? (await keysToRead([beside])) })
+  }
+  return logs
 }
 
 function mostOf(value: string | undefined): number {

@@ -1,12 +1,14 @@
 import { API_VERSION } from '../brand.ts'
-import { type Run, text } from './frame/context.ts'
+import { type Run, text, texts } from './frame/context.ts'
 import { exitCodes, Failure, usage } from './frame/failure.ts'
+import { keysToRead } from './keys-to-read.ts'
 import { identitiesOf, textOf } from './reveal-open.ts'
 
 /** From an export and its keys, on the machine of an investigator. No gateway is asked, and no log hears of it. */
 export const run: Run = async (context, [directory = '', call = '', pointer], options) => {
-  const keyFile = text(options, 'keys')
-  if (keyFile === undefined) throw usage('reveal offline needs --keys FILE')
+  const keys = texts(options, 'keys')
+  if (keys.length === 0) throw usage('reveal offline needs --keys KEY')
+  const keyEncryption = await keysToRead(keys)
   const identities = await identitiesOf(text(options, 'identity'))
   const [{ readOffline }, { disk }] = await Promise.all([
     import('../audit/reveal/read-offline.ts'),
@@ -17,7 +19,7 @@ export const run: Run = async (context, [directory = '', call = '', pointer], op
     revealed = await readOffline({
       files: disk,
       directory,
-      keyFile,
+      keyEncryption,
       identities,
       call,
       ...(pointer === undefined ? {} : { pointer }),

@@ -11,9 +11,13 @@ const ATTEMPTS = 3
 /**
  * A symmetric key of AWS KMS (`Encrypt`, `Decrypt`, with the context as EncryptionContext). Credentials come from where the
  * SDK looks for them: environment, web identity, pod identity, instance, profile. An alias is resolved once, so that what
- * it is pointed at later does not change what this process wraps with.
+ * it is pointed at later does not change what this process wraps with; that takes an encryption, so not where it is
+ * only read with.
  */
-export async function awsKmsEncryption(choice: AwsKmsChoice): Promise<KeyEncryption> {
+export async function awsKmsEncryption(
+  choice: AwsKmsChoice,
+  use: 'to-wrap' | 'to-read' = 'to-wrap',
+): Promise<KeyEncryption> {
   if (choice.endpoint !== undefined) serverUrl('the endpoint of AWS KMS', choice.endpoint)
   const client = new KMSClient({
     maxAttempts: ATTEMPTS,
@@ -26,7 +30,9 @@ export async function awsKmsEncryption(choice: AwsKmsChoice): Promise<KeyEncrypt
     const command = new EncryptCommand({ KeyId: keyId, Plaintext: key, EncryptionContext: { ...context } })
     return await client.send(command).catch(error => fail(choice.keyId, 'encrypt', error))
   }
-  keyId = (await wrap(new Uint8Array(32), { purpose: 'sallyport-key-name' })).KeyId ?? keyId
+  if (use === 'to-wrap') {
+    keyId = (await wrap(new Uint8Array(32), { purpose: 'sallyport-key-name' })).KeyId ?? keyId
+  }
   return {
     id: `aws-kms:${keyId}`,
     async wrap(key, context) {

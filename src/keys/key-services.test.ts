@@ -1,75 +1,19 @@
 /** AWS KMS and Vault transit against stand-ins made from their documented shapes; test/full/kms.test.ts asks moto's KMS. */
 import assert from 'node:assert/strict'
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import type { KeyEncryption } from './key-encryption.ts'
 import { openKeyEncryption } from './open-key-encryption.ts'
 import { parseKeyEncryption } from './parse-key-encryption.ts'
+import { type Asked, answerAsVault, open, reply, seal, standIn } from './testing/stand-in.ts'
 
 const CONTEXT = { origin: 'log.example/one', epoch: 'shown-2026-11-21' }
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-keys-'))
 after(() => rmSync(directory, { recursive: true }))
-
-interface Asked {
-  readonly path: string
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Record<string, unknown>
-}
-
-/** Answers as told, and keeps what it was asked. */
-async function standIn(answer: (asked: Asked, response: ServerResponse) => void) {
-  const asked: Asked[] = []
-  const server: Server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', chunk => chunks.push(chunk))
-    request.on('end', () => {
-      const one = {
-        path: request.url!,
-        headers: request.headers,
-        body: JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>,
-      }
-      asked.push(one)
-      answer(one, response)
-    })
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
-    url,
-    asked,
-    async stop() {
-      server.closeAllConnections()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
-}
-
-const masterKey = randomBytes(32)
-function seal(plain: Buffer, context: string): Buffer {
-  const nonce = randomBytes(12)
-  const cipher = createCipheriv('aes-256-gcm', masterKey, nonce)
-  cipher.setAAD(Buffer.from(context))
-  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
-}
-function open(sealed: Buffer, context: string): Buffer | null {
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', masterKey, sealed.subarray(0, 12), { authTagLength: 16 })
-    decipher.setAAD(Buffer.from(context))
-    decipher.setAuthTag(sealed.subarray(-16))
-    return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
-  } catch {
-    return null
-  }
-}
-
-function reply(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-}
 
 async function holds(key: KeyEncryption): Promise<void> {
   const plain = randomBytes(64)
@@ -91,23 +35,7 @@ describe('Vault transit', () => {
   before(async () => {
     writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 })
     vault = await standIn((asked, response) => {
-      if (trouble?.(asked, response) === true) return
-      if (asked.headers['x-vault-token'] !== token) {
-        reply(response, 403, { errors: ['permission denied'] })
-        return
-      }
-      const bound = String(asked.body.associated_data)
-      if (asked.path === '/v1/team/transit/encrypt/sallyport') {
-        const sealed = seal(Buffer.from(String(asked.body.plaintext), 'base64'), bound)
-        reply(response, 200, {
-          data: { ciphertext: `vault:v1:${sealed.toString('base64')}`, key_version: 1 },
-        })
-      } else if (asked.path === '/v1/team/transit/decrypt/sallyport') {
-        const sealed = Buffer.from(String(asked.body.ciphertext).replace('vault:v1:', ''), 'base64')
-        const plain = open(sealed, bound)
-        if (plain === null) reply(response, 400, { errors: ['cipher: message authentication failed'] })
-        else reply(response, 200, { data: { plaintext: plain.toString('base64') } })
-      } else reply(response, 404, { errors: [] })
+      if (trouble?.(asked, response) !== true) answerAsVault(token, '/v1/team/transit', asked, response)
     })
   })
   after(() => vault.stop())

@@ -10,16 +10,20 @@ import type { KeyEncryptionChoice } from './key-encryption-choice.ts'
  * make its own. Rejects when it cannot be had, or does not do what it must.
  */
 export async function openKeyEncryption(choice: KeyEncryptionChoice): Promise<KeyEncryption> {
-  const opened = await open(choice)
+  const opened = await openChoice(choice, 'to-wrap')
   await prove(opened)
   return opened
 }
 
-async function open(choice: KeyEncryptionChoice): Promise<KeyEncryption> {
+/** Without trying it. `to-read`: it may be one that opens only. */
+export async function openChoice(
+  choice: KeyEncryptionChoice,
+  use: 'to-wrap' | 'to-read',
+): Promise<KeyEncryption> {
   if ('awsKms' in choice) {
     // Loaded only when chosen: the SDK would make every start slower.
     const { awsKmsEncryption } = await import('./aws-kms.ts')
-    return awsKmsEncryption(choice.awsKms)
+    return awsKmsEncryption(choice.awsKms, use)
   }
   if ('vault' in choice) {
     const { vaultTransitEncryption } = await import('./vault-transit.ts')

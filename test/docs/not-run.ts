@@ -48,6 +48,11 @@ export const notRun: readonly (readonly [page: string, line: string, reason: str
     'needs a key service; src/cli/keys-rewrap.test.ts does the same with key files',
   ],
   [
+    'docs/operate/key-encryption.md',
+    "sallyport verify /var/lib/sallyport/log --keys 'aws-kms:alias/sallyport?region=eu-central-1'",
+    'needs a key service; test/full/kms.test.ts asks one',
+  ],
+  [
     'docs/operate/postgresql.md',
     "sallyport up --config-dir /etc/sallyport --data-dir /var/lib/sallyport --store 'postgres://sallyport@db.example.com/sallyport?schema=sallyport&sslmode=verify-full&sslrootcert=/etc/sallyport/db-ca.crt' --store-password file:/run/secrets/db --key-encryption file:/run/secrets/sallyport-kek",
     'needs a database server with a certificate; test/engines starts a real PostgreSQL, with TLS and passwords',

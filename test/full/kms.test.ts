@@ -1,15 +1,16 @@
 /** AWS KMS as key-encryption key, asked through the SDK, at moto's KMS: an implementation that is not ours. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms'
+import { rebuildIndex } from '../../src/audit/index/rebuild.ts'
 import { openAuditLog } from '../../src/audit/open.ts'
-import { recordCall } from '../../src/audit/testing/calls.ts'
+import { callId, maskedBody, recordCall } from '../../src/audit/testing/calls.ts'
 import type { KeyEncryption } from '../../src/keys/key-encryption.ts'
 import { openKeyEncryption } from '../../src/keys/open-key-encryption.ts'
 import { parseKeyEncryption } from '../../src/keys/parse-key-encryption.ts'
@@ -99,6 +100,40 @@ test('log and masking keys live under it; the key file that they had before is n
   await third.close()
   assert.equal(existsSync(join(fresh, 'secrets', 'kek')), false)
   await (await openAuditLog({ dataDir: fresh, origin: 'log.example/fresh', keyEncryption: kms })).close()
+})
+
+test('a log under it is verified, compared, opened and indexed by its name alone', {
+  timeout: 120_000,
+}, async () => {
+  await newKey('alias/readers')
+  const name = `aws-kms:alias/readers?region=eu-central-1&endpoint=${url}`
+  const dataDir = join(directory, 'read')
+  const keyEncryption = await openKeyEncryption(parseKeyEncryption(name))
+  const log = await openAuditLog({ dataDir, origin: 'log.example/read', keyEncryption })
+  const secret = ['hunter', 'two', 'x9Zq'].join('-')
+  for (let number = 0; number < 3; number += 1)
+    await recordCall(log, number, { response: maskedBody(`{"word":"zither","p":"${secret}"}`, [secret]) })
+  await log.close()
+  assert.equal(await rebuildIndex(dataDir, { keyEncryption }), log.size)
+  const sallyport = (...words: string[]) =>
+    spawnSync(process.execPath, ['src/cli/main.ts', ...words, '--keys', name, '-o', 'json'], {
+      encoding: 'utf8',
+    })
+  const verified = sallyport('verify', dataDir)
+  assert.equal(verified.status, 0, verified.stderr + verified.stdout)
+  const checks = JSON.parse(verified.stdout).checks as { name: string; status: string; checked: number }[]
+  for (const name of ['contents', 'originals']) {
+    const { status, checked } = checks.find(one => one.name === name)!
+    assert.deepEqual([status, checked >= 3], ['ok', true])
+  }
+  const opened = sallyport('reveal', 'offline', dataDir, callId(1))
+  assert.equal(opened.status, 0, opened.stderr)
+  assert.equal(JSON.parse(opened.stdout).revealed.values[0].text, secret)
+  const audit = join(directory, 'audit.log')
+  writeFileSync(audit, '')
+  const compared = sallyport('audit', 'crosscheck', audit, '--log', dataDir)
+  assert.equal(JSON.parse(compared.stdout).logs[0].origin, 'log.example/read', compared.stderr)
+  assert.doesNotMatch(compared.stdout, /gone with their keys/)
 })
 
 test('a key that there is not, and a service that is gone, is told', { timeout: 60_000 }, async () => {

@@ -107,7 +107,7 @@ function scene(t: TestContext) {
           files: [file],
           stdin: Readable.from([]),
           disk,
-          logs: [{ directory, keyFile: join(directory, 'secrets', 'kek') }],
+          logs: [{ directory, keyEncryption: log.keyEncryption }],
           connections: [],
           agentUsers: [],
           ignore: [],

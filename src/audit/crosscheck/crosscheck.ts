@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import type { Files } from '../files/files.ts'
 import { eventsOf } from './cluster-event.ts'
 import { ClusterSide, timeOf, type Window } from './cluster-side.ts'
@@ -13,8 +14,8 @@ export interface CrosscheckOptions {
   readonly files: readonly string[]
   readonly stdin: Readable
   readonly disk: Files
-  /** Logs of the gateways before that cluster, each with the file of its key-encryption key. */
-  readonly logs: readonly { readonly directory: string; readonly keyFile: string }[]
+  /** Logs of the gateways before that cluster, each with its key-encryption key. */
+  readonly logs: readonly { readonly directory: string; readonly keyEncryption: KeyEncryption }[]
   /** Only calls on these connections are expected in the cluster's log; empty: all. */
   readonly connections: readonly string[]
   /** Users as whom agents sign in at the cluster, beside those that are learned. */
@@ -40,11 +41,15 @@ export async function crosscheck(options: CrosscheckOptions): Promise<Crosscheck
   const logs: OurLog[] = []
   // A call begins at the gateway before it reaches the cluster: how long before is bounded by the time for its head.
   const margin = options.skew + 300_000
-  for (const { directory, keyFile } of options.logs) {
+  for (const { directory, keyEncryption } of options.logs) {
     const since = (options.since ?? Number.NEGATIVE_INFINITY) - margin
     const until = (options.until ?? Number.POSITIVE_INFINITY) + margin
     logs.push(
-      await readOurCalls(options.disk, { directory, keyFile, most: options.mostCalls, since, until }, calls),
+      await readOurCalls(
+        options.disk,
+        { directory, keyEncryption, most: options.mostCalls, since, until },
+        calls,
+      ),
     )
   }
   const window = windowOf(options, logs)

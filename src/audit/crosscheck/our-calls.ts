@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { fileKeyEncryption } from '../../keys/file-key.ts'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import type { Head } from '../entry.ts'
 import type { Files } from '../files/files.ts'
 import { readWhole } from '../files/whole.ts'
@@ -68,7 +68,7 @@ export interface OurLogOptions {
   /** Directory of the log: `checkpoint`, `tile/`, `segments/`, `keys/`. */
   readonly directory: string
   /** The key that wraps its epoch keys. */
-  readonly keyFile: string
+  readonly keyEncryption: KeyEncryption
   /** Calls that may be held at once, with those that are held already. */
   readonly most: number
   /** Calls that neither begin nor end in here are left out. Milliseconds since the epoch. */
@@ -88,7 +88,7 @@ export async function readOurCalls(
   const note = (await readWhole(files, join(directory, 'checkpoint')))?.toString()
   if (note === undefined) throw new Error(`${directory} holds no audit log (there is no checkpoint)`)
   const { origin, size } = parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))
-  const keys = epochKeys(files, directory, origin, await fileKeyEncryption(files, options.keyFile, false))
+  const keys = epochKeys(files, directory, origin, options.keyEncryption)
   const cursor = segmentCursor(files, directory, origin, id => keys.find(id), 'heads')
   let begins = Number.POSITIVE_INFINITY
   let ends = Number.NEGATIVE_INFINITY

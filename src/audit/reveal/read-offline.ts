@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Identity } from '../../keys/age/age.ts'
-import { fileKeyEncryption } from '../../keys/file-key.ts'
+import type { KeyEncryption } from '../../keys/key-encryption.ts'
 import type { Files } from '../files/files.ts'
 import { readWhole } from '../files/whole.ts'
 import type { Leaf } from '../heads/leaf.ts'
@@ -19,7 +19,7 @@ export interface OfflineOptions {
   /** Of a log or an export of one: `checkpoint`, `tile/`, `segments/`, `keys/`. */
   readonly directory: string
   /** The key that wraps its epoch keys. */
-  readonly keyFile: string
+  readonly keyEncryption: KeyEncryption
   readonly identities: readonly Identity[]
   readonly call: string
   readonly pointer?: string
@@ -64,8 +64,7 @@ export async function readOffline(options: OfflineOptions): Promise<Revealed | n
     entries,
     more: false,
   }
-  const kek = await fileKeyEncryption(files, options.keyFile, false)
-  const epochs = epochKeys(files, directory, origin, kek)
+  const epochs = epochKeys(files, directory, origin, options.keyEncryption)
   const log = { files, dataDir: directory, origin, epochs, flush: async () => {} }
   const scope = pointer === undefined ? { call } : { call, pointer }
   return readScope(log, [places], scope, identities)

@@ -4,6 +4,8 @@ const since: OptionSpec = {
   flags: '--since <time>',
   description: 'from then on: 15m, 2h, 7d, 2026-01-31, RFC 3339',
 }
+/** What `--keys` takes. */
+const KEYS = 'a key file, or what up --key-encryption takes'
 const limit: OptionSpec = {
   flags: '--limit <count>',
   description: 'at most so many rows (default 100; 0: all)',
@@ -452,7 +454,12 @@ export const tree: readonly CommandSpec[] = [
       { form: '[pointer]', description: 'one value of it' },
     ],
     options: [
-      { flags: '--keys <file>', description: 'key file that wraps the keys of its days', file: true },
+      {
+        flags: '--keys <key>',
+        description: `what wraps the keys of its days: ${KEYS}`,
+        many: true,
+        file: true,
+      },
       { flags: '--identity <file>', description: 'age identity of a recipient', file: true },
     ],
     load: () => import('../reveal-offline.ts'),
@@ -586,8 +593,9 @@ export const tree: readonly CommandSpec[] = [
     options: [
       { flags: '--log <dir>', description: "directory of a gateway's audit log", many: true, file: true },
       {
-        flags: '--keys <file>',
-        description: 'key file of the log (default: secrets/kek in its directory)',
+        flags: '--keys <key>',
+        description: `what opens the log: ${KEYS} (default: secrets/kek in its directory)`,
+        many: true,
         file: true,
       },
       { flags: '-c, --connection <name>', description: 'expect only calls on this connection', many: true },
@@ -638,7 +646,12 @@ export const tree: readonly CommandSpec[] = [
       },
       { flags: '--quorum <count>', description: 'how many of the witnesses must have (default: all given)' },
       { flags: '--leaf <file>', description: 'entry of a proof that does not carry it', file: true },
-      { flags: '--keys <file>', description: 'key file: check heads and bodies as well', file: true },
+      {
+        flags: '--keys <key>',
+        description: `check heads and bodies as well: ${KEYS}`,
+        many: true,
+        file: true,
+      },
       { flags: '--live', description: 'the log is being written: open calls at its end are no failure' },
     ],
     load: () => import('../verify.ts'),

@@ -4,6 +4,7 @@ import { openAuditLog } from '../../../src/audit/open.ts'
 import { scanSegment } from '../../../src/audit/segments/scan.ts'
 import { body, frame, intent, outcome, recordCall } from '../../../src/audit/testing/calls.ts'
 import { type MemoryDisk, memoryDisk } from '../../../src/audit/testing/memory.ts'
+import { fileKeyEncryption } from '../../../src/keys/file-key.ts'
 import { damaged, damagesOf, randomDamage } from '../damage.ts'
 import { type Checker, eachByItself, type FuzzTarget } from '../target.ts'
 
@@ -89,10 +90,10 @@ async function scanAll(disk: MemoryDisk, name: string): Promise<void> {
 
 /** As `audit crosscheck` reads it. */
 async function readsToItsEnd(disk: MemoryDisk): Promise<void> {
-  const keyFile = `${DIRECTORY}/secrets/kek`
   const bounds = { since: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY }
   try {
-    await readOurCalls(disk, { directory: DIRECTORY, keyFile, most: 1000, ...bounds }, new Map())
+    const keyEncryption = await fileKeyEncryption(disk, `${DIRECTORY}/secrets/kek`, false)
+    await readOurCalls(disk, { directory: DIRECTORY, keyEncryption, most: 1000, ...bounds }, new Map())
   } catch (error) {
     inWords(error)
   }
