@@ -1,6 +1,7 @@
 import { Refusal } from '../../errors/refusal.ts'
 import type { MaskEngine } from '../../masking/json/mask-engine.ts'
 import { maskRequest } from '../../masking/request/mask-request.ts'
+import { mayUncover, uncoveredAfter } from '../../masking/writeback/after-patch.ts'
 import { type Atlas, NOTHING_LIVE, readAtlas } from '../../masking/writeback/atlas.ts'
 import {
   holdsPlaceholder,
@@ -25,9 +26,15 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
   const form = x.action.body?.form
   if (bytes === null || form === undefined || !x.action.hasSideEffect) return x
   const engine = engineOf(gateway, x)
-  if (!needsAtlas(bytes, form) && !(x.action.verb === 'update' && leavesOut(engine, x))) return x
+  if (
+    !needsAtlas(bytes, form) &&
+    !mayUncover(bytes, form, x.action.apiGroup) &&
+    !(x.action.verb === 'update' && leavesOut(engine, x))
+  )
+    return x
   const live = WRITES.has(x.action.verb) && x.action.name !== '' ? await readWritten(gateway, x) : null
-  const atlas = live === null ? NOTHING_LIVE : atlasOf(x, engine, live)
+  const view = live === null ? null : masked(x, engine, live)
+  const atlas = live === null || view === null ? NOTHING_LIVE : atlasOf(live, view)
   let restored = restoreBody(bytes, form as WriteForm, atlas)
   if (restored === null || 'misplaced' in restored || (live === null && restored.count === 0)) {
     restored = (await restoreFromHelm(gateway, x, engine, live, atlas)) ?? restored
@@ -37,6 +44,10 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
     return x
   }
   if ('misplaced' in restored) throw misplaced(restored.misplaced, live === null ? NEW : WHY)
+  if (live !== null && view !== null && x.action.verb === 'patch' && atlas.reaches('')) {
+    const uncovers = uncoveredAfter(live, view, bytes, restored.bytes, form, object => masked(x, engine, object))
+    if (uncovers !== null) throw misplaced(uncovers, OPEN)
+  }
   if (restored.count === 0) return x
   const open = uncoveredBy(x, engine, restored.bytes)
   if (open !== null) throw misplaced(open, OPEN)
@@ -51,8 +62,8 @@ const WHY = 'a masked value can only stay where it was read'
 
 /** Where the writer would read back what was restored; null when it is masked again. */
 function uncoveredBy(x: Decided, engine: MaskEngine, restored: Buffer): string | null {
-  const masked = maskRequest(engine, restored, x.answerKind ?? { group: '', kind: '' }, x.action.body!.form)
-  return masked === null ? '' : uncovered(x.body.bytes!, restored, Buffer.concat(masked.bytes))
+  const view = maskRequest(engine, restored, x.answerKind ?? { group: '', kind: '' }, x.action.body!.form)
+  return view === null ? '' : uncovered(x.body.bytes!, restored, Buffer.concat(view.bytes))
 }
 
 function engineOf(gateway: Gateway, x: Decided): MaskEngine {
@@ -80,10 +91,16 @@ async function readWritten(gateway: Gateway, x: Decided): Promise<Buffer | null>
   return body
 }
 
+/** What the caller sees of an object. */
+function masked(x: Decided, engine: MaskEngine, object: Buffer): Buffer {
+  const view = maskRequest(engine, object, x.answerKind ?? { group: '', kind: '' }, 'object')
+  if (view === null) throw new Refusal('upstream-answer-refused', { check: 'answer-unreadable' })
+  return Buffer.concat(view.bytes)
+}
+
 /** What the caller sees of the live object, and what is there. */
-function atlasOf(x: Decided, engine: MaskEngine, live: Buffer): Atlas {
-  const masked = maskRequest(engine, live, x.answerKind ?? { group: '', kind: '' }, 'object')
-  const atlas = masked === null ? null : readAtlas(live, Buffer.concat(masked.bytes))
+function atlasOf(live: Buffer, view: Buffer): Atlas {
+  const atlas = readAtlas(live, view)
   if (atlas === null) throw new Refusal('upstream-answer-refused', { check: 'answer-unreadable' })
   return atlas
 }

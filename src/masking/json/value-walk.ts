@@ -249,21 +249,25 @@ export class ValueWalk extends Region {
     return /^--?[A-Za-z][\w.-]*$/.test(text) ? this.engine.rules.key(text.replace(/^-+/, '')) : undefined
   }
 
-  /** `{name: DB_PASSWORD, value: …}`, in whatever order: the rule of the name holds for the value. */
+  /** `{name: DB_PASSWORD, value: …}`, in whatever order: the rule of the name, or else of the key, holds for the value. */
   #pairRule(at: number): Name['key'] {
     const { words } = this.tape
     const end = words[at + 2]!
-    let label = -1
-    let value = -1
-    let members = 0
-    for (let m = at + STRIDE; m < end && members < 8; m = this.after(m + STRIDE)) {
+    let name = -1
+    let key = -1
+    let hasValue = false
+    for (let m = at + STRIDE; m < end; m = this.after(m + STRIDE)) {
       const { role } = this.names.of(words[m + 3]!)
-      if (role === 'name' || (role === 'key' && label === -1)) label = m + STRIDE
-      else if (role === 'value') value = m + STRIDE
-      members++
+      if (role === 'name') name = m + STRIDE
+      else if (role === 'key') key = m + STRIDE
+      else if (role === 'value') hasValue = true
     }
-    if (label === -1 || value === -1) return undefined
-    return this.engine.rules.env(this.textOf(label))
+    if (!hasValue || (name === -1 && key === -1)) return undefined
+    const { rules } = this.engine
+    const byName = name === -1 ? undefined : rules.env(this.textOf(name))
+    if (key === -1 || byName?.strength === 'strong') return byName
+    const byKey = rules.env(this.textOf(key))
+    return byKey?.strength === 'strong' ? byKey : (byName ?? byKey)
   }
 
   /** A value whose name tells of it. */

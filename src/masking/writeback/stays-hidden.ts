@@ -81,7 +81,8 @@ function compare(w: At, r: At, m: At, place: string): string | null {
   return compareTexts(before, real, m.document.text(m.node) ?? '', place)
 }
 
-function compareTexts(before: string, real: string, seen: string, place: string): string | null {
+/** The place, when a text whose placeholders were restored shows more than it did: as written, as it is, as it would be read. */
+export function compareTexts(before: string, real: string, seen: string, place: string): string | null {
   const inner = innerOf(real)
   const innerBefore = inner === null ? null : innerOf(before)
   const innerSeen = inner === null ? null : innerOf(seen)
