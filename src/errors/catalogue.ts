@@ -138,6 +138,14 @@ export const catalogue = {
       'What is read through Sallyport shows placeholders for secret values. One that is written back to the same place of the same object keeps the value; one in another place would overwrite a value or copy a secret.',
     next: 'leave the placeholder where it was read, leave the field out of the patch, or write the real value',
   },
+  'masked-selector': {
+    status: 400,
+    reason: 'BadRequest',
+    summary: 'the selector compares a value that is masked',
+    cause:
+      'Whoever may select by a value that is not shown could guess it: what is listed would tell whether the guess is right.',
+    next: 'select by another field or label, or by name',
+  },
   'denied-by-agent': {
     status: 403,
     reason: 'Forbidden',

@@ -12,6 +12,7 @@ import { refuse } from './stages/refuse.ts'
 import { resolveConnection } from './stages/resolve.ts'
 import { restoreMasked } from './stages/restore.ts'
 import { reviewAccess } from './stages/review.ts'
+import { checkSelectors } from './stages/select.ts'
 import { openSession } from './stages/session.ts'
 
 /**
@@ -26,7 +27,8 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const inSession = await openSession(gateway, routed) //                401, 403, 429, 503
     const classified = await classify(gateway, inSession) //               400, 405, 406, 408, 413, 415
     const decided = decide(gateway, classified) //                         403
-    const restored = await restoreMasked(gateway, decided) //              422, 502, 503
+    const selected = checkSelectors(gateway, decided) //                   400
+    const restored = await restoreMasked(gateway, selected) //              422, 502, 503
     const committed = await commitIntent(gateway, restored) //             503: the log takes nothing
     if (restored.action.hasSideEffect) await committed.intent //            503: the log cannot be written
     const answered = reviewAccess(gateway, committed) ?? (await forward(gateway, committed, new Answer())) //                                                    403, 502, 503, 504

@@ -45,7 +45,9 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
   }
   if ('misplaced' in restored) throw misplaced(restored.misplaced, live === null ? NEW : WHY)
   if (live !== null && view !== null && x.action.verb === 'patch' && atlas.reaches('')) {
-    const uncovers = uncoveredAfter(live, view, bytes, restored.bytes, form, object => masked(x, engine, object))
+    const uncovers = uncoveredAfter(live, view, bytes, restored.bytes, form, object =>
+      masked(x, engine, object),
+    )
     if (uncovers !== null) throw misplaced(uncovers, OPEN)
   }
   if (restored.count === 0) return x

@@ -23,6 +23,58 @@ export function nameOfFieldSelector(query: Query): string | RefusedRequest {
   return name
 }
 
+export interface SelectorTerm {
+  /** Of a field such as `spec.nodeName`, or the key of a label. */
+  readonly name: string
+  /** What it is compared with: none where only its presence is asked for. */
+  readonly values: readonly string[]
+  /** Asks for what is above or below a number (labels only). */
+  readonly isOrdering: boolean
+}
+
+/**
+ * The terms of a field selector as apimachinery's `fields.ParseSelector` splits them. One that cannot be read there, and
+ * so ends in an error, is given as what it looks like.
+ */
+export function fieldSelectorTerms(selector: string): SelectorTerm[] {
+  return splitTerms(selector).flatMap(term => {
+    if (term === '') return []
+    const operator = /!=|==|=/.exec(term)
+    if (operator === null) return [{ name: term, values: [], isOrdering: false }]
+    const value = term.slice(operator.index + operator[0].length)
+    return [
+      { name: term.slice(0, operator.index), values: [unescapeValue(value) ?? value], isOrdering: false },
+    ]
+  })
+}
+
+/**
+ * The requirements of a label selector, split into words as apimachinery's `labels.Lexer` does. Lenient: what is no selector
+ * there gives words here.
+ */
+export function labelSelectorTerms(selector: string): SelectorTerm[] {
+  const terms: SelectorTerm[] = []
+  let words: string[] = []
+  let isOrdering = false
+  let isWithin = false
+  const end = (): void => {
+    const [name, ...rest] = words
+    const values = /^(?:not)?in$/.test(rest[0] ?? '') ? rest.slice(1) : rest
+    if (name !== undefined) terms.push({ name, values, isOrdering })
+    words = []
+    isOrdering = false
+  }
+  for (const [token] of selector.matchAll(/[^\s=!(),<>]+|[(),<>]/g)) {
+    if (token === ',' && !isWithin) end()
+    else if (token === '(') isWithin = true
+    else if (token === ')') isWithin = false
+    else if (token === '<' || token === '>') isOrdering = true
+    else if (token !== ',') words.push(token)
+  }
+  end()
+  return terms
+}
+
 /** The value that `metadata.name` must equal, or null: no such term, or the selector is malformed. */
 function exactName(selector: string): string | null {
   let found: string | null = null

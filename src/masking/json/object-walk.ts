@@ -1,3 +1,4 @@
+import { columnName } from './column.ts'
 import type { FieldState } from './field-state.ts'
 import type { Name } from './names.ts'
 import { ARRAY, OBJECT, STRIDE } from './tape.ts'
@@ -223,11 +224,10 @@ export class ObjectWalk extends ValueWalk {
     if (words[at] !== ARRAY) return
     this.#columns = []
     for (let e = at + STRIDE; e < words[at + 2]!; e = this.after(e)) {
-      const label = this.textOf(words[e] === OBJECT ? this.member(e, 'name') : -1)
-      const key = label === '' ? undefined : this.engine.rules.key(label.replaceAll(' ', '_'))
-      this.#columns.push(
-        key === undefined ? undefined : { text: label, segment: '', key, role: 'none', isIdentity: false },
-      )
+      const isColumn = words[e] === OBJECT
+      const label = this.textOf(isColumn ? this.member(e, 'name') : -1)
+      const description = this.textOf(isColumn ? this.member(e, 'description') : -1)
+      this.#columns.push(columnName(this.engine.rules, label, description))
     }
   }
 

@@ -47,9 +47,7 @@ function renames(
   const isLabelled = place !== '/metadata' && (readsElements || !isElement)
   const names = members.map(m => m.name)
   if (isLabelled && LABELS.some(label => names.includes(label)) && !names.includes('value')) return true
-  return members.some(m =>
-    renames(document, m.value, `${place}/${m.name}`, false, intoLists, readsElements),
-  )
+  return members.some(m => renames(document, m.value, `${place}/${m.name}`, false, intoLists, readsElements))
 }
 
 /**

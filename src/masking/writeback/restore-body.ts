@@ -22,8 +22,7 @@ const NUMBER = Buffer.from(NUMBER_PLACEHOLDER)
  * Operations that tell of a value, carry it, or change the name or the option that it stands behind; and those that may count
  * elements from the end of a list.
  */
-const TELLING =
-  /"op"\s*:\s*"(?:test|copy|move)"|"path"\s*:\s*"[^"]*\/(?:(?:name|key|\d+)"|[+-]\d|0\d)/
+const TELLING = /"op"\s*:\s*"(?:test|copy|move)"|"path"\s*:\s*"[^"]*\/(?:(?:name|key|\d+)"|[+-]\d|0\d)/
 const ESCAPE = Buffer.from('\\u')
 
 /**

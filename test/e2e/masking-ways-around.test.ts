@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { pluginToken } from '../clients/plugin-token.ts'
+import { openSides, type Sides } from '../clients/sides.ts'
+import { type Answered, call } from './call.ts'
+import { type Direct, directly } from './direct.ts'
+
+/** What a caller who may write tries, to see a value that he may not see: by renaming, by selecting, by another column. */
+let sides: Sides
+let direct: Direct
+let token: string
+
+const GROUP = 'ways.example.com'
+const THINGS = `/apis/${GROUP}/v1/namespaces/tour-gateway/things`
+const VALUE = 'hunter2-in-clear'
+const MERGE = 'application/merge-patch+json'
+const JSON_PATCH = 'application/json-patch+json'
+const APPLY = 'application/apply-patch+yaml'
+const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
+const text = { type: 'string' }
+const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
+
+const kind = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: `things.${GROUP}` },
+  spec: {
+    group: GROUP,
+    scope: 'Namespaced',
+    names: { plural: 'things', singular: 'thing', kind: 'Thing', listKind: 'ThingList' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: {
+                type: 'object',
+                properties: {
+                  password: text,
+                  colour: text,
+                  auth: { ...open, properties: { name: text, value: text } },
+                  args: { type: 'array', items: text },
+                  list: {
+                    type: 'array',
+                    items: {
+                      type: 'object',
+                      required: ['id'],
+                      properties: { id: { type: 'integer' }, name: text, value: text },
+                    },
+                    'x-kubernetes-list-type': 'map',
+                    'x-kubernetes-list-map-keys': ['id'],
+                  },
+                },
+                'x-kubernetes-preserve-unknown-fields': true,
+              },
+            },
+          },
+        },
+        selectableFields: [{ jsonPath: '.spec.password' }, { jsonPath: '.spec.colour' }],
+        additionalPrinterColumns: [
+          { name: 'Info', type: 'string', jsonPath: '.spec.password' },
+          { name: 'More', type: 'string', jsonPath: '.spec.list[?(@.name=="DB_PASSWORD")].value' },
+          { name: 'All', type: 'string', jsonPath: '.spec' },
+          { name: 'Auth', type: 'string', jsonPath: '.spec.auth' },
+          { name: 'Colour', type: 'string', jsonPath: '.spec.colour' },
+        ],
+      },
+    ],
+  },
+}
+
+const spec = {
+  password: VALUE,
+  colour: 'red',
+  auth: { name: 'DB_PASSWORD', value: VALUE },
+  args: ['serve', '--password', VALUE],
+  list: [
+    { id: 1, name: 'LANG', value: 'de' },
+    { id: 2, name: 'DB_PASSWORD', value: VALUE },
+  ],
+}
+
+before(
+  async () => {
+    sides = await openSides({ nodes: [], controllerManager: false })
+    direct = directly(sides.cluster.kubeconfig)
+    token = await pluginToken(sides.gateway.kubeconfig)
+    const file = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [kind] })
+    const applied = await sides.kubectl(sides.direct, ['create', '-f', '-'], file)
+    assert.equal(applied.code, 0, applied.stderr)
+    const waited = await sides.kubectl(sides.direct, [
+      ...['wait', '--for=condition=Established', '--timeout=60s', `crd/things.${GROUP}`],
+    ])
+    assert.equal(waited.code, 0, waited.stderr)
+    const body = { apiVersion: `${GROUP}/v1`, kind: 'Thing', metadata: { name: 'one' }, spec }
+    const made = await direct(THINGS, { method: 'POST', body })
+    assert.equal(made.status, 201, made.body)
+  },
+  { timeout: 600_000 },
+)
+after(() => sides?.close())
+
+function through(path: string, method = 'GET', body?: unknown, type = 'application/json'): Promise<Answered> {
+  return call(sides.up, `/k/${sides.up.connection}${path}`, {
+    token,
+    method,
+    ...(body === undefined ? { headers: { accept: type } } : { body, headers: { 'content-type': type } }),
+  })
+}
+
+test('patches that would leave a masked value without its name are refused, and the value stays', {
+  timeout: 120_000,
+}, async () => {
+  const self = { apiVersion: `${GROUP}/v1`, kind: 'Thing', metadata: { name: 'one' } }
+  for (const [body, type] of [
+    [{ spec: { auth: { name: 'COLOUR' } } }, MERGE],
+    [{ spec: { auth: { name: null } } }, MERGE],
+    [{ ...self, spec: { auth: { name: 'COLOUR' } } }, APPLY],
+    [{ ...self, spec: { list: [{ id: 2, name: 'COLOUR' }] } }, APPLY],
+    [[{ op: 'replace', path: '/spec/auth/name', value: 'COLOUR' }], JSON_PATCH],
+    [[{ op: 'remove', path: '/spec/auth/name' }], JSON_PATCH],
+    [[{ op: 'replace', path: '/spec/args/-2', value: '--colour' }], JSON_PATCH],
+    [[{ op: 'replace', path: '/spec/list/-1/name', value: 'COLOUR' }], JSON_PATCH],
+    [[{ op: 'copy', from: '/spec/list/-1/value', path: '/spec/colour' }], JSON_PATCH],
+    [[{ op: 'move', from: '/spec/list/-1/value', path: '/spec/colour' }], JSON_PATCH],
+    [
+      [
+        { op: 'remove', path: '/spec/list/0' },
+        { op: 'replace', path: '/spec/list/0/name', value: 'COLOUR' },
+      ],
+      JSON_PATCH,
+    ],
+    [
+      [
+        { op: 'remove', path: '/spec/args/0' },
+        { op: 'replace', path: '/spec/args/0', value: '--colour' },
+      ],
+      JSON_PATCH,
+    ],
+  ] as const) {
+    const query = type === APPLY ? '?fieldManager=t&force=true' : ''
+    const answer = await through(`${THINGS}/one${query}`, 'PATCH', body, type)
+    assert.equal(answer.status, 422, `${JSON.stringify(body)}: ${answer.body}`)
+    assert.ok(!answer.body.includes(VALUE), JSON.stringify(body))
+  }
+  const { json } = await direct(`${THINGS}/one`)
+  assert.equal(json.spec.auth.value, VALUE)
+  assert.equal(json.spec.colour, 'red')
+  assert.deepEqual(json.spec.args, spec.args)
+  assert.deepEqual(json.spec.list, spec.list)
+  // What stays hidden may be written, and is.
+  const changed = { spec: { auth: { name: 'COLOUR', key: 'PASSWORD' }, colour: 'blue' } }
+  const other = await through(`${THINGS}/one`, 'PATCH', changed, MERGE)
+  assert.equal(other.status, 200, other.body)
+  const read = await through(`${THINGS}/one`)
+  assert.ok(!other.body.includes(VALUE) && !read.body.includes(VALUE), read.body)
+})
+
+test('a table shows no masked value, whatever the name of its column', { timeout: 60_000 }, async () => {
+  for (const query of ['', '?includeObject=None', '?includeObject=Object', '?watch=1&timeoutSeconds=1']) {
+    const answer = await through(`${THINGS}${query}`, 'GET', undefined, TABLE)
+    assert.equal(answer.status, 200, answer.body)
+    assert.match(answer.body, /"Table"/)
+    assert.ok(!answer.body.includes(VALUE), `${query}: ${answer.body}`)
+    assert.match(answer.body, /"blue"/)
+  }
+  const printed = await sides.kubectl(sides.gateway, ['get', 'things'])
+  assert.equal(printed.code, 0, printed.stderr)
+  assert.ok(printed.stdout.includes('blue') && !printed.stdout.includes(VALUE), printed.stdout)
+})
+
+test('nobody selects by what is masked: not in lists, watches and deletions, nor by a label', {
+  timeout: 60_000,
+}, async () => {
+  const guess = encodeURIComponent(`spec.password=${VALUE}`)
+  // The cluster itself would tell.
+  assert.equal((await direct(`${THINGS}?fieldSelector=${guess}`)).json.items.length, 1)
+  for (const [method, path] of [
+    ['GET', `${THINGS}?fieldSelector=${guess}`],
+    ['GET', `${THINGS}?fieldSelector=${encodeURIComponent('spec.password!=wrong-guess')}`],
+    ['GET', `${THINGS}?fieldSelector=${encodeURIComponent('metadata.name=one,spec.password=wrong-guess')}`],
+    ['GET', `${THINGS}?watch=1&timeoutSeconds=1&fieldSelector=${guess}`],
+    ['GET', `/apis/${GROUP}/v1/things?fieldSelector=${guess}`],
+    ['DELETE', `${THINGS}?fieldSelector=${guess}`],
+    ['GET', `${THINGS}?labelSelector=${encodeURIComponent('db-password in (guess-1,guess-2)')}`],
+  ] as const) {
+    const answer = await through(path, method)
+    assert.equal(answer.status, 400, `${method} ${path}: ${answer.body}`)
+    assert.match(answer.json.message, /selector/)
+    assert.ok(!answer.body.includes(VALUE))
+  }
+  const said = await sides.kubectl(sides.gateway, [
+    'get',
+    'things',
+    '--field-selector',
+    'spec.password=a-guess',
+  ])
+  assert.equal(said.code, 1)
+  assert.match(said.stderr, /the selector compares a value that is masked/)
+  for (const selector of ['spec.colour=blue', 'metadata.name=one', 'spec.password!=']) {
+    const answer = await through(`${THINGS}?fieldSelector=${encodeURIComponent(selector)}`)
+    assert.equal(answer.status, 200, answer.body)
+    assert.equal(answer.json.items.length, 1)
+  }
+})
