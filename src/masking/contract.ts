@@ -63,9 +63,10 @@ export interface Finding {
 export interface TextFinder {
   /**
    * The next offset at or after `from` where a finding might be, or -1. Cheap (one native search over the whole text);
-   * whatever `find` finds in a part of `text` contains an offset that this gives.
+   * whatever `find` finds in a part of `text` contains an offset that this gives. `same`: the bytes of a text that is
+   * latin1, where the caller has them; then they need not be made.
    */
-  next(text: string, from: number): number
+  next(text: string, from: number, same?: Uint8Array): number
   /** Appends what is found, in order, without overlaps. `text` holds UTF-16 units, or bytes as latin1. */
   find(text: string, found: Finding[]): void
 }

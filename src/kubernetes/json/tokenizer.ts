@@ -47,6 +47,9 @@ const N_EXPONENT = 7
 /** Most strings end within so many bytes: for them the search would cost more than it saves. */
 const NEAR = 48
 
+/** 1 where the plain letters of a string end: quote, backslash, control characters. */
+const ENDS = Uint8Array.from({ length: 256 }, (_, c) => (c === 0x22 || c === 0x5c || c < 0x20 ? 1 : 0))
+
 const LITERALS = ['true', 'false', 'null'] as const
 const EMPTY = new Uint8Array(0)
 
@@ -123,11 +126,8 @@ export class JsonTokenizer {
         let c = 0
         if (this.#escape === 0 && !this.#highSurrogate) {
           const near = i + NEAR < plain ? i + NEAR : n
-          while (i < near) {
-            c = bytes[i]!
-            if (c === 0x22 || c === 0x5c || c < 0x20) break
-            i++
-          }
+          while (i < near && ENDS[bytes[i]!] === 0) i++
+          if (i < near) c = bytes[i]!
           if (i === near && i < n) {
             if (quote < i) quote = find(bytes, 0x22, i)
             if (backslash < i) backslash = find(bytes, 0x5c, i)

@@ -8,101 +8,150 @@ import type { Anchor } from './detector.ts'
  * in its table and are told apart when a word is checked.
  */
 export interface AnchorSearch {
-  /** An offset at or after `from` where an anchor may begin, none left out, or -1. `at` tells. */
-  next(text: string, from: number): number
+  /**
+   * An offset at or after `from` where an anchor may begin, none left out, or -1. `at` tells. `same`: the letters of the
+   * text as bytes, where the caller has them.
+   */
+  next(text: string, from: number, same?: Uint8Array): number
   /** The numbers of all anchors at an offset are left in `hits`; returns how many. Allocates nothing. */
   at(text: string, offset: number): number
   readonly hits: Uint16Array
 }
 
 /** Letters that are read at once. Few: between two questions much of a text may be known to be masked. */
-const BLOCK = 1024
+const BLOCK = 512
 const LANES = 4
 /** Shorter texts are read in one lane. */
-const SHORT = 256
+const SHORT = 128
 
 export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
   const { words, table, firstAccepting, anchorsAt } = anchorTable(anchors)
   const hits = new Uint16Array(Math.max(1, anchors.length))
-  const bytes = Buffer.alloc(BLOCK + LANES + WIDTH)
-  const lanes = Array.from({ length: LANES }, () => new Int32Array(BLOCK))
+  const copied = Buffer.alloc(BLOCK + WIDTH)
+  /** The starts in each lane, one lane behind the other. */
+  const inLanes = new Int32Array(BLOCK + LANES * WIDTH)
   const starts = new Int32Array(BLOCK + LANES)
   let count = 0
   let cursor = 0
   let scanned = ''
-  /** Start of the block whose starts are known. */
-  let block = -1
+  /** The block whose starts are known: `starts` are those in `text[block..blockEnd)`. */
+  let block = 0
+  let blockEnd = 0
 
-  function scan(text: string, from: number): void {
+  function scan(text: string, from: number, same: Uint8Array | undefined): void {
     const length = Math.min(BLOCK, text.length - from)
-    const piece =
-      from === 0 && text.length <= BLOCK + WIDTH - 1 ? text : text.slice(from, from + length + WIDTH - 1)
-    bytes.write(piece, 'latin1')
-    bytes.fill(0, piece.length, Math.min(bytes.length, piece.length + LANES + WIDTH))
-    count = length < SHORT ? oneLane(length) : fourLanes(length)
+    // Words that begin in the block may end behind it.
+    const end = Math.min(text.length, from + length + WIDTH - 1)
+    let bytes = same
+    let first = from
+    if (bytes === undefined) {
+      copied.write(from === 0 && end === text.length ? text : text.slice(from, end), 'latin1')
+      bytes = copied
+      first = 0
+    }
+    count =
+      length < SHORT ? oneLane(bytes, first, length, end - from) : fourLanes(bytes, first, length, end - from)
     for (let i = 0; i < count; i++) starts[i]! += from
     block = from
+    blockEnd = from + length
     cursor = 0
   }
 
-  function oneLane(length: number): number {
-    let state = 0
-    let found = 0
-    const end = length + WIDTH - 1
-    for (let i = 0; i < end; i++) {
-      state = table[(state << 7) | (bytes[i]! & 127)]!
-      if (state >= firstAccepting && i >= WIDTH - 1) starts[found++] = i - (WIDTH - 1)
-    }
-    return found
+  /** Starts below `length`, counted from `from`; `readable` bytes may be read, and behind them are zeros. */
+  function oneLane(bytes: Uint8Array, from: number, length: number, readable: number): number {
+    return tail(bytes, from, 0, 0, 0, length, readable)
   }
 
-  function fourLanes(length: number): number {
-    const share = Math.ceil(length / LANES)
-    const end = share + WIDTH - 1
-    const [first, second, third, fourth] = lanes as [Int32Array, Int32Array, Int32Array, Int32Array]
-    const two = share
-    const three = share * 2
-    const four = share * 3
+  /** Goes on in one lane from `at` on, in `state`. */
+  function tail(
+    bytes: Uint8Array,
+    from: number,
+    at: number,
+    state: number,
+    found: number,
+    length: number,
+    readable: number,
+  ): number {
+    let here = state
+    let number = found
+    const end = length + WIDTH - 1
+    for (let i = at; i < end; i++) {
+      here = table[here | (i < readable ? bytes[from + i]! & 127 : 0)]!
+      if (here >= firstAccepting && i >= WIDTH - 1) starts[number++] = i - (WIDTH - 1)
+    }
+    return number
+  }
+
+  function fourLanes(bytes: Uint8Array, from: number, length: number, readable: number): number {
+    // The last lane is the longest, so that no other one reads behind its end.
+    const share = (length / LANES) | 0
+    const room = share + WIDTH
+    const one = from
+    const two = from + share
+    const three = from + share * 2
+    const four = from + share * 3
     let a = 0
     let b = 0
     let c = 0
     let d = 0
     let inA = 0
-    let inB = 0
-    let inC = 0
-    let inD = 0
-    for (let i = 0; i < end; i++) {
-      a = table[(a << 7) | (bytes[i]! & 127)]!
-      b = table[(b << 7) | (bytes[i + two]! & 127)]!
-      c = table[(c << 7) | (bytes[i + three]! & 127)]!
-      d = table[(d << 7) | (bytes[i + four]! & 127)]!
-      if (a >= firstAccepting) first[inA++] = i - (WIDTH - 1)
-      if (b >= firstAccepting) second[inB++] = i - (WIDTH - 1) + two
-      if (c >= firstAccepting) third[inC++] = i - (WIDTH - 1) + three
-      if (d >= firstAccepting) fourth[inD++] = i - (WIDTH - 1) + four
+    let inB = room
+    let inC = room * 2
+    let inD = room * 3
+    // The first letters of a lane end no word of this lane.
+    for (let i = 0; i < WIDTH - 1; i++) {
+      a = table[a | (bytes[i + one]! & 127)]!
+      b = table[b | (bytes[i + two]! & 127)]!
+      c = table[c | (bytes[i + three]! & 127)]!
+      d = table[d | (bytes[i + four]! & 127)]!
     }
-    starts.set(first.subarray(0, inA), 0)
-    starts.set(second.subarray(0, inB), inA)
-    starts.set(third.subarray(0, inC), inA + inB)
-    starts.set(fourth.subarray(0, inD), inA + inB + inC)
-    return inA + inB + inC + inD
+    for (let i = WIDTH - 1; i < share; i++) {
+      a = table[a | (bytes[i + one]! & 127)]!
+      b = table[b | (bytes[i + two]! & 127)]!
+      c = table[c | (bytes[i + three]! & 127)]!
+      d = table[d | (bytes[i + four]! & 127)]!
+      // States that accept have a bit that no other has.
+      if ((a | b | c | d) < firstAccepting) continue
+      if (a >= firstAccepting) inLanes[inA++] = i
+      if (b >= firstAccepting) inLanes[inB++] = i
+      if (c >= firstAccepting) inLanes[inC++] = i
+      if (d >= firstAccepting) inLanes[inD++] = i
+    }
+    for (let i = share; i < share + WIDTH - 1; i++) {
+      a = table[a | (bytes[i + one]! & 127)]!
+      b = table[b | (bytes[i + two]! & 127)]!
+      c = table[c | (bytes[i + three]! & 127)]!
+      if (a >= firstAccepting) inLanes[inA++] = i
+      if (b >= firstAccepting) inLanes[inB++] = i
+      if (c >= firstAccepting) inLanes[inC++] = i
+    }
+    let found = collect(0, inA, 0, 0)
+    found = collect(room, inB, share, found)
+    found = collect(room * 2, inC, share * 2, found)
+    found = collect(room * 3, inD, share * 3, found)
+    return tail(bytes, from, share * LANES, d, found, length, readable)
   }
 
-  function next(text: string, from: number): number {
+  function collect(first: number, end: number, shift: number, found: number): number {
+    let number = found
+    for (let i = first; i < end; i++) starts[number++] = inLanes[i]! - (WIDTH - 1) + shift
+    return number
+  }
+
+  function next(text: string, from: number, same?: Uint8Array): number {
     if (anchors.length === 0) return -1
     const length = text.length
     if (text !== scanned) {
       scanned = text
-      block = -1
+      block = 0
+      blockEnd = 0
     }
-    for (let at = from; at < length; ) {
-      const wanted = at - (at % BLOCK)
-      if (block !== wanted) scan(text, wanted)
+    for (let at = from; at < length; at = blockEnd) {
+      if (at < block || at >= blockEnd) scan(text, at, same)
       // Questions come in order, as a rule.
       if (cursor > 0 && starts[cursor - 1]! >= at) cursor = 0
       while (cursor < count && starts[cursor]! < at) cursor++
-      if (cursor < count && starts[cursor]! < length) return starts[cursor]!
-      at = wanted + BLOCK
+      if (cursor < count) return starts[cursor]! < length ? starts[cursor]! : -1
     }
     return -1
   }

@@ -7,9 +7,9 @@ export type LetterSet = Uint8Array
 
 export interface AnchorTable {
   readonly words: readonly (readonly LetterSet[])[]
-  /** Next state by state * 128 + letter; 0 is the first state. */
-  readonly table: Uint16Array
-  /** States from here on mean that an anchor ended with this letter. */
+  /** Next state by state + letter; 0 is the first state, and all are multiples of 128. */
+  readonly table: Int32Array
+  /** States from here on mean that an anchor ended with this letter. A power of two. */
   readonly firstAccepting: number
   /** Which anchors can begin with these two letters. */
   anchorsAt(first: number, second: number): readonly number[]
@@ -82,7 +82,7 @@ function mayBe(set: LetterSet | undefined, letter: number): boolean {
 
 /** States are sets of (word, letters read); those in which a word is complete get the highest numbers. */
 function automaton(words: readonly (readonly (LetterSet | undefined)[])[]): {
-  table: Uint16Array
+  table: Int32Array
   firstAccepting: number
 } {
   const { classOf, classes } = classesOf(words)
@@ -140,15 +140,20 @@ function classesOf(words: readonly (readonly (LetterSet | undefined)[])[]): {
 function numbered(
   rows: readonly Int32Array[],
   accepting: readonly boolean[],
-): { table: Uint16Array; firstAccepting: number } {
-  const firstAccepting = accepting.filter(is => !is).length
+): { table: Int32Array; firstAccepting: number } {
+  let firstAccepting = 128
+  while (firstAccepting < accepting.filter(is => !is).length * 128) firstAccepting *= 2
   const number = new Int32Array(rows.length)
   let plain = 0
   let complete = firstAccepting
-  for (let state = 0; state < rows.length; state++) number[state] = accepting[state] ? complete++ : plain++
-  const table = new Uint16Array(rows.length * 128)
+  for (let state = 0; state < rows.length; state++) {
+    number[state] = accepting[state] ? complete : plain
+    if (accepting[state]) complete += 128
+    else plain += 128
+  }
+  const table = new Int32Array(complete)
   for (const [state, row] of rows.entries()) {
-    for (let letter = 0; letter < 128; letter++) table[number[state]! * 128 + letter] = number[row[letter]!]!
+    for (let letter = 0; letter < 128; letter++) table[number[state]! + letter] = number[row[letter]!]!
   }
   return { table, firstAccepting }
 }

@@ -95,6 +95,10 @@ const NOT_KEY = new Set(
 )
 const SESSION = new Set(['cookie', 'cookies', 'jsessionid', 'phpsessid', 'sessionid', 'sid', 'xsrf', 'csrf'])
 
+/** Names that were asked about lately; null: it tells nothing. The same ones come again and again. */
+const told = new Map<string, TellTale | null>()
+const MOST_TOLD = 4096
+
 /**
  * How much a name tells of the value beside it: a member of an object, a variable, a flag, a key of YAML or ini.
  * Case, camelCase, `_`, `-`, `.` and blanks between the words make no difference. Names that Kubernetes itself gives to
@@ -102,6 +106,16 @@ const SESSION = new Set(['cookie', 'cookies', 'jsessionid', 'phpsessid', 'sessio
  */
 export function tellTale(name: string): TellTale | undefined {
   if (name.length < 2 || name.length > 256) return undefined
+  const known = told.get(name)
+  if (known !== undefined) return known ?? undefined
+  const strength = read(name)
+  if (told.size >= MOST_TOLD) told.clear()
+  // A copy: a part of a text keeps all of the text in memory.
+  told.set(Buffer.from(name).toString(), strength ?? null)
+  return strength
+}
+
+function read(name: string): TellTale | undefined {
   const words = wordsOf(name)
   if (/connection ?string$/.test(words.join(' '))) return 'weak'
   while (words.length > 1 && NEUTRAL.has(words.at(-1)!)) words.pop()

@@ -46,9 +46,10 @@ export const STEMS: readonly Anchor[] = anyCase(
 /** From the anchor on: the rest of the name, what closes it, and something that a value may follow. */
 const AHEAD =
   /[\w.-]{2,80}(?:\\{0,8}["'`])?[\])]{0,2}(?:[ \t]{0,40}(?::=|=>|==?|:|\|[ \t])|[ \t]{0,4}>|\\{0,8}["'`],|[ \t]{1,8}\S|<\/\w{1,32}>|[ \t]{0,8},?\s{0,40}["'\\]{0,8}value|["'\\, \t\r]{0,16}(?:\n|$))/iy
-/** In JSON an object follows the name, as in managed fields: `look` finds no value there. */
-const OBJECT_AHEAD = /[\w.-]{2,80}":\{["}]/y
 const NAME_LETTER = /[\w.-]/
+const NAME_LETTERS = Uint8Array.from({ length: 128 }, (_, code) =>
+  NAME_LETTER.test(String.fromCharCode(code)) ? 1 : 0,
+)
 const REST_OF_NAME = /[\w.-]{0,96}/y
 const SEPARATOR =
   /(\\{0,8}["'`])?[\])]{0,2}([ \t]{0,40}(?::=|=>|==?|:(?!\/\/))[ \t]{0,40}|[ \t]{1,40}\|[ \t]{1,40})/y
@@ -67,7 +68,7 @@ export const keyValues: Detector = {
     'values beside tell-tale names in text: environment dumps, YAML, JSON, ini, XML, command lines, Go structs',
   personal: false,
   anchors: STEMS,
-  possible: (text, at) => testAt(AHEAD, text, at) && !testAt(OBJECT_AHEAD, text, at),
+  possible: (text, at) => !isBeforeObject(text, at) && testAt(AHEAD, text, at),
   look(text, at, behind, spans) {
     const name = nameAround(text, at)
     if (isWithin(text, name, behind)) return
@@ -82,6 +83,20 @@ export const keyValues: Detector = {
     const scheme = matchAt(SCHEME, text, value.start)?.[0].length ?? 0
     spans.push(value.start + scheme, value.end)
   },
+}
+
+/** In JSON an object follows the name, as in managed fields: `look` finds no value there. */
+function isBeforeObject(text: string, at: number): boolean {
+  let end = at
+  while (end - at < 80 && isNameLetter(text.charCodeAt(end))) end++
+  if (text.charCodeAt(end) !== 0x22 || text.charCodeAt(end + 1) !== 0x3a || text.charCodeAt(end + 2) !== 0x7b)
+    return false
+  const first = text.charCodeAt(end + 3)
+  return first === 0x22 || first === 0x7d
+}
+
+function isNameLetter(code: number): boolean {
+  return code < 128 && NAME_LETTERS[code] === 1
 }
 
 /** A pair within a value that is masked already, and that ends where it ends. */

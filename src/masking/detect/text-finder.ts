@@ -60,9 +60,13 @@ export function createTextFinder(
   const parts = createAnchorSearch(anchors)
   const behind = new Float64Array(active.length)
 
-  function next(text: string, from: number): number {
+  function next(text: string, from: number, same?: Uint8Array): number {
     const search = text.length < LONG ? short : long
-    for (let at = search.next(text, Math.max(0, from)); at !== -1; at = search.next(text, at + 1)) {
+    for (
+      let at = search.next(text, Math.max(0, from), same);
+      at !== -1;
+      at = search.next(text, at + 1, same)
+    ) {
       const count = search.at(text, at)
       for (let i = 0; i < count; i++) {
         const { detector } = active[owner[search.hits[i]!]!]!

@@ -5,6 +5,7 @@ import type { MaskEngine } from './mask-engine.ts'
 import type { Names } from './names.ts'
 import { ObjectWalk } from './object-walk.ts'
 import { DEEPEST } from './read-tape.ts'
+import type { Chunk } from './region.ts'
 import { ARRAY, ESCAPED_TEXT, LITERAL, NUMBER, OBJECT, PACKED, STRIDE, Tape, TEXT, UNREAD } from './tape.ts'
 import type { ObjectContext } from './value-walk.ts'
 
@@ -38,6 +39,7 @@ export type JsonMaskFault = JsonFault | 'json-object-too-large'
 export const LARGEST_OBJECT = 16 * 1024 * 1024
 const EMPTY = new Uint8Array(0)
 const NO_BYTES = Buffer.alloc(0)
+const NO_CHUNK: Chunk = { bytes: EMPTY, text: '' }
 const NOTHING: Masked = { bytes: [], fields: [] }
 
 /**
@@ -70,8 +72,8 @@ export class JsonMasker implements JsonSink {
   #pendingBytes = 0
   #chunk: Uint8Array = EMPTY
   #chunkStart = 0
-  /** The chunk as latin1. */
-  #chunkText = ''
+  /** The chunk as a region is told of it. */
+  #shared: Chunk = NO_CHUNK
   /** What the array that is open at depth 2 holds; its elements are regions of their own. */
   #inside: 'nothing' | 'items' | 'rows' = 'nothing'
   /** The last name at depth 1. */
@@ -103,7 +105,7 @@ export class JsonMasker implements JsonSink {
       return NOTHING
     }
     this.#chunk = chunk
-    this.#chunkText = latin1(chunk)
+    this.#shared = { bytes: chunk, text: latin1(chunk) }
     // Control characters in long strings of an answer are not looked for: where a string ends does not depend on them.
     const isRead = this.#tokenizer.feed(chunk, chunk.length)
     // The line feed after an event is what clients that read lines wait for.
@@ -125,7 +127,7 @@ export class JsonMasker implements JsonSink {
   end(): Masked {
     if (this.fault !== null) return NOTHING
     this.#chunk = EMPTY
-    this.#chunkText = ''
+    this.#shared = NO_CHUNK
     if (!this.#tokenizer.end()) {
       this.#fail(this.#tokenizer.fault!)
       return NOTHING
@@ -223,7 +225,7 @@ export class JsonMasker implements JsonSink {
     const walk = this.#walk
     tape.closeAll()
     if (isWhole) {
-      walk.begin(bytes, this.#context, '', undefined, this.#chunkText, start - this.#chunkStart)
+      walk.begin(bytes, this.#context, '', undefined, this.#shared, start - this.#chunkStart)
     } else walk.begin(bytes, this.#context)
     switch (what) {
       case 'element':

@@ -32,6 +32,9 @@ export function createMaskEngine(
   let seen = new Map<string, string>()
   let before = new Map<string, string>()
   let names = new Names(parts.rules)
+  let lastGroup = ''
+  let lastKind: string | null = null
+  let lastState: FieldState | null = null
   return {
     ...parts,
     get names() {
@@ -41,17 +44,20 @@ export function createMaskEngine(
       if (names.isFull) names = new Names(parts.rules)
     },
     isNew(uid, version) {
-      const known = seen.get(uid) ?? before.get(uid)
+      const recent = seen.get(uid)
+      if (recent === version) return false
+      const known = recent ?? before.get(uid)
       // Two halves, of which the older one goes: what is read again and again stays.
       if (seen.size >= OBJECTS) {
         before = seen
         seen = new Map()
       }
-      if (known === version && seen.has(uid)) return false
       seen.set(uid, version)
       return known !== version
     },
     start(group, kind) {
+      // Most answers hold objects of one kind.
+      if (kind === lastKind && group === lastGroup) return lastState
       const id = `${group}/${kind}`
       let state = states.get(id)
       if (state === undefined) {
@@ -59,6 +65,9 @@ export function createMaskEngine(
         state = startOf(parts.rules.fields(group, kind))
         states.set(id, state)
       }
+      lastGroup = group
+      lastKind = kind
+      lastState = state
       return state
     },
   }

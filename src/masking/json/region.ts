@@ -2,16 +2,27 @@ import type { TextFinder } from '../contract.ts'
 import type { Names } from './names.ts'
 import { ARRAY, ESCAPED_TEXT, OBJECT, STRIDE, type Tape, TEXT } from './tape.ts'
 
+const NONE = Buffer.alloc(0)
+
+/** A chunk of a stream and its bytes as letters, for regions that lie in it one behind the other. */
+export interface Chunk {
+  readonly bytes: Uint8Array
+  readonly text: string
+}
+
 /** Bytes of JSON with their tokens, and what can be asked of them. One instance serves one region after the other. */
 export class Region {
   readonly tape: Tape
   /** Those that the tape's numbers are of. */
   readonly names: Names
-  bytes: Buffer = Buffer.alloc(0)
+  bytes: Buffer = NONE
   readonly #finder: TextFinder
   /** As latin1, for the text finder: the region, or more; the region begins in it at `#textAt`. */
   #text = ''
   #textAt = 0
+  /** The same as bytes, and the chunk that they are, if they are one. */
+  #textBytes: Uint8Array = NONE
+  #chunk: Chunk | undefined
   /** The next offset in the text at which the text finder may find something; -1: none. */
   #candidate = -2
 
@@ -22,13 +33,15 @@ export class Region {
   }
 
   /** Regions of one chunk may share its text, in which they follow each other: then it is searched once. */
-  protected take(bytes: Buffer, text: string | undefined, textAt: number): void {
+  protected take(bytes: Buffer, chunk: Chunk | undefined, at: number): void {
     this.bytes = bytes
-    if (text === undefined || text !== this.#text) {
-      this.#text = text ?? bytes.toString('latin1')
+    if (chunk === undefined || chunk !== this.#chunk) {
+      this.#text = chunk === undefined ? bytes.toString('latin1') : chunk.text
+      this.#textBytes = chunk === undefined ? bytes : chunk.bytes
+      this.#chunk = chunk
       this.#candidate = -2
     }
-    this.#textAt = textAt
+    this.#textAt = at
   }
 
   /** Bytes of the region, each a character. */
@@ -41,7 +54,7 @@ export class Region {
     if (this.#candidate === -1) return false
     const from = this.#textAt + start
     if (this.#candidate < from) {
-      this.#candidate = this.#finder.next(this.#text, from)
+      this.#candidate = this.#finder.next(this.#text, from, this.#textBytes)
       if (this.#candidate === -1) return false
     }
     return this.#candidate < this.#textAt + end

@@ -11,7 +11,7 @@ import { findAll } from './find-all.ts'
 import { type MaskEngine, placeholderFor } from './mask-engine.ts'
 import { escapeSegment, type Name } from './names.ts'
 import { readTape } from './read-tape.ts'
-import { Region } from './region.ts'
+import { type Chunk, Region } from './region.ts'
 import {
   ARRAY,
   ESCAPED_TEXT,
@@ -56,14 +56,14 @@ export class ValueWalk extends Region {
   protected firstSight: boolean | undefined = true
   #outer: ValueWalk | undefined
   /** Tokens on the way to the present one: the name of a member, or an element; and the element's number, or -1. */
-  #way = new Int32Array(2 * 32)
+  readonly #way: number[] = []
   #steps = 0
   /** Of the text that this one is in. */
   protected base = ''
   /** Of the present value, before the way to it. */
   protected prefix = ''
   /** Members whose name is a secret: no pointer may say it. */
-  readonly #secretNames = new Set<number>()
+  #secretNames: Set<number> | null = null
 
   constructor(engine: MaskEngine, tape: Tape, layer: number) {
     super(tape, engine.names, engine.rules.text)
@@ -75,18 +75,11 @@ export class ValueWalk extends Region {
    * Takes the region whose tokens are on the tape. `prefix` is where the text is in that of `outer`. Regions of one chunk
    * may share its text, in which they follow each other: then it is searched once.
    */
-  begin(
-    bytes: Buffer,
-    context: ObjectContext,
-    prefix = '',
-    outer?: ValueWalk,
-    text?: string,
-    textAt = 0,
-  ): void {
-    this.take(bytes, text, textAt)
+  begin(bytes: Buffer, context: ObjectContext, prefix = '', outer?: ValueWalk, chunk?: Chunk, at = 0): void {
+    this.take(bytes, chunk, at)
     this.edits = []
     this.where = context
-    this.#secretNames.clear()
+    this.#secretNames = null
     this.base = prefix
     this.prefix = prefix
     this.ownUid = outer?.uid ?? ''
@@ -398,7 +391,7 @@ export class ValueWalk extends Region {
     const [before, behind] = value === undefined ? [2, 0] : [4, 2]
     this.enter(m, -1)
     const place = this.pointer()
-    this.#secretNames.add(m)
+    this.#isSecretName(m)
     const pointer = this.pointer()
     this.leave()
     const replacement =
@@ -440,7 +433,7 @@ export class ValueWalk extends Region {
     this.enter(m, -1)
     maskString(this, isElement ? start + 2 : start, end, words[m] === ESCAPED_TEXT)
     if (this.edits.length > before) {
-      this.#secretNames.add(m)
+      this.#isSecretName(m)
       const pointer = this.pointer()
       for (let i = before; i < this.edits.length; i++) this.edits[i] = { ...this.edits[i]!, pointer }
     } else if (changes !== undefined) this.names.setClean(id, this.layer, changes)
@@ -458,7 +451,7 @@ export class ValueWalk extends Region {
     for (let i = 0; i < this.#steps; i += 2) {
       const at = this.#way[i]!
       const number = this.#way[i + 1]!
-      if (number < 0 && this.#secretNames.size > 0 && this.#secretNames.has(at)) text += '/*'
+      if (number < 0 && this.#secretNames?.has(at) === true) text += '/*'
       else if (number < 0) text += this.names.of(words[at + 3]!).segment
       else {
         const label = words[at] === OBJECT ? this.textOf(this.member(at, 'name')) : ''
@@ -468,13 +461,13 @@ export class ValueWalk extends Region {
     return text
   }
 
+  #isSecretName(m: number): void {
+    this.#secretNames ??= new Set()
+    this.#secretNames.add(m)
+  }
+
   protected enter(at: number, number: number): void {
     const i = this.#steps
-    if (i === this.#way.length) {
-      const larger = new Int32Array(2 * i)
-      larger.set(this.#way)
-      this.#way = larger
-    }
     this.#way[i] = at
     this.#way[i + 1] = number
     this.#steps = i + 2
