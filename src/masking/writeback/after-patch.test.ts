@@ -124,6 +124,24 @@ test('elements that are counted from the end, or with a sign or zeros, are not f
     assert.equal(refusedAt(patch, 'json-patch'), '', JSON.stringify(patch))
 })
 
+test('a placeholder that was restored is followed, and the version that the write is pinned to is no value', () => {
+  const seen = JSON.parse(view(bytes(live)).toString()) as typeof live
+  const pinned = { resourceVersion: '7' }
+  const judged = (written: object, restored: object, form = 'merge-patch') =>
+    uncoveredAfter(bytes(live), view(bytes(live)), bytes(written), bytes(restored), form, view)
+  const { password } = seen.spec
+  const real = { metadata: pinned, spec: { password: 'hunter8' } }
+  assert.equal(judged({ spec: { password } }, real), null)
+  assert.equal(judged({ metadata: {}, spec: { password } }, real, 'apply-patch'), null)
+  assert.equal(judged({ spec: { colour: password } }, { spec: { colour: 'hunter8' } }), '/spec/colour')
+  const operation = { op: 'replace', path: '/spec/password' }
+  const pin = { op: 'replace', path: '/metadata/resourceVersion', value: '7' }
+  assert.equal(
+    judged([{ ...operation, value: password }], [{ ...operation, value: 'hunter8' }, pin], 'json-patch'),
+    null,
+  )
+})
+
 test('a label is found behind any number of other members', () => {
   const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`a${i}`, i]))
   const object = bytes({ metadata, spec: { auth: { ...many, name: 'PASSWORD', value: 'hunter9' } } })

@@ -19,23 +19,27 @@ export type Tree = Leaf | Tree[] | Map<string, Tree>
  * An object as a tree that can be changed, in which each value knows whether it is masked. `seen` is its view: the same
  * object with placeholders. What the view lacks is hidden, or, with `lacking: 'plain'`, is what its writer knows.
  */
-export function treeOf(
+export function treeOf(real: JsonDocument, seen: JsonDocument, lacking: 'hidden' | 'plain'): Tree {
+  return treeAt(real, 0, seen, 0, lacking)
+}
+
+function treeAt(
   real: JsonDocument,
+  a: Node,
   seen: JsonDocument,
+  b: Node | undefined,
   lacking: 'hidden' | 'plain',
-  a: Node = 0,
-  b: Node | undefined = 0,
 ): Tree {
   if (real.isObject(a)) {
     const members = new Map<string, Tree>()
     for (const { name, value } of membersOf(real, a)) {
-      members.set(name, treeOf(real, seen, lacking, value, b === undefined ? b : seen.member(b, name)))
+      members.set(name, treeAt(real, value, seen, seen.member(b, name), lacking))
     }
     return members
   }
   if (real.isArray(a)) {
     const others = b === undefined ? [] : elementsOf(seen, b)
-    return elementsOf(real, a).map((element, i) => treeOf(real, seen, lacking, element, others[i]))
+    return elementsOf(real, a).map((element, i) => treeAt(real, element, seen, others[i], lacking))
   }
   const there = scalar(real, a)
   const shown = b === undefined ? '' : scalar(seen, b)
