@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { Refusal } from '../errors/refusal.ts'
 import { fileKeyEncryption } from '../keys/file-key.ts'
+import type { NewEntry } from './entry.ts'
 import { withDeadline } from './files/deadline.ts'
 import { disk } from './files/disk.ts'
 import type { Files } from './files/files.ts'
@@ -59,6 +60,11 @@ export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditL
       error.message = `the audit log ${origin} in ${dataDir} is damaged: ${error.message}`
     throw error
   }
+}
+
+/** Whether a key of the sealed class may have to be made for it. */
+function takesSealedKey({ request, response }: NewEntry): boolean {
+  return [request, response].some(body => body?.keyClass === 'sealed' || body?.delta !== undefined)
 }
 
 /** Whoever started us may have made the directories above a moment ago. Those that we may not read we did not make. */
@@ -152,6 +158,8 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
       if (keys.refuses(entry.session ?? '', now())) return 'key-encryption'
       return quota.refuses(entry)
     },
+    isReady: entry => keys.ready === null || keys.ready.count > 0 || !takesSealedKey(entry),
+    whenReady: () => keys.ready?.whenReady() ?? Promise.resolve(),
     plan: segmentPlan(origin, options.segmentBytes ?? 128 * 1024 * 1024, found.segmentEnd),
     // A few records travel with their leaves, so that one sync makes both durable. A new segment begins with a sync.
     carries: batch => batch.records.length <= CARRIED_LIMIT && batch.segment === segments.current,
@@ -245,6 +253,7 @@ async function openLocked(options: AuditLogOptions, files: Files, unlock: () => 
 
   async function closeAll(): Promise<void> {
     quota.stop()
+    if (appender.waits) await appender.flushed() // what waits may begin calls that are to be ended
     if (appender.sealed === null) {
       const state = [...appender.openCalls().map(cutOutcome), stopEntry(now())]
       const appended = Promise.all(state.map(entry => appender.append(entry)))

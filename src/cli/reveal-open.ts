@@ -17,7 +17,7 @@ export const run: Run = async (context, [id = ''], options) => {
       next: 'tell those who run the gateway; the reveal is used up',
     })
   }
-  const shown = { ...answer, revealed: unlock(answer.revealed, identities) }
+  const shown = { ...answer, revealed: await unlock(answer.revealed, identities) }
   await context.output.one(shown, textOf(shown), `reveal/${answer.id}`)
   const closed = [...shown.revealed.values, ...shown.revealed.bodies].filter(
     one => one.state === 'recipients',
@@ -32,7 +32,7 @@ export async function identitiesOf(file: string | undefined) {
   if (file === undefined) return []
   const { linesOf, parseIdentity } = await import('../keys/age/age.ts')
   try {
-    return linesOf(readFileSync(file, 'utf8')).map(parseIdentity)
+    return await Promise.all(linesOf(readFileSync(file, 'utf8')).map(parseIdentity))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new Failure({ exitCode: exitCodes.usage, what: `the identity ${file} cannot be used: ${why}` })

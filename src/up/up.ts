@@ -157,7 +157,7 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
     witnesses: witnessesOf(options),
     audit: {
       ...(options.logQuota === undefined ? {} : { quota: options.logQuota }),
-      ...(options.recipients === undefined ? {} : { recipients: readRecipients(options.recipients) }),
+      ...(options.recipients === undefined ? {} : { recipients: await readRecipients(options.recipients) }),
     },
     ...(options.retention === undefined ? {} : { retention: options.retention }),
     onFinished: options.output === 'json' ? undefined : createLiveLine(line => talk(`  ${line}`)),

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import {
   cpSync,
   createWriteStream,
@@ -26,9 +25,8 @@ import { scanSegment } from '../../src/audit/segments/scan.ts'
 import { body, callId, maskedBody, scratch } from '../../src/audit/testing/calls.ts'
 import { type Report, verifyLog } from '../../src/audit/verify.ts'
 import { putLocalUser } from '../../src/identity/local/users.ts'
-import { parseIdentity, parseRecipient } from '../../src/keys/age/age.ts'
-import { encodeBech32 } from '../../src/keys/age/bech32.ts'
 import { fileKeyEncryption } from '../../src/keys/file-key.ts'
+import { newAgeIdentity } from '../../src/keys/testing/age-identity.ts'
 import { call, kube, openRig, type Rig, type RigOptions } from '../attacks/harness.ts'
 import { answerWith } from '../attacks/upstream.ts'
 
@@ -524,10 +522,8 @@ describe('shredding', () => {
 
 describe('recipients', () => {
   test('alone can open what was sealed: the gateway hands out what it cannot read', async () => {
-    const secret = encodeBech32('age-secret-key-', randomBytes(32)).toUpperCase()
-    const identity = parseIdentity(secret)
-    const stranger = parseIdentity(encodeBech32('age-secret-key-', randomBytes(32)).toUpperCase())
-    const recipient = parseRecipient(encodeBech32('age', identity.recipient))
+    const { secret, identity, recipient } = await newAgeIdentity()
+    const { identity: stranger } = await newAgeIdentity()
     const own = await openOffice({ audit: { recipients: [recipient] } })
     const change = own.rig.entries.find(one => one.kind === 'key.recipients')
     const stored = await own.rig.gateway.store.get<{ recipients: string[] }>(
@@ -547,10 +543,10 @@ describe('recipients', () => {
       ['recipients', 'recipients'],
     )
     assert.equal(digestOf(answer.revealed), answer.digest)
-    const here = unlock(answer.revealed, [identity])
+    const here = await unlock(answer.revealed, [identity])
     assert.equal(here.values[0]!.text, secretOf(1))
     assert.equal(here.bodies[0]!.text, 'whole and sealed')
-    assert.deepEqual(unlock(answer.revealed, [stranger]), answer.revealed)
+    assert.deepEqual(await unlock(answer.revealed, [stranger]), answer.revealed)
     const trail = await own.ask('ann', 'GET', '/v1/audit/entries?kind=key.recipients')
     assert.deepEqual(trail.json.items[0].head.facts.recipients, [recipient.text])
     const report = await own.verify()

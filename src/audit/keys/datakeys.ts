@@ -1,5 +1,5 @@
 import { createCipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
-import { ageEncrypt, type Recipient } from '../../keys/age/age.ts'
+import type { Recipient } from '../../keys/age/age.ts'
 import {
   FLAG_LAST,
   FLAG_SEALED,
@@ -14,6 +14,7 @@ import {
 } from '../segments/record.ts'
 import type { Slab } from '../segments/slab.ts'
 import type { EpochKey, EpochKeys, KeyClass } from './epochs.ts'
+import { type ReadyKey, type ReadyKeys, readyKeys } from './ready-keys.ts'
 
 /** A data key of one session, class and day; never used again after a restart, so its nonces can count. */
 export interface DataKey {
@@ -43,7 +44,10 @@ export interface DataKeys {
    * sessions go on under the keys that they have.
    */
   refuses(session: string, now: number): boolean
+  /** For an entry at most one of the sealed class, and only after `ready`. */
   of(session: string, keyClass: KeyClass): DataKey
+  /** Where there are recipients: keys of the sealed class that are encrypted for them already. */
+  readonly ready: Pick<ReadyKeys, 'count' | 'whenReady'> | null
   /** `yyyy-mm-dd`: the oldest day whose keys may still be written with. */
   readonly day: string
 }
@@ -66,6 +70,7 @@ export function dataKeys(
   let trouble = false
   let shown = new Map<string, DataKey>()
   let sealed = new Map<string, DataKey>()
+  const ready = recipients.length === 0 ? null : readyKeys(recipients)
 
   async function prepareDay(day: number): Promise<void> {
     if (prepared.has(day)) return
@@ -81,9 +86,11 @@ export function dataKeys(
   }
 
   return {
+    ready,
     async prepare(now) {
       const day = Math.floor(now / DAY)
       await prepareDay(day)
+      await ready?.whenReady()
       enter(day)
     },
     tick(now) {
@@ -125,7 +132,7 @@ export function dataKeys(
         session,
         prepared.get(today)![keyClass],
         keyClass === 'sealed',
-        keyClass === 'sealed' ? recipients : [],
+        keyClass === 'sealed' ? (ready?.take() ?? null) : null,
       )
       keys.set(session, made)
       return made
@@ -138,10 +145,10 @@ function newDataKey(
   session: string,
   epoch: EpochKey,
   isSealed: boolean,
-  recipients: readonly Recipient[],
+  ready: ReadyKey | null,
 ): DataKey {
   const random = randomBytes(32 + 16 + 4)
-  const bytes = random.subarray(0, 32)
+  const bytes = ready?.bytes ?? random.subarray(0, 32)
   const context = recordContext(origin, session)
   const nonce = Buffer.alloc(12)
   random.copy(nonce, 0, 48)
@@ -155,7 +162,7 @@ function newDataKey(
     epoch,
     session,
     bytes,
-    wrapping: recipients.length === 0 ? bytes : ageEncrypt(recipients, bytes),
+    wrapping: ready?.wrapping ?? bytes,
     writtenIn: -1,
   }
 }

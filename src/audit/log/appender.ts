@@ -20,12 +20,14 @@ export interface Appender {
   append(entry: NewEntry, when?: 'now' | 'soon'): Promise<EntryReceipt>
   /** Calls with an intent and no outcome, as appended. */
   openCalls(): OpenCall[]
+  /** Whether some wait for their keys, and are not appended yet. */
+  readonly waits: boolean
   /** The same as durable; what a new write-ahead file must know. */
   durableCalls(): Iterable<OpenCall>
   /** Resolves when everything appended so far is durable, or the log is sealed. */
   flushed(): Promise<void>
   seal(check: LogFailure['check'] | null, cause: unknown): void
-  /** No append is taken any more. */
+  /** No append is taken any more; those that wait are. */
   stop(): void
 }
 
@@ -41,6 +43,9 @@ export interface AppenderParts {
   carries(batch: Batch): boolean
   /** The check by which this entry is not taken although the log as such can be written; else null. */
   refuses(entry: NewEntry): string | null
+  /** Whether the keys that the entry takes are there; else it waits for `whenReady`, and all after it wait behind it. */
+  isReady(entry: NewEntry): boolean
+  whenReady(): Promise<void>
   /** Makes a batch's records durable. */
   writeRecords(batch: Batch): Promise<void>
   /** Makes a batch's leaves durable, and its records when they are carried; one batch at a time, in order. */
@@ -55,6 +60,13 @@ const SOON = 5
 
 /** Times that the watch must meet the same batch at work before it is late. */
 const TURNS = 20
+
+interface Held {
+  readonly entry: NewEntry
+  readonly when: 'now' | 'soon'
+  readonly resolve: (receipt: EntryReceipt) => void
+  readonly reject: (error: Error) => void
+}
 
 export function openAppender(parts: AppenderParts): Appender {
   const { build, clock, deadline, plan } = parts
@@ -76,9 +88,40 @@ export function openAppender(parts: AppenderParts): Appender {
   let watched: Batch | null = null
   let turns = 0
   let flushWaiters: (() => void)[] = []
+  const held: Held[] = []
 
   function append(entry: NewEntry, when: 'now' | 'soon' = 'now'): Promise<EntryReceipt> {
     if (failure !== null || stopped) return Promise.reject(unavailable())
+    return held.length > 0 || !parts.isReady(entry) ? hold(entry, when) : take(entry, when)
+  }
+
+  function hold(entry: NewEntry, when: 'now' | 'soon'): Promise<EntryReceipt> {
+    return new Promise((resolve, reject) => {
+      held.push({ entry, when, resolve, reject })
+      if (held.length === 1) awaitKeys()
+    })
+  }
+
+  function awaitKeys(): void {
+    parts.whenReady().then(
+      () => {
+        while (held.length > 0 && failure === null && parts.isReady(held[0]!.entry)) {
+          const { entry, when, resolve, reject } = held.shift()!
+          take(entry, when).then(resolve, reject)
+        }
+        if (held.length > 0 && failure === null) awaitKeys()
+        else if (idle()) wakeFlushWaiters()
+      },
+      cause => {
+        const refusal = new Refusal('audit-unavailable', { check: 'recipients', cause })
+        for (const { reject } of held.splice(0)) reject(refusal)
+        if (idle()) wakeFlushWaiters()
+      },
+    )
+  }
+
+  function take(entry: NewEntry, when: 'now' | 'soon'): Promise<EntryReceipt> {
+    if (failure !== null) return Promise.reject(unavailable())
     const wrong = checkEntry(entry) ?? checkPhase(entry)
     if (wrong !== null)
       return Promise.reject(new Refusal('internal', { check: 'audit-entry', cause: new Error(wrong) }))
@@ -225,7 +268,9 @@ export function openAppender(parts: AppenderParts): Appender {
   }
 
   function idle(): boolean {
-    return pending === null && recordsBusy === null && between === null && leavesBusy === null
+    return (
+      held.length === 0 && pending === null && recordsBusy === null && between === null && leavesBusy === null
+    )
   }
 
   function oldest(): Batch | null {
@@ -270,6 +315,7 @@ export function openAppender(parts: AppenderParts): Appender {
     pending = null
     between = null
     for (const batch of batches) for (const { reject } of batch?.waiting ?? []) reject(unavailable())
+    for (const { reject } of held.splice(0)) reject(unavailable())
     wakeFlushWaiters()
     parts.onSealed(failure)
   }
@@ -293,6 +339,9 @@ export function openAppender(parts: AppenderParts): Appender {
       return failure
     },
     append,
+    get waits() {
+      return held.length > 0
+    },
     openCalls: () => [...open.values()],
     durableCalls: () => durableOpen.values(),
     flushed() {

@@ -16,24 +16,22 @@ export function digestOf(revealed: unknown): string {
 }
 
 /**
- * What only recipients can open, opened on the machine of one. Parts for other recipients stay closed; throws when
+ * What only recipients can open, opened on the machine of one. Parts for other recipients stay closed; rejects when
  * something was changed on its way, or is not what the log committed to.
  */
-export function unlock<
+export async function unlock<
   V extends Lockable,
   B extends Lockable & { readonly mediaType: string },
   R extends { readonly values: readonly V[]; readonly bodies: readonly B[] },
->(revealed: R, identities: readonly Identity[]): R {
+>(revealed: R, identities: readonly Identity[]): Promise<R> {
   if (identities.length === 0) return revealed
   const keys = new Map<string, Buffer | null>()
-  const keyOf = (file: string): Buffer | null => {
-    let key = keys.get(file)
-    if (key === undefined) {
-      key = ageDecrypt(identities, Buffer.from(file, 'base64'))
-      keys.set(file, key)
-    }
-    return key
+  for (const { locked } of [...revealed.values, ...revealed.bodies]) {
+    const file = (locked as LockedValueText | LockedBodyText | undefined)?.key
+    if (file !== undefined && !keys.has(file))
+      keys.set(file, await ageDecrypt(identities, Buffer.from(file, 'base64')))
   }
+  const keyOf = (file: string): Buffer | null => keys.get(file) ?? null
   return {
     ...revealed,
     values: revealed.values.map(value => {

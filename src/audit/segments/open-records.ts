@@ -78,6 +78,7 @@ export function dataKeyring(
     origin,
     async learn(payload) {
       const { kid, sealed, nonce } = readHeader(payload)
+      const id = kid.toString('hex')
       if (sealed && classes === 'shown') return
       let at = HEADER_BYTES
       const text = () => {
@@ -107,10 +108,9 @@ export function dataKeyring(
       const context = keyContext(origin, session, sealed, epoch, kid)
       try {
         const found = decryptWith(epochKey.key, nonce, context, payload.subarray(at))
-        const id = kid.toString('hex')
         if (found.length === KEY_BYTES) known.set(id, { key: found, session })
         else {
-          const key = identities.length === 0 ? null : ageDecrypt(identities, found)
+          const key = identities.length === 0 ? null : await ageDecrypt(identities, found)
           if (key !== null) known.set(id, { key, session })
           else locked.set(id, { key: found, session })
         }

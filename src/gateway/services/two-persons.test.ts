@@ -5,27 +5,27 @@ import { test } from 'node:test'
 import { actingLog } from '../../audit/testing/acting.ts'
 import { scratch } from '../../audit/testing/calls.ts'
 import { parseRecipient } from '../../keys/age/age.ts'
-import { encodeBech32 } from '../../keys/age/bech32.ts'
+import { newAgeIdentity } from '../../keys/testing/age-identity.ts'
 import { openSqliteStore } from '../../store/open-sqlite-store.ts'
 import { createLogger } from '../../telemetry/logger.ts'
 import { openTwoPersons, readRecipients } from './two-persons.ts'
 
-const [first, second] = [7, 9].map(byte => encodeBech32('age', Buffer.alloc(32, byte))) as [string, string]
+const [one, two] = await Promise.all([newAgeIdentity(), newAgeIdentity()])
+const [first, second] = [one.recipient.text, two.recipient.text]
 
-test('a file of recipients that cannot be used is named, and what stands in it is not repeated', t => {
+test('a file of recipients that cannot be used is named, and what stands in it is not repeated', async t => {
   const directory = scratch(t)
   const file = join(directory, 'recipients')
-  const read = (text: string) => {
+  const read = async (text: string) => {
     writeFileSync(file, text)
-    return readRecipients(file).map(one => one.text)
+    return (await readRecipients(file)).map(one => one.text)
   }
-  assert.deepEqual(read(`# security\n${first}\n\n${second}\n`), [first, second])
-  assert.throws(() => read('# nobody\n'), { message: `${file} names no recipient` })
+  assert.deepEqual(await read(`# security\n${first}\n\n${second}\n`), [first, second])
+  await assert.rejects(read('# nobody\n'), { message: `${file} names no recipient` })
   // Somebody put the identity there by mistake.
-  const identity = encodeBech32('age-secret-key-', Buffer.alloc(32, 3)).toUpperCase()
-  for (const wrong of [identity, 'ssh-ed25519 AAAA', first.slice(0, -1)]) {
-    assert.throws(
-      () => read(`${first}\n${wrong}\n`),
+  for (const wrong of [one.secret, 'ssh-ed25519 AAAA', first.slice(0, -1)]) {
+    await assert.rejects(
+      read(`${first}\n${wrong}\n`),
       (error: Error) =>
         error.message.startsWith(`${file}, recipient 2: not an X25519`) && !error.message.includes(wrong),
     )
@@ -45,7 +45,7 @@ test('each change of the recipients is an entry, no change is none', async t => 
       logger,
       now: Date.now,
       policyDigest: () => `sha256:${'0'.repeat(64)}`,
-      recipients: names.map(parseRecipient),
+      recipients: await Promise.all(names.map(parseRecipient)),
     })
     await two.close()
   }

@@ -79,17 +79,17 @@ export async function openTwoPersons(parts: TwoPersonsParts): Promise<TwoPersons
   }
 }
 
-/** Lines of a file. Throws, naming the file and the line, for anything that is no recipient. */
-export function readRecipients(file: string): Recipient[] {
+/** Lines of a file. Rejects, naming the file and the line, for anything that is no recipient. */
+export async function readRecipients(file: string): Promise<Recipient[]> {
   const lines = linesOf(readFileSync(file, 'utf8'))
   if (lines.length === 0) throw new Error(`${file} names no recipient`)
-  return lines.map((line, at) => {
-    try {
-      return parseRecipient(line)
-    } catch (error) {
-      throw new Error(`${file}, recipient ${at + 1}: ${error instanceof Error ? error.message : error}`)
-    }
-  })
+  return await Promise.all(
+    lines.map((line, at) =>
+      parseRecipient(line).catch(error => {
+        throw new Error(`${file}, recipient ${at + 1}: ${error instanceof Error ? error.message : error}`)
+      }),
+    ),
+  )
 }
 
 /** Who can open what is sealed is part of the record: each change is an entry. */
