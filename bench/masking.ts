@@ -127,11 +127,26 @@ const log = Buffer.from(
   ).join(''),
 )
 
-function json(make: () => MaskEngine, bytes: Buffer, kind: string): () => void {
+/** Of 2 KB each, with a text of many lines. */
+const events = Buffer.from(
+  Array.from({ length: 2000 }, (_, i) =>
+    JSON.stringify({
+      type: 'MODIFIED',
+      object: {
+        kind: 'ConfigMap',
+        apiVersion: 'v1',
+        metadata: { name: `page-${i}`, namespace: 'shop', uid: uid(), resourceVersion: `${i}` },
+        data: { 'page.html': '<p>nothing to see here</p>\n'.repeat(60) },
+      },
+    }),
+  ).join('\n'),
+)
+
+function json(make: () => MaskEngine, bytes: Buffer, kind: string, sequence = false): () => void {
   let made: MaskEngine | undefined
   return () => {
     made ??= make()
-    const mask = createAnswerMask(made, { read: 'json', group: '', kind, sequence: false, source: 'c' })
+    const mask = createAnswerMask(made, { read: 'json', group: '', kind, sequence, source: 'c' })
     for (let at = 0; at < bytes.length; at += 65_536) mask.push(bytes.subarray(at, at + 65_536))
     mask.end()
     if (mask.fault !== null) throw new Error(mask.fault)
@@ -184,6 +199,12 @@ const ways: readonly { name: string; bytes: number; calls: number; way: () => vo
       PODS,
       json(() => all, pod, 'Pod'),
     ),
+  },
+  {
+    name: 'watch of ConfigMaps: all shipped rules',
+    bytes: events.length,
+    calls: 1,
+    way: json(() => all, events, 'ConfigMap', true),
   },
   {
     name: 'log: as a stream',

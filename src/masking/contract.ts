@@ -64,9 +64,9 @@ export interface TextFinder {
   /**
    * The next offset at or after `from` where a finding might be, or -1. Cheap (one native search over the whole text);
    * whatever `find` finds in a part of `text` contains an offset that this gives. `same`: the bytes of a text that is
-   * latin1, where the caller has them; then they need not be made.
+   * latin1, where the caller has them; then they need not be made. `until`: what begins there or behind it is not asked for.
    */
-  next(text: string, from: number, same?: Uint8Array): number
+  next(text: string, from: number, same?: Uint8Array, until?: number): number
   /** Appends what is found, in order, without overlaps. `text` holds UTF-16 units, or bytes as latin1. */
   find(text: string, found: Finding[]): void
 }

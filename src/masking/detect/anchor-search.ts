@@ -9,10 +9,10 @@ import type { Anchor } from './detector.ts'
  */
 export interface AnchorSearch {
   /**
-   * An offset at or after `from` where an anchor may begin, none left out, or -1. `at` tells. `same`: the letters of the
-   * text as bytes, where the caller has them.
+   * An offset at or after `from` and before `until` where an anchor may begin, none left out, or -1. `at` tells. `same`:
+   * the letters of the text as bytes, where the caller has them.
    */
-  next(text: string, from: number, same?: Uint8Array): number
+  next(text: string, from: number, same?: Uint8Array, until?: number): number
   /** The numbers of all anchors at an offset are left in `hits`; returns how many. Allocates nothing. */
   at(text: string, offset: number): number
   readonly hits: Uint16Array
@@ -138,20 +138,20 @@ export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
     return number
   }
 
-  function next(text: string, from: number, same?: Uint8Array): number {
+  function next(text: string, from: number, same?: Uint8Array, until = text.length): number {
     if (anchors.length === 0) return -1
-    const length = text.length
+    const stop = Math.min(text.length, until)
     if (text !== scanned) {
       scanned = text
       block = 0
       blockEnd = 0
     }
-    for (let at = from; at < length; at = blockEnd) {
+    for (let at = from; at < stop; at = blockEnd) {
       if (at < block || at >= blockEnd) scan(text, at, same)
       // Questions come in order, as a rule.
       if (cursor > 0 && starts[cursor - 1]! >= at) cursor = 0
       while (cursor < count && starts[cursor]! < at) cursor++
-      if (cursor < count) return starts[cursor]! < length ? starts[cursor]! : -1
+      if (cursor < count) return starts[cursor]! < stop ? starts[cursor]! : -1
     }
     return -1
   }

@@ -60,12 +60,12 @@ export function createTextFinder(
   const parts = createAnchorSearch(anchors)
   const behind = new Float64Array(active.length)
 
-  function next(text: string, from: number, same?: Uint8Array): number {
+  function next(text: string, from: number, same?: Uint8Array, until = text.length): number {
     const search = text.length < LONG ? short : long
     for (
-      let at = search.next(text, Math.max(0, from), same);
+      let at = search.next(text, Math.max(0, from), same, until);
       at !== -1;
-      at = search.next(text, at + 1, same)
+      at = search.next(text, at + 1, same, until)
     ) {
       const count = search.at(text, at)
       for (let i = 0; i < count; i++) {

@@ -23,8 +23,8 @@ export class Region {
   /** The same as bytes, and the chunk that they are, if they are one. */
   #textBytes: Uint8Array = NONE
   #chunk: Chunk | undefined
-  /** The next offset in the text at which the text finder may find something; -1: none. */
-  #candidate = -2
+  /** The last offset in the text that the text finder gave; -1: none. */
+  #candidate = -1
 
   constructor(tape: Tape, names: Names, finder: TextFinder) {
     this.tape = tape
@@ -39,7 +39,7 @@ export class Region {
       this.#text = chunk === undefined ? bytes.toString('latin1') : chunk.text
       this.#textBytes = chunk === undefined ? bytes : chunk.bytes
       this.#chunk = chunk
-      this.#candidate = -2
+      this.#candidate = -1
     }
     this.#textAt = at
   }
@@ -51,13 +51,13 @@ export class Region {
 
   /** Whether the text finder may find something in these bytes of the region. To be asked in the order of the bytes. */
   mayHold(start: number, end: number): boolean {
-    if (this.#candidate === -1) return false
     const from = this.#textAt + start
-    if (this.#candidate < from) {
-      this.#candidate = this.#finder.next(this.#text, from, this.#textBytes)
-      if (this.#candidate === -1) return false
-    }
-    return this.#candidate < this.#textAt + end
+    const until = this.#textAt + end
+    if (this.#candidate >= from) return this.#candidate < until
+    const found = this.#finder.next(this.#text, from, this.#textBytes, until)
+    if (found === -1) return false
+    this.#candidate = found
+    return true
   }
 
   /** The token after a value. */

@@ -50,6 +50,11 @@ export function maskContent(walk: ValueWalk, content: Buffer, pointer: string): 
 
 function findings(walk: ValueWalk, content: Buffer, pointer: string): Edit[] {
   const text = content.toString('latin1')
+  const { rules, fingerprints } = walk.engine
+  const mayHold =
+    rules.text.next(text, 0, content) !== -1 ||
+    (rules.fingerprint !== null && fingerprints.mayHold(content, 0, content.length))
+  if (!mayHold) return []
   return walk.find(text).map(({ start, end, rule }, i) => {
     const value = text.slice(start, end)
     if (rule.learn) walk.learn(value, rule)

@@ -14,6 +14,12 @@ export function meantBytes(raw: Uint8Array, start: number, end: number): Buffer 
       from++
       continue
     }
+    const simple = SIMPLE[raw[from + 1]!]!
+    if (simple !== 0) {
+      out[to++] = simple
+      from += 2
+      continue
+    }
     const { code, length } = escapeAt(raw, from)
     from += length
     to = write(out, to, code)
@@ -52,15 +58,13 @@ function rawOffsets(raw: Uint8Array, start: number, end: number, offsets: readon
   return found
 }
 
-const SIMPLE: Readonly<Record<number, number>> = {
-  34: 0x22,
-  47: 0x2f,
-  92: 0x5c,
-  98: 0x08,
-  102: 0x0c,
-  110: 0x0a,
-  114: 0x0d,
-  116: 0x09,
+/** By the letter behind the backslash; 0 for `u`. */
+const SIMPLE = new Uint8Array(256)
+for (const [letter, code] of [...'"/\\bfnrt'].map((c, i) => [
+  c.charCodeAt(0),
+  '"/\\\b\f\n\r\t'.charCodeAt(i),
+])) {
+  SIMPLE[letter!] = code!
 }
 
 function escapeAt(raw: Uint8Array, at: number): { code: number; length: number } {
