@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { createUser, type User } from '../api/testing/run-cli.ts'
 import { type ServedApi, serveApi } from '../api/testing/serve-api.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
@@ -175,6 +176,25 @@ test('the search index of a log under it is made anew from the disk', async () =
   const detail = await index.show(callId(2))
   assert.match(detail!.bodies[0]!.text!, /zither/)
   assert.ok(!JSON.stringify(detail).includes(SECRET))
+  await index.close()
+  await log.close()
+})
+
+test('an index that must be made anew while the key service is away says so, and is made when it is back', async () => {
+  const log = await openAuditLog({ dataDir: directory, origin: 'sallyport.example/log', keyEncryption: kek })
+  for (const end of ['', '-wal', '-shm']) rmSync(join(directory, `index.sqlite${end}`), { force: true })
+  isAway = true
+  const index = openAuditIndex(log, { restartAfter: 20 })
+  await assert.rejects(index.caughtUp(log.size), /permission denied/)
+  const { state, error } = index.status()
+  assert.deepEqual([state, /permission denied/.test(error ?? '')], ['failed', true])
+  isAway = false
+  for (const deadline = Date.now() + 30_000; index.status().state !== 'ready'; ) {
+    assert.ok(Date.now() < deadline, 'it is not made anew')
+    await setTimeout(10)
+  }
+  await index.caughtUp(log.size)
+  assert.equal((await index.search({ limit: 10, text: 'zither' })).items.length, 5)
   await index.close()
   await log.close()
 })

@@ -1,12 +1,14 @@
 /** Answers that the gateway refuses: the caller gets a 502, and the log all that the cluster said, sealed. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { cpSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { AuditDetailDocument } from '../../src/api/schema/audit.ts'
 import type { Revelation } from '../../src/api/schema/reveals.ts'
+import { createUser } from '../../src/api/testing/run-cli.ts'
+import type { ServedApi } from '../../src/api/testing/serve-api.ts'
 import { scratch } from '../../src/audit/testing/calls.ts'
 import { verifyLog } from '../../src/audit/verify.ts'
 import { putLocalUser } from '../../src/identity/local/users.ts'
@@ -28,7 +30,11 @@ before(async () => {
   }
   token = (await rig.session('owner')).token
 })
-after(() => rig.close())
+const leftovers: (() => unknown)[] = []
+after(async () => {
+  await rig.close()
+  for (const undo of leftovers) await undo()
+})
 
 function answer(request: UpstreamRequest, type: string | null, body: Buffer, more: readonly string[] = []) {
   const lines = [...(type === null ? [] : [`content-type: ${type}`]), ...more]
@@ -252,6 +258,36 @@ describe('an answer that cannot be read from some place on', () => {
     assert.ok(revealed.bodies[0]!.text === body.toString(), 'all of it is opened, as the cluster sent it')
     await assertGreen()
   })
+})
+
+test('of the head that was refused the trail shows no secret', async () => {
+  rig.upstream.answer = request =>
+    answer(request, 'application/x-own', Buffer.from('x'), [`set-cookie: session_token=${SECRET}; path=/`])
+  const got = await kube(rig, token, 'GET', `${PODS}/cookie`)
+  const detail = JSON.stringify(await show(idOf(got)))
+  assert.match(detail, /set-cookie/)
+  assert.ok(!detail.includes(SECRET))
+})
+
+test('audit show says that it is sealed, and when only its beginning was kept', async () => {
+  const dir = scratch({ after: one => leftovers.push(one) })
+  const caFile = join(dir, 'ca.pem')
+  writeFileSync(caFile, rig.ca)
+  const ann = createUser({ dir, url: `https://127.0.0.1:${rig.port}`, caFile } as ServedApi, 'ann')
+  const { code } = await rig.gateway.codes.issue('ann', 600_000)
+  assert.equal((await ann.run(['login', '--code', code])).code, 0)
+  rig.upstream.answer = request => answer(request, 'application/x-own', Buffer.from(SECRET_TEXT))
+  const whole = await ann.run(['audit', 'show', idOf(await kube(rig, token, 'GET', `${PODS}/whole`))])
+  assert.match(whole.stdout, /^Answer body, no media type, \d+ bytes: sealed$/m)
+  assert.match(whole.stdout, /upstream-answer-refused · answer-content-type/)
+  rig.upstream.answer = request => {
+    beginStream(request, 'application/x-own')
+    chunk(request, SECRET_TEXT)
+    setTimeout(() => request.socket.destroy(), 50)
+  }
+  const part = await ann.run(['audit', 'show', idOf(await kube(rig, token, 'GET', `${PODS}/part`))])
+  assert.match(part.stdout, /^Answer body, no media type, \d+ bytes: sealed \(its beginning\)$/m)
+  assert.ok(!(whole.stdout + part.stdout).includes(SECRET))
 })
 
 test('a connection that keeps no bodies keeps none of these', async () => {
