@@ -13,10 +13,13 @@ const COUNTED = 20_000
  * counted, by person and object, and few are enough.
  */
 export interface Guesses {
-  /** Throws a Refusal (429) when too many writes to this object's masked values were refused a short while ago. */
-  check(x: Decided): void
+  /**
+   * Throws a Refusal (429) when too many writes to this object's masked values were refused a short while ago. `places`:
+   * how many masked places the write names; asked only when it matters.
+   */
+  check(x: Decided, places: () => number): void
   /** To be told how a write ended. */
-  ended(x: Decided, status: number): void
+  ended(x: Decided, status: number, places: () => number): void
 }
 
 export function createGuesses(now: () => number): Guesses {
@@ -26,10 +29,10 @@ export function createGuesses(now: () => number): Guesses {
     return (counts.get(key) ?? []).filter(at => at > since)
   }
   return {
-    check(x) {
-      if (counts.size === 0 || !namesMasked(x)) return
+    check(x, places) {
+      if (counts.size === 0 || !isPatch(x)) return
       const times = recent(keyOf(x))
-      if (times.length < MOST) return
+      if (times.length < MOST || !namesMasked(x, places)) return
       const retryAfter = Math.ceil((times[0]! + WINDOW - now()) / 1000)
       throw new Refusal('too-many-requests', {
         check: 'guesses',
@@ -37,8 +40,8 @@ export function createGuesses(now: () => number): Guesses {
         retryAfter,
       })
     },
-    ended(x, status) {
-      if ((status !== 409 && status !== 422) || !namesMasked(x)) return
+    ended(x, status, places) {
+      if ((status !== 409 && status !== 422) || !isPatch(x) || !namesMasked(x, places)) return
       const key = keyOf(x)
       const times = [...recent(key), now()]
       counts.delete(key)
@@ -48,11 +51,14 @@ export function createGuesses(now: () => number): Guesses {
   }
 }
 
-/** Whether a write names values where values are masked: an update that carries a stale version conflicts as well. */
-function namesMasked(x: Decided): boolean {
-  if (x.action.verb !== 'patch' || x.action.name === '') return false
-  const fields = x.progress.requestBody?.masked?.fields
-  return fields !== undefined && fields.length > (x.progress.restored?.places ?? 0)
+/** An update that carries a stale version conflicts as well. */
+function isPatch(x: Decided): boolean {
+  return x.action.verb === 'patch' && x.action.name !== ''
+}
+
+/** Whether a write names values where values are masked, other than those that were read there. */
+function namesMasked(x: Decided, places: () => number): boolean {
+  return places() > (x.progress.restored?.places ?? 0)
 }
 
 function keyOf(x: Decided): string {

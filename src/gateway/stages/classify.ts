@@ -6,7 +6,8 @@ import { maskedRequest } from '../masked-request.ts'
 export async function classify(gateway: Gateway, x: InSession): Promise<Classified> {
   const classified = await gateway.classify(x)
   x.progress.action = classified.action
-  const masked = maskedRequest(gateway, classified)
+  // Only where bodies are recorded is there a trail that shows them.
+  const masked = classified.connection.capture === 'full' ? maskedRequest(gateway, classified) : undefined
   x.progress.requestBody = masked === undefined ? classified.body : { ...classified.body, masked }
   return classified
 }

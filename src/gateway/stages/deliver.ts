@@ -6,6 +6,7 @@ import { cutBy } from '../answer.ts'
 import type { Answered, Masking } from '../exchange.ts'
 import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
+import { maskedPlaces } from '../masked-request.ts'
 import { type Frame, frameOf, mediaTypeOf, outcomeOf, withOriginals } from '../record.ts'
 import { warningsOf } from '../warnings.ts'
 
@@ -17,7 +18,7 @@ import { warningsOf } from '../warnings.ts'
  */
 export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
   const { answer, caller } = x
-  gateway.guesses.ended(x, answer.status)
+  gateway.guesses.ended(x, answer.status, () => maskedPlaces(gateway, x))
   const limit = x.action.longRunning ? 0 : gateway.limits.wholeAnswer
 
   while (!answer.ended && answer.waiting <= limit && limit > 0) await answer.progress(limit + 1)

@@ -13,6 +13,7 @@ import { uncovered } from '../../masking/writeback/stays-hidden.ts'
 import type { Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { maskRulesFor } from '../mask-rules.ts'
+import { maskedPlaces } from '../masked-request.ts'
 import { restoreFromHelm } from '../services/restore-from-helm.ts'
 
 /**
@@ -21,7 +22,7 @@ import { restoreFromHelm } from '../services/restore-from-helm.ts'
  * so nothing is overwritten with it and nothing is copied by it.
  */
 export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decided> {
-  gateway.guesses.check(x)
+  gateway.guesses.check(x, () => maskedPlaces(gateway, x))
   const { bytes } = x.body
   const form = x.action.body?.form
   if (bytes === null || form === undefined || !x.action.hasSideEffect) return x
