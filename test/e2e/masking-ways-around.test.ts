@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pluginToken } from '../clients/plugin-token.ts'
 import { openSides, type Sides } from '../clients/sides.ts'
 import { type Answered, call } from './call.ts'
@@ -86,7 +88,7 @@ const spec = {
 
 before(
   async () => {
-    sides = await openSides({ nodes: [], controllerManager: false })
+    sides = await openSides({ controllerManager: false })
     direct = directly(sides.cluster.kubeconfig)
     token = await pluginToken(sides.gateway.kubeconfig)
     const file = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [kind] })
@@ -206,4 +208,43 @@ test('nobody selects by what is masked: not in lists, watches and deletions, nor
     assert.equal(answer.status, 200, answer.body)
     assert.equal(answer.json.items.length, 1)
   }
+})
+
+test('the last lines of a log that holds a private key show none of it', { timeout: 120_000 }, async () => {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trimEnd().split('\n')
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } }
+  await direct('/api/v1/namespaces/tour-gateway/serviceaccounts', { method: 'POST', body: account })
+  const script = [...key, 'all is said'].map(line => `echo '${line}'`).join('; ')
+  const container = { name: 'main', image: 'sh', command: ['sh', '-c', `${script}; exec sleep 3600`] }
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'teller' },
+    spec: { restartPolicy: 'Never', terminationGracePeriodSeconds: 0, containers: [container] },
+  }
+  const pods = '/api/v1/namespaces/tour-gateway/pods'
+  assert.equal((await direct(pods, { method: 'POST', body: pod })).status, 201)
+  const deadline = Date.now() + 60_000
+  while (!(await direct(`${pods}/teller/log`)).body.includes('all is said')) {
+    assert.ok(Date.now() < deadline, 'the log does not come')
+    await sleep(200)
+  }
+  const rows = key.slice(1, -1)
+  const queries = [1, 2, 3, 4, 9, 20, key.length, key.length + 1].flatMap(lines => [
+    `tailLines=${lines}`,
+    `tailLines=${lines}&timestamps=true`,
+  ])
+  for (const query of [...queries, 'tailLines=20&limitBytes=700', 'sinceSeconds=3600', 'limitBytes=900']) {
+    const { status, body } = await through(`${pods}/teller/log?${query}`)
+    assert.equal(status, 200, body)
+    for (const row of rows) assert.ok(!body.includes(row.slice(0, 16)), `${query}: ${body}`)
+    if (!query.includes('limitBytes')) assert.ok(body.endsWith('all is said\n'), body)
+  }
+  const printed = await sides.kubectl(sides.gateway, [
+    ...['logs', 'teller', '--all-containers', '--prefix', '--timestamps', '--tail=12'],
+  ])
+  assert.equal(printed.code, 0, printed.stderr)
+  assert.match(printed.stdout, /teller\/main\] \S+ sallyport\.masked\.private-key\./)
+  for (const row of rows) assert.ok(!printed.stdout.includes(row.slice(0, 16)), printed.stdout)
 })

@@ -28,7 +28,7 @@ export function mask(gateway: Gateway, x: Answered): Masking {
           isTrial: x.action.query.dryRun,
           sequence: x.action.verb === 'watch' && x.answer.status === 200,
         }
-      : { read: form, source: x.connection.name },
+      : { read: form, source: x.connection.name, isLog: x.action.subresource === 'log' },
   )
   x.progress.exempt = rules.exempt
   x.progress.sealAnswer = !rules.complete

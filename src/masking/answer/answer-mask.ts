@@ -7,7 +7,8 @@ import { textAnswer } from './text-answer.ts'
 export type AnswerForm =
   /** Objects of a kind, if the URL names one. `sequence`: events that follow each other. */
   | ({ readonly read: 'json'; readonly sequence: boolean } & ObjectContext)
-  | { readonly read: 'text'; readonly source: string }
+  /** `isLog`: may begin anywhere in what was written. */
+  | { readonly read: 'text'; readonly source: string; readonly isLog?: boolean }
   /** Documents about the API, which hold no objects. They pass as they are. */
   | { readonly read: 'nothing' }
 
@@ -31,7 +32,7 @@ export function createAnswerMask(engine: MaskEngine, form: AnswerForm): AnswerMa
     case 'json':
       return new JsonMasker(engine, form)
     case 'text':
-      return textAnswer(engine, form.source)
+      return textAnswer(engine, form.source, form.isLog === true)
     case 'nothing':
       return passing
   }

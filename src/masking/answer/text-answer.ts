@@ -1,17 +1,18 @@
 import type { Masked } from '../json/json-masker.ts'
 import { type MaskEngine, placeholderFor } from '../json/mask-engine.ts'
+import { createLogMasker } from '../text/from-the-middle.ts'
 import { createTextMasker } from '../text/mask-text.ts'
 import type { MaskedText } from '../text/text-output.ts'
 import type { AnswerMask } from './answer-mask.ts'
 
 /** Plain text as an answer: logs, pages of metrics, what is behind a proxy, errors that are no Status. */
-export function textAnswer(engine: MaskEngine, source: string): AnswerMask {
+export function textAnswer(engine: MaskEngine, source: string, isLog: boolean): AnswerMask {
   let waiting = 0
   /** Of the original. */
   let line = 1
   /** Bytes that have left. */
   let written = 0
-  const masker = createTextMasker({
+  const masker = (isLog ? createLogMasker : createTextMasker)({
     finder: engine.rules.text,
     ...(engine.rules.fingerprint === null ? {} : { fingerprints: engine.fingerprints }),
     placeholder(rule, original) {

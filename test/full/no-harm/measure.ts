@@ -1,6 +1,6 @@
 import { JsonMasker } from '../../../src/masking/json/json-masker.ts'
 import type { MaskEngine } from '../../../src/masking/json/mask-engine.ts'
-import { createTextMasker } from '../../../src/masking/text/mask-text.ts'
+import { createLogMasker } from '../../../src/masking/text/from-the-middle.ts'
 
 export interface MaskedPlace {
   readonly from: string
@@ -43,7 +43,7 @@ function stringsIn(value: unknown): number {
 export function measureText(engine: MaskEngine, from: string, text: string): Measured {
   const lines = text.split('\n')
   const masked: MaskedPlace[] = []
-  const masker = createTextMasker({
+  const masker = createLogMasker({
     finder: engine.rules.text,
     placeholder(rule, value) {
       masked.push({ from, pointer: '', rule: rule.name, value })
