@@ -15,7 +15,7 @@ import { body, callId, intent, maskedBody, outcome, scratch } from '../testing/c
 import { verifyLog } from '../verify.ts'
 
 const ORIGIN = 'log.example/recipients'
-const SESSIONS = 70
+const SESSIONS = 150
 const textOf = (number: number) => `{"password":"hunter-${number}-x9Zq"}`
 const answer = (number: number) =>
   number % 2 === 0 ? body(textOf(number), 'sealed') : maskedBody(textOf(number), [`hunter-${number}-x9Zq`])

@@ -21,29 +21,38 @@ export interface ReadyKeys {
 }
 
 /** Sessions that may begin in one moment without waiting. One costs some milliseconds a recipient. */
-const KEPT = 32
+const KEPT = 64
+
+/** Made at the same time: the library waits for Node's thread pool most of its time. */
+const AT_ONCE = 4
 
 export function readyKeys(recipients: readonly Recipient[]): ReadyKeys {
   const ready: ReadyKey[] = []
-  let waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
+  const waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
   let isFilling = false
+
+  async function makeSome(): Promise<void> {
+    while (ready.length < KEPT) {
+      const bytes = randomBytes(32)
+      ready.push({ bytes, wrapping: await ageEncrypt(recipients, bytes) })
+      for (const { resolve } of waiters.splice(0)) resolve()
+    }
+  }
 
   async function fill(): Promise<void> {
     if (isFilling) return
     isFilling = true
+    let failure: unknown = null
     try {
-      while (ready.length < KEPT) {
-        const bytes = randomBytes(32)
-        ready.push({ bytes, wrapping: await ageEncrypt(recipients, bytes) })
-        for (const { resolve } of waiters.splice(0)) resolve()
-      }
+      await Promise.all(Array.from({ length: AT_ONCE }, makeSome))
     } catch (error) {
-      const failed = waiters
-      waiters = []
-      for (const { reject } of failed) reject(error)
-    } finally {
-      isFilling = false
+      failure = error
     }
+    isFilling = false
+    // Some may have been taken, and waited for, between the last one and here.
+    if (failure === null) {
+      if (ready.length < KEPT) void fill()
+    } else for (const { reject } of waiters.splice(0)) reject(failure)
   }
 
   return {
