@@ -62,6 +62,18 @@ test('the quick search finds what the slow one finds, from the text as from its 
   )
 })
 
+test('letters beyond latin1 are no letters of a word, and no letters of a class', () => {
+  const wide = fc.string({
+    unit: fc.constantFrom('a', 'b', 'c', '.', 'š', 'Ţ', '€', String.fromCharCode(0x161)),
+  })
+  fc.assert(
+    fc.property(wide, whole => {
+      assert.deepEqual(quick(whole, undefined, 0, undefined), slow(whole))
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('one search answers questions about one text after the other, in any order', () => {
   const search = createAnchorSearch(anchors)
   fc.assert(

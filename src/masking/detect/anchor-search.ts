@@ -1,11 +1,10 @@
-import { anchorTable, type LetterSet, WIDTH } from './anchor-table.ts'
+import { anchorTable, LETTERS, type LetterSet, WIDTH } from './anchor-table.ts'
 import type { Anchor } from './detector.ts'
 
 /**
  * Finds the next of many short words in a text. A deterministic automaton (Aho and Corasick, "Efficient string
  * matching", 1975, with sets of letters) reads the first four letters of all words; four places of the text are read in
- * turn, because one chain of table look-ups alone waits for memory most of the time. Letters beyond ASCII fall together
- * in its table and are told apart when a word is checked.
+ * turn, because one chain of table look-ups alone waits for memory most of the time.
  */
 export interface AnchorSearch {
   /**
@@ -23,6 +22,7 @@ const BLOCK = 512
 const LANES = 4
 /** Shorter texts are read in one lane. */
 const SHORT = 128
+const BEYOND_LATIN = /[^\x00-\xff]/
 
 export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
   const { words, table, firstAccepting, anchorsAt } = anchorTable(anchors)
@@ -45,7 +45,7 @@ export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
     let bytes = same
     let first = from
     if (bytes === undefined) {
-      copied.write(from === 0 && end === text.length ? text : text.slice(from, end), 'latin1')
+      copy(from === 0 && end === text.length ? text : text.slice(from, end))
       bytes = copied
       first = 0
     }
@@ -55,6 +55,11 @@ export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
     block = from
     blockEnd = from + length
     cursor = 0
+  }
+
+  function copy(text: string): void {
+    if (!BEYOND_LATIN.test(text)) copied.write(text, 'latin1')
+    else for (let i = 0; i < text.length; i++) copied[i] = Math.min(text.charCodeAt(i), LETTERS - 1)
   }
 
   /** Starts below `length`, counted from `from`; `readable` bytes may be read, and behind them are zeros. */
@@ -76,7 +81,7 @@ export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
     let number = found
     const end = length + WIDTH - 1
     for (let i = at; i < end; i++) {
-      here = table[here | (i < readable ? bytes[from + i]! & 127 : 0)]!
+      here = table[here | (i < readable ? bytes[from + i]! : 0)]!
       if (here >= firstAccepting && i >= WIDTH - 1) starts[number++] = i - (WIDTH - 1)
     }
     return number
@@ -100,16 +105,16 @@ export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
     let inD = room * 3
     // The first letters of a lane end no word of this lane.
     for (let i = 0; i < WIDTH - 1; i++) {
-      a = table[a | (bytes[i + one]! & 127)]!
-      b = table[b | (bytes[i + two]! & 127)]!
-      c = table[c | (bytes[i + three]! & 127)]!
-      d = table[d | (bytes[i + four]! & 127)]!
+      a = table[a | bytes[i + one]!]!
+      b = table[b | bytes[i + two]!]!
+      c = table[c | bytes[i + three]!]!
+      d = table[d | bytes[i + four]!]!
     }
     for (let i = WIDTH - 1; i < share; i++) {
-      a = table[a | (bytes[i + one]! & 127)]!
-      b = table[b | (bytes[i + two]! & 127)]!
-      c = table[c | (bytes[i + three]! & 127)]!
-      d = table[d | (bytes[i + four]! & 127)]!
+      a = table[a | bytes[i + one]!]!
+      b = table[b | bytes[i + two]!]!
+      c = table[c | bytes[i + three]!]!
+      d = table[d | bytes[i + four]!]!
       // States that accept have a bit that no other has.
       if ((a | b | c | d) < firstAccepting) continue
       if (a >= firstAccepting) inLanes[inA++] = i
@@ -118,9 +123,9 @@ export function createAnchorSearch(anchors: readonly Anchor[]): AnchorSearch {
       if (d >= firstAccepting) inLanes[inD++] = i
     }
     for (let i = share; i < share + WIDTH - 1; i++) {
-      a = table[a | (bytes[i + one]! & 127)]!
-      b = table[b | (bytes[i + two]! & 127)]!
-      c = table[c | (bytes[i + three]! & 127)]!
+      a = table[a | bytes[i + one]!]!
+      b = table[b | bytes[i + two]!]!
+      c = table[c | bytes[i + three]!]!
       if (a >= firstAccepting) inLanes[inA++] = i
       if (b >= firstAccepting) inLanes[inB++] = i
       if (c >= firstAccepting) inLanes[inC++] = i

@@ -2,12 +2,16 @@ import type { Anchor } from './detector.ts'
 
 /** Letters of an anchor that the automaton reads. A shorter one is followed by anything. */
 export const WIDTH = 4
+/** Letters that the automaton tells apart; those from 128 on are all alike. */
+export const LETTERS = 256
 /** Membership by code: 0 to 127, and 128 for all others. */
 export type LetterSet = Uint8Array
+/** Of the codes that a set knows. */
+const PAIRS = 129
 
 export interface AnchorTable {
   readonly words: readonly (readonly LetterSet[])[]
-  /** Next state by state + letter; 0 is the first state, and all are multiples of 128. */
+  /** Next state by state + letter; 0 is the first state, and all are multiples of `LETTERS`. */
   readonly table: Int32Array
   /** States from here on mean that an anchor ended with this letter. A power of two. */
   readonly firstAccepting: number
@@ -34,7 +38,7 @@ function build(words: readonly (readonly LetterSet[])[]): AnchorTable {
   return {
     words,
     ...automaton(words.map(word => Array.from({ length: WIDTH }, (_, i) => word[i]))),
-    anchorsAt: (first, second) => buckets[bucketOf[((first & 127) << 7) | (second & 127)]!]!,
+    anchorsAt: (first, second) => buckets[bucketOf[Math.min(first, 128) * PAIRS + Math.min(second, 128)]!]!,
   }
 }
 
@@ -75,9 +79,8 @@ function ignoreCase(set: LetterSet): void {
   }
 }
 
-/** A letter of the automaton stands for itself and for the one 128 above it. */
 function mayBe(set: LetterSet | undefined, letter: number): boolean {
-  return set === undefined || set[letter] === 1 || set[128] === 1
+  return set === undefined || set[Math.min(letter, 128)] === 1
 }
 
 /** States are sets of (word, letters read); those in which a word is complete get the highest numbers. */
@@ -109,7 +112,7 @@ function automaton(words: readonly (readonly (LetterSet | undefined)[])[]): {
       }
       return next
     })
-    rows.push(Int32Array.from({ length: 128 }, (_, letter) => byClass[classOf[letter]!]!))
+    rows.push(Int32Array.from({ length: LETTERS }, (_, letter) => byClass[classOf[letter]!]!))
   }
   if (sets.length > 65_535) throw new RangeError('too many patterns at once')
   return numbered(
@@ -128,7 +131,7 @@ function classesOf(words: readonly (readonly (LetterSet | undefined)[])[]): {
   const all = [...sets]
   const known = new Map<string, number>()
   const classes: number[] = []
-  const classOf = Uint8Array.from({ length: 128 }, (_, letter) => {
+  const classOf = Uint8Array.from({ length: LETTERS }, (_, letter) => {
     const key = all.map(set => (mayBe(set, letter) ? 1 : 0)).join('')
     const number = known.get(key) ?? classes.push(letter) - 1
     known.set(key, number)
@@ -141,19 +144,19 @@ function numbered(
   rows: readonly Int32Array[],
   accepting: readonly boolean[],
 ): { table: Int32Array; firstAccepting: number } {
-  let firstAccepting = 128
-  while (firstAccepting < accepting.filter(is => !is).length * 128) firstAccepting *= 2
+  let firstAccepting = LETTERS
+  while (firstAccepting < accepting.filter(is => !is).length * LETTERS) firstAccepting *= 2
   const number = new Int32Array(rows.length)
   let plain = 0
   let complete = firstAccepting
   for (let state = 0; state < rows.length; state++) {
     number[state] = accepting[state] ? complete : plain
-    if (accepting[state]) complete += 128
-    else plain += 128
+    if (accepting[state]) complete += LETTERS
+    else plain += LETTERS
   }
   const table = new Int32Array(complete)
   for (const [state, row] of rows.entries()) {
-    for (let letter = 0; letter < 128; letter++) table[number[state]! + letter] = number[row[letter]!]!
+    for (let letter = 0; letter < LETTERS; letter++) table[number[state]! + letter] = number[row[letter]!]!
   }
   return { table, firstAccepting }
 }
@@ -164,17 +167,17 @@ function bucketsOf(words: readonly (readonly LetterSet[])[]): {
 } {
   const members = new Map<number, number[]>()
   for (const [number, word] of words.entries()) {
-    for (let a = 0; a < 128; a++) {
+    for (let a = 0; a < PAIRS; a++) {
       if (!mayBe(word[0], a)) continue
-      for (let b = 0; b < 128; b++) {
+      for (let b = 0; b < PAIRS; b++) {
         if (!mayBe(word[1], b)) continue
-        const list = members.get((a << 7) | b)
-        if (list === undefined) members.set((a << 7) | b, [number])
+        const list = members.get(a * PAIRS + b)
+        if (list === undefined) members.set(a * PAIRS + b, [number])
         else list.push(number)
       }
     }
   }
-  const bucketOf = new Uint16Array(128 * 128)
+  const bucketOf = new Uint16Array(PAIRS * PAIRS)
   const buckets: number[][] = [[]]
   for (const [block, list] of members) bucketOf[block] = buckets.push(list) - 1
   return { bucketOf, buckets }
