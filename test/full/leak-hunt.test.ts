@@ -63,7 +63,13 @@ test('every form of an answer that can be asked for', { timeout: 1_800_000 }, as
   const statuses = new Map<number, number>()
   for (const [path, options] of manyRaw) {
     const { status, body } = await hunt.raw(path, options)
-    if (status >= 500 && !statuses.has(status)) t.diagnostic(`${status}: ${path}: ${body.slice(0, 200)}`)
+    // kube-apiserver 1.36 itself says so, to who asks for one custom object as a list; all else that breaks is ours.
+    if (status === 500) {
+      assert.match(options.headers?.accept ?? '', /as=PartialObjectMetadataList/, path)
+      assert.equal(JSON.parse(body).message, 'content is not a list', path)
+    } else if (status > 500 && !statuses.has(status)) {
+      t.diagnostic(`${status}: ${path}: ${body.slice(0, 200)}`)
+    }
     statuses.set(status, (statuses.get(status) ?? 0) + 1)
   }
   t.diagnostic([...statuses].map(([status, count]) => `${status}: ${count}`).join(', '))

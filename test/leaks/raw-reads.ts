@@ -134,6 +134,10 @@ function others(): RawRead[] {
     [`${NAMESPACED}/pods/talker/log?follow=true`, { leaveAfter: 1500 }],
     [`${NAMESPACED}/pods/talker/log?timestamps=true&tailLines=4000`, accept('text/plain')],
     [`${NAMESPACED}/pods/talker/log?limitBytes=1000`, accept('*/*')],
+    // From the middle: some of these begin amid a private key.
+    ...[2, 3, 5, 8, 13, 21, 34, 55, 89, 144].map((lines): RawRead => {
+      return [`${NAMESPACED}/pods/talker/log?tailLines=${lines}`, {}]
+    }),
     ['/openapi/v2', accept('application/json')],
     ['/openapi/v3', {}],
     ['/apis', accept('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')],
