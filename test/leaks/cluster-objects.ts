@@ -34,6 +34,7 @@ export const kinds: readonly object[] = [
         // What a schema refuses it quotes.
         password: { type: 'string', pattern: '^[A-Za-z0-9]*$', maxLength: 40 },
         apiKey: text,
+        clientSecret: text,
         text,
         passwords: { type: 'array', items: text, 'x-kubernetes-list-type': 'set' },
       },
@@ -43,6 +44,7 @@ export const kinds: readonly object[] = [
         { name: 'Size', type: 'integer', jsonPath: '.spec.size' },
         { name: 'Password', type: 'string', jsonPath: '.spec.password' },
         { name: 'Info', type: 'string', jsonPath: '.spec.apiKey' },
+        { name: 'More', type: 'string', jsonPath: '.spec.clientSecret', description: 'of the shop' },
         { name: 'Text', type: 'string', jsonPath: '.spec.text' },
       ],
     },

@@ -269,10 +269,13 @@ export const ways: readonly Way[] = [
     put: (c, n, p) => p.objects.push(vault(n, { remote: `redis://:${c}@cache.example.com:6379/0` })),
   },
   { name: 'cr-typed', put: (c, n, p) => p.objects.push(gadget(n, { size: 1, password: c })) },
+  // A column shows it under a name that tells nothing.
+  { name: 'cr-column', put: (c, n, p) => p.objects.push(gadget(n, { size: 1, apiKey: c })) },
   {
-    name: 'cr-column',
-    outOfReach: 'a column of a table shows it under a name that tells nothing',
-    put: (c, n, p) => p.objects.push(gadget(n, { size: 1, apiKey: c })),
+    name: 'cr-described',
+    outOfReach:
+      'a column shows it under a name that tells nothing, and its description does not tell its path',
+    put: (c, n, p) => p.objects.push(gadget(n, { size: 1, clientSecret: c })),
   },
   {
     name: 'cr-own',
