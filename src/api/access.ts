@@ -83,6 +83,42 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /v1/audit/export': read('audit.export', 'entries'),
   'GET /v1/audit/tail': read('audit.tail', 'entries'),
 
+  'GET /v1/approvals': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['self.read', 'approval.list'],
+    actions: x => [admin(x.query.mine === 'true' ? 'self.read' : 'approval.list', 'approvals', '')],
+  },
+  'GET /v1/approvals/:id': approval('self.read', 'approval.list', false),
+  // Named after the rule that holds it, so that policy can say who decides on what.
+  'POST /v1/approvals/:id/decide': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['approval.decide'],
+    actions: async (x, { approvals }) => {
+      const found = await approvals.get(x.params.id!)
+      return (found?.rules ?? ['']).map(rule => admin('approval.decide', 'approvals', rule))
+    },
+  },
+  // Only of one's own: the service looks.
+  'POST /v1/approvals/:id/cancel': write('self.approval.cancel', 'approvals', 'id'),
+  'GET /v1/grants': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['self.read', 'grant.list'],
+    actions: x => [admin(x.query.mine === 'true' ? 'self.read' : 'grant.list', 'grants', '')],
+  },
+  'POST /v1/grants/:id/revoke': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['self.grant.revoke', 'grant.revoke'],
+    actions: (x, { approvals }) => {
+      const grant = approvals.grants().find(one => one.id === x.params.id)
+      const mine = grant !== undefined && principalKey(grant.principal) === principalKey(x.principal)
+      return [admin(mine ? 'self.grant.revoke' : 'grant.revoke', 'grants', x.params.id!)]
+    },
+  },
+
   'GET /v1/reveals': read('reveal.list', 'reveals'),
   'POST /v1/reveals': {
     kind: 'decided',
@@ -211,6 +247,20 @@ function ownOr(own: string, any: string, mutation: boolean): Access {
       const session = await services.sessions.get(x.params.id!)
       const mine = session !== undefined && principalKey(session.principal) === principalKey(x.principal)
       return [admin(mine ? own : any, 'sessions', x.params.id!)]
+    },
+  }
+}
+
+/** One's own needs no right. An unknown one is somebody else's: no oracle. */
+function approval(own: string, any: string, mutation: boolean): Access {
+  return {
+    kind: 'decided',
+    mutation,
+    verbs: [own, any],
+    actions: async (x, { approvals }) => {
+      const found = await approvals.get(x.params.id!)
+      const mine = found !== undefined && principalKey(found.requester) === principalKey(x.principal)
+      return [admin(mine ? own : any, 'approvals', x.params.id!)]
     },
   }
 }

@@ -38,6 +38,15 @@ const valid: Record<string, { path: string; body?: unknown }> = {
   'GET /v1/audit/entries/:call/proofs': { path: '/v1/audit/entries/call-1/proofs' },
   'GET /v1/audit/export': { path: '/v1/audit/export' },
   'GET /v1/audit/tail': { path: '/v1/audit/tail' },
+  'GET /v1/approvals': { path: '/v1/approvals' },
+  'GET /v1/approvals/:id': { path: '/v1/approvals/approval-1' },
+  'POST /v1/approvals/:id/decide': {
+    path: '/v1/approvals/approval-1/decide',
+    body: { verdict: 'approve' },
+  },
+  'POST /v1/approvals/:id/cancel': { path: '/v1/approvals/approval-1/cancel', body: {} },
+  'GET /v1/grants': { path: '/v1/grants' },
+  'POST /v1/grants/:id/revoke': { path: '/v1/grants/grant-1/revoke', body: {} },
   'GET /v1/reveals': { path: '/v1/reveals' },
   'POST /v1/reveals': {
     path: '/v1/reveals',

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Approvals } from '../approvals/open-approvals.ts'
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
 import type { Reveals } from '../audit/reveal/reveals.ts'
 import type { MaskCount } from '../audit/search/contract.ts'
@@ -39,6 +40,7 @@ export interface ApiServices {
   readonly agents: AgentServices
   readonly policy: PolicyServices
   readonly masking: MaskingServices
+  readonly approvals: ApprovalServices
   readonly reveals: RevealServices
   readonly shreds: ShredServices
   readonly holds: HoldServices
@@ -444,6 +446,12 @@ export interface MaskingServices {
 export type { RevealRecord } from '../audit/reveal/reveals.ts'
 export type { Hold as HoldRecord } from '../audit/shred/holds.ts'
 export type { ShredRecord } from '../audit/shred/shreds.ts'
+
+/** What waits for people, and what they have granted. */
+export type ApprovalServices = Pick<
+  Approvals,
+  'list' | 'get' | 'wait' | 'decide' | 'cancel' | 'grants' | 'revoke'
+>
 
 /** Opening sealed originals: asked for by one person, approved by another, opened once. */
 export type RevealServices = Pick<Reveals, 'request' | 'approve' | 'deny' | 'list' | 'open'>

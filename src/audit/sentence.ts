@@ -64,6 +64,14 @@ function what(row: SentenceFacts): string {
       return `a witness contradicts the log: ${String(head.facts?.witness ?? '')}`
     case 'log.quota':
       return `room for the log: ${head.facts?.state ?? 'unknown'}`
+    case 'approval.request':
+      return `asked for an approval: ${text(head.facts?.asked)}`
+    case 'approval.decide':
+      return `${head.facts?.verdict === 'approve' ? 'approved' : 'denied'}: ${text(head.facts?.asked)}`
+    case 'approval.close':
+      return `an approval ended: ${text(head.facts?.because)}`
+    case 'grant.revoke':
+      return 'revoked a grant'
     case 'reveal.request':
       return `asked to open ${scope(head)}`
     case 'reveal.approve':

@@ -126,9 +126,47 @@ export const catalogue = {
   'approval-required': {
     status: 403,
     reason: 'Forbidden',
-    summary: 'this action needs an approval, and this version cannot wait for one',
-    cause: 'A rule holds this action until somebody approves it.',
+    summary: 'this action needs an approval, and cannot wait for one',
+    cause:
+      'A rule holds this action until somebody approves it, and what is done to Sallyport itself is not held in place.',
     next: 'ask the operator for a policy that allows it',
+  },
+  'approval-pending': {
+    status: 429,
+    reason: 'TooManyRequests',
+    summary: 'this waits for an approval, longer than its client can wait',
+    cause:
+      'A rule holds this action until somebody approves it. It is held in place as long as its client waits; then the client is asked to come back, and finds the same approval.',
+    next: 'repeat the same command when it is approved; see it with: sallyport approval list',
+  },
+  'approval-denied': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'an approver has denied this',
+    cause: 'A rule holds this action until somebody approves it, and somebody decided against it.',
+    next: 'talk to the approver; the reason is above if there is one',
+  },
+  'approval-expired': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'nobody approved this in time',
+    cause: 'A rule holds this action until somebody approves it, and its time is over.',
+    next: 'repeat the same command to ask again',
+  },
+  'approval-closed': {
+    status: 409,
+    reason: 'Conflict',
+    summary: 'this approval or grant is not open any more',
+    cause:
+      'It was decided, has ended, was cancelled or revoked, or somebody else acted on it at the same moment.',
+    next: 'see it with: sallyport approval show ID',
+  },
+  'approver-required': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'this is for others to decide',
+    cause: 'The rule that holds the action names who may approve it; machines may never.',
+    next: 'see who may decide with: sallyport approval show ID',
   },
   'masked-value': {
     status: 422,

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
+import { openApprovals } from '../approvals/open-approvals.ts'
 import { atMost } from '../at-most.ts'
 import { disk } from '../audit/files/disk.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
@@ -46,6 +47,7 @@ import { createAgentGate } from '../tunnel/agent-gate.ts'
 import { isEnrolled } from '../tunnel/enrolment/enrolment.ts'
 import { type AgentRegistry, createAgentRegistry } from '../tunnel/registry.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
+import { newCallId } from './call-id.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
@@ -229,6 +231,16 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       plausible,
     })
 
+    const approvals = await openApprovals({
+      store,
+      feed: identity.feed,
+      log: guarded,
+      now,
+      newId: () => newCallId(now()),
+      policyDigest: () => policies.digest,
+      onError: error => logger.error({ error }, 'approvals could not be followed or ended'),
+    })
+    closers.push(() => approvals.close())
     let draining = false
     const drained = new Set<() => void>()
     const index = openAuditIndex(log, options.postgres === undefined ? {} : { postgres: options.postgres })
@@ -281,6 +293,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       onSessionEnd: (id, listener) => sessions.onEnd(id, listener),
       classify: side.classify,
       policies: () => policies,
+      approvals,
       masking: () => masking,
       maskEngine,
       guesses: createGuesses(now),
@@ -347,6 +360,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         draining: () => draining,
         ownCalls,
         twoPersons,
+        approvals,
       }),
       {
         metrics: metrics.registry,

@@ -39,6 +39,14 @@ export interface Progress {
   /** Set once an intent was handed to the log: whatever happens then needs an outcome. */
   intent?: Promise<EntryReceipt>
   outcomeWritten?: boolean
+  /** The approval that lifts the rules which hold this. */
+  grant?: {
+    readonly id: string
+    readonly approval: string
+    readonly approvers: readonly string[]
+    readonly asked: string
+    readonly reason?: string
+  }
   /** Masked values that the caller wrote back, and the version of the object from which they were restored. */
   restored?: { readonly places: number; readonly resourceVersion: string }
   /** Rules that an exemption switched off for this exchange. */

@@ -1,3 +1,4 @@
+import type { Approvals } from '../approvals/open-approvals.ts'
 import type { AuditLog, NewEntry } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
@@ -33,6 +34,8 @@ export interface Gateway {
   /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */
   classify(x: InSession): Promise<Classified>
   policies(): PolicySet
+  /** Who waits for people, and what they have granted. */
+  readonly approvals: Pick<Approvals, 'use' | 'giveBack' | 'ask' | 'wait'>
   /** What is masked, for whom and where. */
   masking(): CompiledMasking
   readonly maskEngine: MaskEngines
@@ -41,7 +44,7 @@ export interface Gateway {
   /** For what the trail shows of requests, whoever they are of. */
   trailEngine(): MaskEngine
   /** Reads from the cluster as the session, for the gateway itself; recorded as a call of its own. */
-  readLive(x: Decided, target: string): Promise<CollectedAnswer>
+  readLive(x: Decided, target: string, purpose?: 'write-back' | 'approval'): Promise<CollectedAnswer>
   /** Keyed hash of a value, the same in all replicas; of bytes as latin1. */
   fingerprintOf(value: string): string
   /** The first connected agent of this connection. */

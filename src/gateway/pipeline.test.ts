@@ -84,6 +84,12 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     recordFailure: async entry => void (await log.append(entry)),
     limits: { ...defaultLimits, wholeAnswer: 100 },
     now: () => 1000,
+    approvals: {
+      use: async () => undefined,
+      giveBack: async () => {},
+      ask: async () => assert.fail('nothing is held here'),
+      wait: async () => assert.fail('nothing is held here'),
+    },
     connection: name => (name === 'dev' ? connection : undefined),
     connectionOfHost: () => undefined,
     authenticate: async token => {

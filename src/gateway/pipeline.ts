@@ -6,6 +6,7 @@ import { classify } from './stages/classify.ts'
 import { decide } from './stages/decide.ts'
 import { deliver } from './stages/deliver.ts'
 import { forward } from './stages/forward.ts'
+import { hold } from './stages/hold.ts'
 import { commitIntent } from './stages/intent.ts'
 import { mask } from './stages/mask.ts'
 import { refuse } from './stages/refuse.ts'
@@ -28,7 +29,8 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const classified = await classify(gateway, inSession) //               400, 405, 406, 408, 413, 415
     const decided = decide(gateway, classified) //                         403
     const selected = checkSelectors(gateway, decided) //                   400
-    const restored = await restoreMasked(gateway, selected) //              422, 502, 503
+    const held = await hold(gateway, selected) //                          403, 409, 429: waits here, if it must
+    const restored = await restoreMasked(gateway, held) //                 422, 502, 503
     const committed = await commitIntent(gateway, restored) //             503: the log takes nothing
     if (restored.action.hasSideEffect) await committed.intent //            503: the log cannot be written
     const answered = reviewAccess(gateway, committed) ?? (await forward(gateway, committed, new Answer())) //                                                    403, 502, 503, 504

@@ -206,7 +206,14 @@ function headOf(gateway: Gateway, x: Received, progress: Progress): Head {
     ...(decision === undefined
       ? {}
       : { decision: { effect: decision.effect, rules: decision.rules, reason: decision.reason } }),
-    ...(progress.restored === undefined ? {} : { facts: { restored: progress.restored } }),
+    ...factsOf(progress),
+  }
+}
+
+function factsOf({ restored, grant }: Progress): Pick<Head, 'facts'> {
+  if (restored === undefined && grant === undefined) return {}
+  return {
+    facts: { ...(restored === undefined ? {} : { restored }), ...(grant === undefined ? {} : { grant }) },
   }
 }
 
@@ -215,7 +222,7 @@ function clientOf(engine: MaskEngine, x: Received): NonNullable<Head['client']> 
 }
 
 /** Empty fields say nothing and cost bytes in every record: they are left out. */
-function actionFacts(engine: MaskEngine, a: KubernetesAction): Record<string, unknown> {
+export function actionFacts(engine: MaskEngine, a: KubernetesAction): Record<string, unknown> {
   const facts: Record<string, unknown> = { verb: a.verb }
   if (a.isResource) {
     facts.resource = a.resource

@@ -4,6 +4,7 @@ import { Facts } from './condition/facts.ts'
 import { covers, coversAdmin, coversIndexed, matchesResource, matchesWord } from './covers.ts'
 import type { Action, AdminAction, Circumstances, Decision } from './decision.ts'
 import { explainDefaultDeny } from './reason.ts'
+import { joinRequirements } from './requirement.ts'
 import type { Rule } from './rule.ts'
 import { touches, touchesAdmin } from './touches.ts'
 import { sayAction, shortReason } from './words.ts'
@@ -26,7 +27,6 @@ export function createDecide(
   const ofResources = rules.filter(r => r.about.resources)
   const ofUrls = rules.filter(r => r.about.urls)
   const candidatesFor = indexCandidates(rules)
-  const heldDecisions = new Map<Rule, Map<Rule, Decision>>()
 
   function decideRequest(action: KubernetesAction, c: Circumstances): Decision {
     const { deny, hold, allow } = candidatesFor(action)
@@ -37,10 +37,12 @@ export function createDecide(
         return stopped(rule, action, evaluation)
       }
     }
-    let held: Rule | null = null
-    for (let i = 0; i < hold.length && held === null; i++) {
+    let held: Rule[] | null = null
+    for (let i = 0; i < hold.length; i++) {
       const rule = hold[i]!
-      if (touches(rule, action, c) && mayBeMet(rule, action, c, evaluation)) held = rule
+      if (!touches(rule, action, c) || !mayBeMet(rule, action, c, evaluation)) continue
+      if (held === null) held = [rule]
+      else held.push(rule)
     }
     let allowing: Rule | null = null
     for (let i = 0; i < allow.length && allowing === null; i++) {
@@ -66,7 +68,7 @@ export function createDecide(
       }
     }
     for (const rule of admin.hold) {
-      if (touchesAdmin(rule, action, c) && mayBeMet(rule, action, c, evaluation)) return rule.decision
+      if (touchesAdmin(rule, action, c) && mayBeMet(rule, action, c, evaluation)) return heldBy([rule], rule)
     }
     for (const rule of admin.allow) {
       if (coversAdmin(rule, action, c) && isMet(rule, action, c, evaluation)) return rule.decision
@@ -87,19 +89,16 @@ export function createDecide(
     return why === '' ? rule.decision : { ...rule.decision, reason: shortReason(rule.decision.reason + why) }
   }
 
-  function heldBy(held: Rule, covering: Rule): Decision {
-    if (held === covering) return held.decision
-    let known = heldDecisions.get(held)
-    if (known === undefined) {
-      known = new Map()
-      heldDecisions.set(held, known)
+  /** Every rule that holds it must be satisfied, so all are named; an approval of one is none of another. */
+  function heldBy(held: readonly Rule[], covering: Rule): Decision {
+    const [first] = held as readonly [Rule]
+    const names = held.map(rule => rule.name)
+    return {
+      ...first.decision,
+      rules: names.includes(covering.name) ? names : [...names, covering.name],
+      holds: names,
+      requirement: joinRequirements(held.map(rule => rule.requirement)),
     }
-    let decision = known.get(covering)
-    if (decision === undefined) {
-      decision = { ...held.decision, rules: [held.name, covering.name] }
-      known.set(covering, decision)
-    }
-    return decision
   }
 
   function nothing(action: KubernetesAction, c: Circumstances, evaluation: Evaluation): Decision {

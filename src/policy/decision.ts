@@ -1,6 +1,7 @@
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
+import type { Requirement } from './requirement.ts'
 
 export type Effect = 'allow' | 'deny' | 'hold'
 
@@ -10,6 +11,10 @@ export interface Decision {
   readonly rules: readonly string[]
   /** A sentence that a caller can read. */
   readonly reason: string
+  /** Of a hold: every rule that holds the request; all of them must be satisfied. */
+  readonly holds?: readonly string[]
+  /** Of a hold: what they ask for together. */
+  readonly requirement?: Requirement
   /** SHA-256 of the policy set that decided, `sha256:` + hex. */
   readonly policyDigest: string
 }

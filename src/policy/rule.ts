@@ -3,6 +3,7 @@ import type { Condition } from './condition/compile-condition.ts'
 import type { Decision, Effect } from './decision.ts'
 import { touchedVerbs } from './effects.ts'
 import { compileGlobList, type GlobList } from './glob.ts'
+import { type Requirement, requirementOf } from './requirement.ts'
 import { compileSubjects, type Subjects } from './subjects.ts'
 
 /** A rule ready to be asked. Null in a field: the rule says nothing about it. */
@@ -27,6 +28,8 @@ export interface Rule {
   /** Which requests it can be about at all. */
   readonly about: { readonly resources: boolean; readonly urls: boolean; readonly admin: boolean }
   readonly condition: Condition | null
+  /** Of a hold rule: what it takes. */
+  readonly requirement: Requirement
   /** The answer when this rule alone decides, made once. */
   readonly decision: Decision
 }
@@ -94,6 +97,7 @@ export function compileRule(
     admin: compileAdmin(match.admin),
     about: aboutOf(match),
     condition,
+    requirement: requirementOf(rule),
     decision: Object.freeze({
       effect: rule.effect,
       rules: Object.freeze([name]),

@@ -3,6 +3,7 @@ import type { AttemptLimit } from '../../identity/attempt-limit.ts'
 import type { Route } from '../route.ts'
 import type { ApiServices } from '../services.ts'
 import { agentRoutes } from './agents.ts'
+import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { documentRoutes } from './documents.ts'
 import { healthRoutes } from './health.ts'
@@ -29,6 +30,7 @@ export function allRoutes(services: ApiServices, context: RouteContext): Route[]
     ...sessionRoutes(services),
     ...revocationRoutes(services),
     ...auditRoutes(services),
+    ...approvalRoutes(services),
     ...revealRoutes(services),
     ...shredRoutes(services),
     ...documentRoutes(services),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { agentsSchema, removedSchema, tokenSchema } from './agents.ts'
+import { approvalEnvelope, approvalsSchema, grantEnvelope, grantsSchema } from './approvals.ts'
 import {
   auditDetailSchema,
   auditListSchema,
@@ -103,6 +104,10 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
     already: count,
   }),
   MaskReport: maskReportSchema,
+  Approval: approvalEnvelope,
+  ApprovalList: approvalsSchema,
+  Grant: grantEnvelope,
+  GrantList: grantsSchema,
   Reveal: revealEnvelope,
   RevealList: revealsSchema,
   Revelation: revelationSchema,

@@ -14,6 +14,7 @@ import type {
   SessionRecord,
   SourceProblem,
 } from '../services.ts'
+import { fakeApprovals } from './fake-approvals.ts'
 import { fakeTwoPersons } from './fake-reveals.ts'
 import { alice, bob } from './fixtures.ts'
 
@@ -187,6 +188,7 @@ export function createFake(): Fake {
           return { revocation, sessionsEnded }
         },
       },
+      approvals: fakeApprovals(),
       ...fakeTwoPersons(),
       audit: {
         async search(filter) {

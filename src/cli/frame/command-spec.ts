@@ -61,6 +61,8 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   session: 'Who is on which connection, until when',
   audit: 'The trail',
   mask: 'What is masked, and by which rule',
+  approval: 'What waits for another person to say yes',
+  grant: 'What approvals have opened',
   reveal: 'Break-glass: sealed originals, opened by two persons',
   shred: 'Destroy keys, so that what they open is gone',
   hold: 'Legal holds: what must not be destroyed',

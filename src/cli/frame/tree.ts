@@ -1,4 +1,4 @@
-import type { CommandSpec, OptionSpec } from './command-spec.ts'
+import type { ArgumentSpec, CommandSpec, OptionSpec } from './command-spec.ts'
 
 const since: OptionSpec = {
   flags: '--since <time>',
@@ -12,6 +12,7 @@ const limit: OptionSpec = {
 }
 const connection: OptionSpec = { flags: '-c, --connection <name>', description: 'on this connection' }
 const reason: OptionSpec = { flags: '--reason <text>', description: 'kept in the trail' }
+const approvalId: ArgumentSpec = { form: '<id>', description: 'id of the approval' }
 const filename: OptionSpec = {
   flags: '-f, --filename <file>',
   description: 'file or directory of YAML or JSON, - for standard input',
@@ -382,6 +383,82 @@ export const tree: readonly CommandSpec[] = [
     ],
     examples: ['sallyport mask report --since 24h'],
     load: () => import('../mask-report.ts'),
+  },
+  {
+    path: ['approval', 'list'],
+    summary: 'What waits for an approval, and what was decided in the last hour',
+    group: 'Every day',
+    output: true,
+    options: [
+      { flags: '--mine', description: 'what I asked for; it needs no right' },
+      {
+        flags: '--state <state>',
+        description: 'in this state',
+        choices: ['pending', 'approved', 'denied', 'expired', 'cancelled'],
+      },
+    ],
+    examples: ['sallyport approval list --state pending'],
+    load: () => import('../approval-list.ts'),
+  },
+  {
+    path: ['approval', 'show'],
+    summary: 'One approval: what, who, by which rule, who decided',
+    group: 'Every day',
+    output: true,
+    arguments: [approvalId],
+    load: () => import('../approval-show.ts'),
+  },
+  {
+    path: ['approval', 'wait'],
+    summary: 'Wait until it is decided',
+    group: 'Every day',
+    output: true,
+    arguments: [approvalId],
+    load: () => import('../approval-wait.ts'),
+  },
+  {
+    path: ['approval', 'approve'],
+    summary: 'Approve what another person asked for',
+    group: 'Every day',
+    output: true,
+    arguments: [approvalId],
+    options: [reason],
+    load: async () => ({ run: (await import('../approval-decide.ts')).approve }),
+  },
+  {
+    path: ['approval', 'deny'],
+    summary: 'Deny it',
+    group: 'Every day',
+    output: true,
+    arguments: [approvalId],
+    options: [reason],
+    load: async () => ({ run: (await import('../approval-decide.ts')).deny }),
+  },
+  {
+    path: ['approval', 'cancel'],
+    summary: 'Take back what I asked for',
+    group: 'Every day',
+    output: true,
+    arguments: [approvalId],
+    options: [reason],
+    load: () => import('../approval-cancel.ts'),
+  },
+  {
+    path: ['grant', 'list'],
+    summary: 'What approvals have opened, and until when',
+    group: 'Every day',
+    output: true,
+    options: [{ flags: '--mine', description: 'my own; it needs no right' }],
+    load: () => import('../grant-list.ts'),
+  },
+  {
+    path: ['grant', 'revoke'],
+    summary: 'End a grant before its time',
+    group: 'Every day',
+    output: true,
+    arguments: [{ form: '<id>', description: 'id of the grant' }],
+    options: [reason],
+    load: () => import('../grant-revoke.ts'),
   },
   {
     path: ['reveal', 'request'],

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { API_VERSION } from '../../brand.ts'
 import { riskClassNames } from '../../policy/risk-classes.ts'
-import { lineSchema, metadataSchema, nameSchema, someOf } from './scalars.ts'
+import { parseDuration } from '../duration.ts'
+import { durationSchema, lineSchema, metadataSchema, nameSchema, someOf } from './scalars.ts'
 
 /** Text in which `*` stands for any characters, also none; everything else stands for itself. */
 export const glob = lineSchema.min(1).max(253)
@@ -82,6 +83,41 @@ const REQUEST_FIELDS = [
   'impersonate',
 ] as const
 
+/** Who must say yes, and to what. */
+const approvalSchema = z.strictObject({
+  /** Each of these must be filled, by different people; left out: one person whom policy lets decide. */
+  approvers: someOf(
+    z
+      .strictObject({
+        groups: someOf(glob, 50).optional(),
+        users: someOf(glob, 50).optional(),
+        count: z.int().min(1).max(20).optional(),
+      })
+      .refine(q => q.groups !== undefined || q.users !== undefined || q.count !== undefined, {
+        message: 'must say who (groups, users) or how many (count)',
+      }),
+    10,
+  ).optional(),
+  deadline: durationSchema
+    .refine(text => within(text, MINUTE, 7 * 24 * 60 * MINUTE), 'must be from 1m to 168h')
+    .optional(),
+  /** `once`: exactly this request; a duration: the same action on the same object, as often as wanted. */
+  grant: z
+    .union([z.literal('once'), durationSchema])
+    .refine(text => text === 'once' || within(text, MINUTE, 24 * 60 * MINUTE), {
+      message: 'must be once, or from 1m to 24h',
+    })
+    .optional(),
+  reason: z.enum(['optional', 'required']).optional(),
+})
+
+const MINUTE = 60_000
+
+function within(text: string, least: number, most: number): boolean {
+  const milliseconds = parseDuration(text)
+  return milliseconds !== undefined && milliseconds >= least && milliseconds <= most
+}
+
 const ruleSchema = z
   .strictObject({
     name: nameSchema,
@@ -91,9 +127,14 @@ const ruleSchema = z
     match: matchSchema,
     /** CEL over principal, action, session, connection and now. */
     when: z.string().min(1).max(4096).optional(),
+    /** Of a hold rule. */
+    approval: approvalSchema.optional(),
   })
   .superRefine((rule, context) => {
     const { match } = rule
+    if (rule.approval !== undefined && rule.effect !== 'hold') {
+      context.addIssue({ code: 'custom', path: ['approval'], message: 'has a meaning in a hold rule only' })
+    }
     const complain = (field: string, message: string): void => {
       context.addIssue({ code: 'custom', path: ['match', field], message })
     }

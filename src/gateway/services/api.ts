@@ -1,4 +1,5 @@
 import type { ApiServices, Client, HealthCheck } from '../../api/services.ts'
+import type { Approvals } from '../../approvals/open-approvals.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
 import { type QuotaStatus, quotaWords } from '../../audit/log/quota.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
@@ -51,6 +52,7 @@ export interface ApiParts {
   draining(): boolean
   readonly ownCalls: OwnCalls
   readonly twoPersons: TwoPersons
+  readonly approvals: Approvals
 }
 
 /** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */
@@ -131,6 +133,7 @@ export function apiServices(parts: ApiParts): ApiServices {
     }),
     policy: policyServices(parts),
     masking: maskingServices(parts),
+    approvals: parts.approvals,
     reveals: parts.twoPersons.reveals,
     shreds: parts.twoPersons.shreds,
     holds: parts.twoPersons.holds,

@@ -15,13 +15,13 @@ const LIMIT = 32 * 1024 * 1024
 export function liveObjectReader(parts: {
   readonly ownCalls: OwnCalls
   agentFor(connection: Decided['connection']): AgentLink | undefined
-}): (x: Decided, target: string) => Promise<CollectedAnswer> {
-  return async (x, target) => {
+}): (x: Decided, target: string, purpose?: 'write-back' | 'approval') => Promise<CollectedAnswer> {
+  return async (x, target, purpose = 'write-back') => {
     const link = parts.agentFor(x.connection)
     if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
     const identity = describeUpstreamIdentity(x.session, x.connection, x.action)
     return collect(
-      parts.ownCalls.through(link, 'write-back'),
+      parts.ownCalls.through(link, purpose),
       {
         connection: x.connection.name,
         method: 'GET',

@@ -15,8 +15,5 @@ export function decide(gateway: Gateway, x: Classified): Decided {
       detail: decision.reason,
     })
   }
-  if (decision.effect === 'hold') {
-    throw new Refusal('approval-required', { check: decision.rules[0] ?? 'hold', detail: decision.reason })
-  }
   return Object.assign(x, { decision })
 }

@@ -1,0 +1,159 @@
+import type { Approval, Grant } from '../../approvals/contract.ts'
+import { missingWords } from '../../approvals/quorum.ts'
+import type { Person } from '../../audit/person.ts'
+import { Refusal } from '../../errors/refusal.ts'
+import { principalKey } from '../../identity/principal.ts'
+import { apiVersion, listOf, optionalTime, time } from '../present.ts'
+import { type Route, route } from '../route.ts'
+import {
+  approvalEnvelope,
+  approvalParams,
+  approvalQuery,
+  approvalsQuery,
+  approvalsSchema,
+  decideBody,
+  grantEnvelope,
+  grantsQuery,
+  grantsSchema,
+  reasonBody,
+} from '../schema/approvals.ts'
+import type { ApiServices } from '../services.ts'
+
+const MOST = 500
+
+export function approvalRoutes({ approvals, now }: ApiServices): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/approvals',
+      summary: 'What waits for an approval, and what was decided in the last hour; newest first',
+      query: approvalsQuery,
+      response: approvalsSchema,
+      handle: async x => {
+        const { mine, state } = x.query
+        const key = principalKey(x.caller.principal)
+        const items = approvals
+          .list()
+          .filter(one => mine !== 'true' || principalKey(one.requester) === key)
+          .filter(one => state === undefined || one.state === state)
+        return listOf('ApprovalList', { items: items.slice(0, MOST) }, approvalOf)
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/approvals/:id',
+      summary: 'One approval; waits for its decision if asked to',
+      params: approvalParams,
+      query: approvalQuery,
+      response: approvalEnvelope,
+      handle: async x => {
+        const { id } = x.params
+        if ((await approvals.get(id)) === undefined) {
+          throw new Refusal('resource-unknown', { check: 'approval', detail: `there is no approval ${id}` })
+        }
+        return envelope(await approvals.wait(id, x.query.wait * 1000, x.signal))
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/approvals/:id/decide',
+      summary: 'Approve or deny what another person asked for',
+      params: approvalParams,
+      body: decideBody,
+      response: approvalEnvelope,
+      handle: async x => {
+        const { verdict, reason, via } = x.body
+        const answer = { verdict, via, reason: reason === '' ? null : reason }
+        return envelope(await approvals.decide(x.caller.principal, x.params.id, answer))
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/approvals/:id/cancel',
+      summary: 'Take back what one asked for',
+      params: approvalParams,
+      body: reasonBody,
+      response: approvalEnvelope,
+      handle: async x =>
+        envelope(await approvals.cancel(x.caller.principal, x.params.id, x.body.reason || null)),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/grants',
+      summary: 'What approvals have opened, and until when',
+      query: grantsQuery,
+      response: grantsSchema,
+      handle: async x => {
+        const key = principalKey(x.caller.principal)
+        const items = approvals
+          .grants()
+          .filter(one => x.query.mine !== 'true' || principalKey(one.principal) === key)
+        return listOf('GrantList', { items: items.slice(0, MOST) }, one => grantOf(one, now()))
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/grants/:id/revoke',
+      summary: 'End a grant before its time',
+      params: approvalParams,
+      body: reasonBody,
+      response: grantEnvelope,
+      handle: async x => ({
+        apiVersion,
+        kind: 'Grant' as const,
+        grant: grantOf(await approvals.revoke(x.caller.principal, x.params.id, x.body.reason || null), now()),
+      }),
+    }),
+  ]
+}
+
+function envelope(approval: Approval) {
+  return { apiVersion, kind: 'Approval' as const, approval: approvalOf(approval) }
+}
+
+function personOf({ issuer, subject, username, email }: Person) {
+  return { issuer, subject, username, ...(email === undefined ? {} : { email }) }
+}
+
+function approvalOf(a: Approval) {
+  return {
+    ...{ id: a.id, state: a.state, sentence: a.sentence, connection: a.connection, check: a.check },
+    requester: personOf(a.requester),
+    ...(a.session === null ? {} : { session: a.session }),
+    rules: [...a.rules],
+    action: { ...a.action },
+    ...(a.reason === null ? {} : { reason: a.reason }),
+    calls: [...a.calls],
+    callCount: a.callCount,
+    askedAt: time(a.askedAt),
+    deadline: time(a.deadline),
+    quorums: a.requirement.quorums.map(({ groups, users, count }) => ({
+      ...(groups === undefined ? {} : { groups: [...groups] }),
+      ...(users === undefined ? {} : { users: [...users] }),
+      count,
+    })),
+    takes: missingWords(a.requirement, 0),
+    ...(a.requirement.grantFor === null ? {} : { grantSeconds: Math.round(a.requirement.grantFor / 1000) }),
+    decisions: a.decisions.map(({ by, verdict, reason, at, via, unread }) => ({
+      ...{ by: personOf(by), verdict, via, unread, at: time(at) },
+      ...(reason === null ? {} : { reason }),
+    })),
+    ...optionalTime('closedAt', a.closedAt),
+    ...(a.closedBecause === undefined ? {} : { closedBecause: a.closedBecause }),
+    ...(a.grant === undefined ? {} : { grant: a.grant }),
+  }
+}
+
+function grantOf(g: Grant, now: number) {
+  return {
+    ...{ id: g.id, approval: g.approval, sentence: g.sentence, connection: g.connection },
+    state: g.state === 'live' && now >= g.until ? ('over' as const) : g.state,
+    principal: personOf(g.principal),
+    rules: [...g.rules],
+    once: g.intent !== null,
+    approvers: [...g.approvers],
+    grantedAt: time(g.grantedAt),
+    until: time(g.until),
+    ...(g.usedBy === undefined ? {} : { usedBy: g.usedBy }),
+  }
+}

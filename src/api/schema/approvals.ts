@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { apiVersionSchema, idSchema, listSchema, timeSchema } from './common.ts'
+
+const personSchema = z.object({
+  issuer: z.string(),
+  subject: z.string(),
+  username: z.string(),
+  email: z.string().optional(),
+})
+
+const quorumSchema = z.object({
+  groups: z.array(z.string()).optional(),
+  users: z.array(z.string()).optional(),
+  count: z.number().int(),
+})
+
+export const approvalParams = z.strictObject({ id: idSchema })
+export const approvalsQuery = z.strictObject({
+  mine: z.enum(['true', 'false']).default('false'),
+  state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']).optional(),
+})
+export const approvalQuery = z.strictObject({
+  /** Seconds to wait for a decision before the answer comes as it is. */
+  wait: z.coerce.number().int().min(0).max(50).default(0),
+})
+const reasonSchema = z.string().trim().max(500).default('')
+export const decideBody = z.strictObject({
+  verdict: z.enum(['approve', 'deny']),
+  reason: reasonSchema,
+  via: z.enum(['api', 'cli']).default('api'),
+})
+export const reasonBody = z.strictObject({ reason: reasonSchema })
+
+const approvalSchema = z.object({
+  id: z.string(),
+  state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']),
+  /** Made by Sallyport from the parsed request. */
+  sentence: z.string(),
+  requester: personSchema,
+  connection: z.string(),
+  session: z.string().optional(),
+  rules: z.array(z.string()),
+  action: z.record(z.string(), z.unknown()),
+  reason: z.string().optional(),
+  /** Two digits that requester and approver both see. */
+  check: z.string(),
+  /** Requests that wait or waited for it. */
+  calls: z.array(z.string()),
+  callCount: z.number().int(),
+  askedAt: timeSchema,
+  deadline: timeSchema,
+  quorums: z.array(quorumSchema),
+  /** In words. */
+  takes: z.string(),
+  /** Seconds for which the same action may be repeated; absent: exactly this request, once. */
+  grantSeconds: z.number().int().optional(),
+  decisions: z.array(
+    z.object({
+      by: personSchema,
+      verdict: z.enum(['approve', 'deny']),
+      reason: z.string().optional(),
+      at: timeSchema,
+      via: z.string(),
+      unread: z.boolean(),
+    }),
+  ),
+  closedAt: timeSchema.optional(),
+  closedBecause: z.string().optional(),
+  grant: z.string().optional(),
+})
+export type ApprovalItem = z.infer<typeof approvalSchema>
+export const approvalEnvelope = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('Approval'),
+  approval: approvalSchema,
+})
+export type ApprovalDocument = z.infer<typeof approvalEnvelope>
+export const approvalsSchema = listSchema('ApprovalList', approvalSchema)
+export type ApprovalList = z.infer<typeof approvalsSchema>
+
+const grantSchema = z.object({
+  id: z.string(),
+  state: z.enum(['live', 'used', 'revoked', 'over']),
+  approval: z.string(),
+  sentence: z.string(),
+  principal: personSchema,
+  connection: z.string(),
+  rules: z.array(z.string()),
+  /** Exactly one request, once. */
+  once: z.boolean(),
+  approvers: z.array(z.string()),
+  grantedAt: timeSchema,
+  until: timeSchema,
+  usedBy: z.string().optional(),
+})
+export type GrantItem = z.infer<typeof grantSchema>
+export const grantEnvelope = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('Grant'),
+  grant: grantSchema,
+})
+export type GrantDocument = z.infer<typeof grantEnvelope>
+export const grantsSchema = listSchema('GrantList', grantSchema)
+export type GrantList = z.infer<typeof grantsSchema>
+export const grantsQuery = z.strictObject({ mine: z.enum(['true', 'false']).default('false') })

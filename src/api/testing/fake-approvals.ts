@@ -1,0 +1,74 @@
+import type { Approval, Grant } from '../../approvals/contract.ts'
+import type { ApprovalServices } from '../services.ts'
+import { alice, bob } from './fixtures.ts'
+
+const at = Date.UTC(2026, 0, 2)
+
+/** Answers of the right shape, with no rule behind them: the rules are tested where they are. */
+export function fakeApprovals(): ApprovalServices {
+  const { issuer, subject, username } = alice
+  const requester = { issuer, subject, username, kind: 'person' as const }
+  const approval: Approval = {
+    id: 'approval-1',
+    state: 'pending',
+    requester,
+    session: 's-known',
+    connection: 'prod',
+    rules: ['guard-rails/namespaces'],
+    rule: 'guard-rails/namespaces',
+    requirement: {
+      quorums: [{ groups: ['corp:oncall'], count: 1 }],
+      deadline: 3_600_000,
+      grantFor: null,
+      reason: false,
+    },
+    intent: 'intent',
+    target: 'target',
+    pin: null,
+    sentence: 'alice · delete namespace shop · prod',
+    action: { verb: 'delete', resource: 'namespaces', name: 'shop' },
+    reason: null,
+    check: '47',
+    calls: ['call-1'],
+    callCount: 1,
+    policyDigest: 'sha256:0',
+    askedAt: at,
+    deadline: at + 3_600_000,
+    decisions: [],
+  }
+  const grant: Grant = {
+    id: 'grant-1',
+    approval: 'approval-1',
+    rules: approval.rules,
+    principal: requester,
+    connection: 'prod',
+    intent: 'intent',
+    target: 'target',
+    pin: null,
+    sentence: approval.sentence,
+    approvers: [bob.username],
+    reason: null,
+    grantedAt: at,
+    until: at + 900_000,
+    state: 'live',
+  }
+  const known = (id: string): Approval | undefined => (id === approval.id ? approval : undefined)
+  return {
+    list: () => [approval],
+    get: async id => known(id),
+    wait: async () => approval,
+    decide: async (by, _, { verdict, reason, via }) => ({
+      ...approval,
+      state: verdict === 'approve' ? 'approved' : 'denied',
+      decisions: [
+        {
+          by: { issuer: by.issuer, subject: by.subject, username: by.username },
+          ...{ quorums: [0], verdict, reason, via, at, unread: false },
+        },
+      ],
+    }),
+    cancel: async () => ({ ...approval, state: 'cancelled' }),
+    grants: () => [grant],
+    revoke: async () => ({ ...grant, state: 'revoked' }),
+  }
+}

@@ -1,0 +1,109 @@
+import type { Person } from '../audit/person.ts'
+import type { Principal } from '../identity/principal.ts'
+import type { Requirement } from '../policy/requirement.ts'
+
+/** A person's recorded answer, asked for because rules hold a request. Kept in the state store, changed by compare-and-set. */
+export interface Approval {
+  readonly id: string
+  readonly state: ApprovalState
+  readonly requester: Requester
+  readonly session: string | null
+  readonly connection: string
+  /** `policy/rule` of every rule that holds the request. */
+  readonly rules: readonly string[]
+  /** Of the first of them, for people. */
+  readonly rule: string
+  readonly requirement: Requirement
+  /** Digest of what is asked for, body included: repetitions of one intent share an approval. */
+  readonly intent: string
+  /** Digest of the object and the verb, without the body. */
+  readonly target: string
+  /** The object as it was when it was asked for; null where there is none to compare. */
+  readonly pin: Pin | null
+  /** Made by us from the parsed action, never the words of the requester. */
+  readonly sentence: string
+  /** Masked facts of the action, as in the trail. */
+  readonly action: Readonly<Record<string, unknown>>
+  readonly reason: string | null
+  /** Two digits that the requester and the approver both see. */
+  readonly check: string
+  /** Requests that wait for it, or waited: retries and equal commands. */
+  readonly calls: readonly string[]
+  readonly callCount: number
+  readonly policyDigest: string
+  readonly askedAt: number
+  readonly deadline: number
+  readonly decisions: readonly ApprovalDecision[]
+  readonly closedAt?: number
+  /** Why it ended without being approved. */
+  readonly closedBecause?: string
+  readonly grant?: string
+}
+
+export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'cancelled'
+
+export interface Requester extends Person {
+  readonly kind: Principal['kind']
+}
+
+export interface ApprovalDecision {
+  readonly by: Person
+  /** Places in `requirement.quorums` for which this person counts. */
+  readonly quorums: readonly number[]
+  readonly verdict: Verdict
+  readonly reason: string | null
+  readonly at: number
+  /** `cli`, `api`, `page`, or the name of a channel. */
+  readonly via: string
+  /** Milliseconds since it was asked for are so few that nobody can have read it. */
+  readonly unread: boolean
+}
+
+export type Verdict = 'approve' | 'deny'
+
+/** One version of one object, as far as a person would care: its status and bookkeeping are left out. */
+export interface Pin {
+  readonly uid: string
+  /** Keyed digest, so that nobody who reads the store can guess the content. */
+  readonly digest: string
+}
+
+/** The bounded permission that an approval creates. It lifts the rules that it names and nothing else. */
+export interface Grant {
+  readonly id: string
+  readonly approval: string
+  readonly rules: readonly string[]
+  readonly principal: Requester
+  readonly connection: string
+  /** For exactly this intent, once; or for this target, as often as wanted. */
+  readonly intent: string | null
+  readonly target: string
+  readonly pin: Pin | null
+  readonly sentence: string
+  /** User names, for the record of what is done with it. */
+  readonly approvers: readonly string[]
+  readonly reason: string | null
+  readonly grantedAt: number
+  /** Absolute: it is not prolonged by use. */
+  readonly until: number
+  readonly state: 'live' | 'used' | 'revoked'
+  /** The request that used it up. */
+  readonly usedBy?: string
+  readonly endedAt?: number
+  readonly revokedBy?: Person
+}
+
+/** A held request, as far as approvals look. */
+export interface Wish {
+  readonly call: string
+  readonly principal: Principal
+  readonly session: string
+  readonly connection: string
+  readonly rules: readonly string[]
+  readonly requirement: Requirement
+  readonly intent: string
+  readonly target: string
+  readonly sentence: string
+  readonly action: Readonly<Record<string, unknown>>
+  readonly policyDigest: string
+}

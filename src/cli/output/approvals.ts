@@ -1,0 +1,53 @@
+import type { ApprovalItem, GrantItem } from '../../api/schema/approvals.ts'
+import { factLines } from './facts.ts'
+import type { Column } from './table.ts'
+import { shortTime } from './time.ts'
+
+export const approvalColumns: readonly Column<ApprovalItem>[] = [
+  { title: 'ID', value: a => a.id },
+  { title: 'STATE', value: a => a.state },
+  { title: 'CHECK', value: a => a.check },
+  { title: 'WHAT', value: a => (a.callCount > 1 ? `${a.sentence} ×${a.callCount}` : a.sentence), least: 30 },
+  { title: 'RULE', value: a => a.rules.join(', '), least: 12 },
+  { title: 'UNTIL (UTC)', value: a => shortTime(a.deadline) },
+  { title: 'TAKES', value: a => a.takes, wide: true },
+]
+
+export const grantColumns: readonly Column<GrantItem>[] = [
+  { title: 'ID', value: g => g.id },
+  { title: 'STATE', value: g => g.state },
+  { title: 'WHAT', value: g => g.sentence, least: 30 },
+  { title: 'HOW OFTEN', value: g => (g.once ? 'once' : 'any') },
+  { title: 'UNTIL (UTC)', value: g => shortTime(g.until) },
+  { title: 'APPROVED BY', value: g => g.approvers.join(', '), least: 12 },
+]
+
+export function approvalText(a: ApprovalItem): string {
+  const decisions = a.decisions.map(
+    d =>
+      `${d.verdict === 'approve' ? 'approved' : 'denied'} by ${d.by.username} at ${shortTime(d.at)} UTC (${d.via})${d.unread ? ', within three seconds' : ''}${d.reason === undefined ? '' : `: ${d.reason}`}`,
+  )
+  return factLines([
+    ['Approval', a.id],
+    ['State', a.closedBecause === undefined ? a.state : `${a.state}: ${a.closedBecause}`],
+    ['What', a.sentence],
+    ['Check', a.check],
+    ['Asked by', a.requester.username],
+    ['Reason', a.reason],
+    ['Connection', a.connection],
+    ['Held by', a.rules.join(', ')],
+    ['Takes', a.takes],
+    [
+      'Grants',
+      a.grantSeconds === undefined ? 'exactly this request, once' : `the same action for ${a.grantSeconds} s`,
+    ],
+    ['Asked at', `${shortTime(a.askedAt)} UTC`],
+    ['Until', `${shortTime(a.deadline)} UTC`],
+    [
+      'Requests',
+      `${a.calls.join(', ')}${a.callCount > a.calls.length ? ` and ${a.callCount - a.calls.length} more` : ''}`,
+    ],
+    ...decisions.map(text => ['Decision', text] as const),
+    ['Grant', a.grant],
+  ])
+}

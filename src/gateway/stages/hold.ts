@@ -1,0 +1,163 @@
+import type { Approval, Grant, Pin, Wish } from '../../approvals/contract.ts'
+import { intentOf, targetOf } from '../../approvals/intent.ts'
+import { patienceOf } from '../../approvals/patience.ts'
+import { NO_OBJECT, pinnedPath, pinOf } from '../../approvals/pin.ts'
+import { pinWrite } from '../../approvals/pin-write.ts'
+import { missingWords } from '../../approvals/quorum.ts'
+import { principalFacts } from '../../audit/principal-facts.ts'
+import { sentence } from '../../audit/sentence.ts'
+import { Refusal } from '../../errors/refusal.ts'
+import type { Decision } from '../../policy/decision.ts'
+import { CallerLeft } from '../caller.ts'
+import type { Answered, Decided } from '../exchange.ts'
+import type { Gateway } from '../gateway.ts'
+import { actionFacts } from '../record.ts'
+
+/**
+ * What rules hold waits here, with its connection open, until people have decided; then it goes on in place as the same
+ * request. Each time it wakes the policy of that moment and the object as it is then are asked again: what was approved
+ * is what is sent, and once.
+ */
+export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
+  if (x.decision.effect !== 'hold') return x
+  const until = gateway.now() + patienceOf(x.caller.userAgent, parameter(x, 'timeout'))
+  for (let decision: Decision = x.decision; ; ) {
+    const wish = wishOf(gateway, x, decision)
+    const pin = await readPin(gateway, x)
+    const grant = await gateway.approvals.use(wish, pin)
+    if (grant !== undefined) return granted(gateway, x, decision, grant, pin)
+    const approval = await gateway.approvals.ask(wish, pin)
+    const settled = await wait(gateway, x, approval, until)
+    if (settled.state !== 'approved') throw refusalOf(gateway, settled)
+    decision = gateway.policies().decide(x.action, circumstances(gateway, x))
+    x.progress.decision = decision
+    if (decision.effect === 'deny') {
+      const check = decision.rules[0] ?? 'default-deny'
+      throw new Refusal('denied-by-policy', { check, detail: decision.reason })
+    }
+    if (decision.effect === 'allow') return Object.assign(x, { decision })
+  }
+}
+
+/** Until somebody decides, the client's patience ends, it leaves, its session ends, or this process shuts down. */
+async function wait(gateway: Gateway, x: Decided, approval: Approval, until: number): Promise<Approval> {
+  const stop = new AbortController()
+  let ended = false
+  x.caller.onGone(() => stop.abort())
+  const stopDrain = gateway.onDrain(() => stop.abort())
+  const stopSession = gateway.onSessionEnd(x.session.id, () => {
+    ended = true
+    stop.abort()
+  })
+  try {
+    const settled = await gateway.approvals.wait(approval.id, until - gateway.now(), stop.signal)
+    if (x.caller.gone) throw new CallerLeft()
+    if (ended) throw new Refusal('session-ended')
+    return settled
+  } finally {
+    stopDrain()
+    stopSession()
+  }
+}
+
+function granted(gateway: Gateway, x: Decided, decision: Decision, grant: Grant, pin: Pin | null): Decided {
+  const { progress } = x
+  const reason = `approved by ${grant.approvers.join(', ')}`
+  const allowed: Decision = { ...decision, effect: 'allow', reason }
+  const { id, approval, approvers, sentence: asked } = grant
+  progress.decision = allowed
+  progress.grant = {
+    id,
+    approval,
+    approvers,
+    asked,
+    ...(grant.reason === null ? {} : { reason: grant.reason }),
+  }
+  const { release } = progress
+  progress.release = () => {
+    release?.()
+    // Never sent, or refused by a condition that we set: then nothing was done with it.
+    const status = (x as Partial<Answered>).answer?.status
+    if (progress.upstream === undefined || status === 409)
+      gateway.approvals.giveBack(grant).catch(error => gateway.observe.broke(error, x.callId))
+  }
+  return Object.assign(x, { decision: allowed, body: pinnedBody(x, pin) })
+}
+
+/** Bound to the object that was looked at. */
+function pinnedBody(x: Decided, pin: Pin | null): Decided['body'] {
+  if (pin === null || pin === NO_OBJECT || x.action.verb === 'create') return x.body
+  const bytes = pinWrite(x.action.verb, x.action.body?.form ?? 'object', x.body.bytes, pin.uid)
+  if (bytes === null) {
+    const detail = 'the request cannot be bound to the object that was approved'
+    throw new Refusal('approval-closed', { check: 'target', detail })
+  }
+  return bytes === x.body.bytes
+    ? x.body
+    : { ...x.body, bytes, mediaType: x.body.mediaType || 'application/json' }
+}
+
+/** As the session reads it; null when there is nothing to compare, or when it may not read it. */
+async function readPin(gateway: Gateway, x: Decided): Promise<Pin | null> {
+  const path = pinnedPath(x.action, x.parsed.target)
+  if (path === null) return null
+  const { status, body } = await gateway.readLive(x, path, 'approval')
+  if (status === 404) return NO_OBJECT
+  return status === 200 ? pinOf(body, gateway.fingerprintOf) : null
+}
+
+function wishOf(gateway: Gateway, x: Decided, decision: Decision): Wish {
+  const { principal, action } = x
+  const connection = x.connection.name
+  const facts = actionFacts(gateway.trailEngine(), action)
+  const head = { principal: principalFacts(principal), connection, action: facts }
+  const of = { principal, connection, action }
+  return {
+    call: x.callId,
+    ...{ principal, connection },
+    session: x.session.id,
+    rules: decision.holds ?? decision.rules,
+    requirement: decision.requirement!,
+    intent: intentOf({ ...of, query: x.parsed.query, body: x.body.bytes }),
+    target: targetOf(of),
+    sentence: sentence({ kind: 'k8s.request', effect: null, head }),
+    action: facts,
+    policyDigest: decision.policyDigest,
+  }
+}
+
+function circumstances(gateway: Gateway, x: Decided) {
+  return { session: x.session, connection: x.connection, now: gateway.now() }
+}
+
+function parameter(x: Decided, name: string): string | undefined {
+  return x.parsed.query.find(([key]) => key === name)?.[1]
+}
+
+function refusalOf(gateway: Gateway, approval: Approval): Refusal {
+  const { id, rule, state, decisions, closedBecause } = approval
+  const last = decisions.at(-1)
+  switch (state) {
+    case 'denied': {
+      const why = last?.reason == null ? '' : `: ${last.reason}`
+      return new Refusal('approval-denied', {
+        check: rule,
+        detail: `${last?.by.username ?? 'an approver'} denied approval ${id}${why}`,
+      })
+    }
+    case 'pending': {
+      const left = Math.max(0, Math.round((approval.deadline - gateway.now()) / 60_000))
+      const who = missingWords(approval.requirement, decisions.length)
+      return new Refusal('approval-pending', {
+        check: rule,
+        detail: `approval ${id} (check ${approval.check}) waits for ${who}, ${left} more minutes`,
+        retryAfter: 1,
+      })
+    }
+    default:
+      return new Refusal('approval-expired', {
+        check: rule,
+        detail: `approval ${id}: ${closedBecause ?? state}`,
+      })
+  }
+}

@@ -1,0 +1,48 @@
+import { parseDuration } from '../documents/duration.ts'
+import type { PolicyRule } from '../documents/schema/policy.ts'
+
+/** What the rules that hold a request ask for, in one: each quorum of each rule, and the strictest of everything else. */
+export interface Requirement {
+  /** Each must be met, by different people. Empty: one person whom policy lets decide. */
+  readonly quorums: readonly Quorum[]
+  /** Milliseconds in which it must be decided. */
+  readonly deadline: number
+  /** Milliseconds for which the same thing may be repeated; null: exactly this request, once. */
+  readonly grantFor: number | null
+  /** The requester must say why. */
+  readonly reason: boolean
+}
+
+export interface Quorum {
+  /** Globs over names, prefix of the issuer included. Both absent: whom policy lets decide. */
+  readonly groups?: readonly string[]
+  readonly users?: readonly string[]
+  readonly count: number
+}
+
+const DEADLINE = 3_600_000
+
+export function requirementOf(rule: Pick<PolicyRule, 'approval'>): Requirement {
+  const { approvers, deadline, grant, reason } = rule.approval ?? {}
+  return {
+    quorums: (approvers ?? []).map(({ groups, users, count = 1 }) => ({
+      ...(groups === undefined ? {} : { groups }),
+      ...(users === undefined ? {} : { users }),
+      count,
+    })),
+    deadline: deadline === undefined ? DEADLINE : parseDuration(deadline)!,
+    grantFor: grant === undefined || grant === 'once' ? null : parseDuration(grant)!,
+    reason: reason === 'required',
+  }
+}
+
+/** Of several rules that hold one request. */
+export function joinRequirements(all: readonly Requirement[]): Requirement {
+  const once = all.some(one => one.grantFor === null)
+  return {
+    quorums: all.flatMap(one => one.quorums),
+    deadline: Math.min(...all.map(one => one.deadline)),
+    grantFor: once ? null : Math.min(...all.map(one => one.grantFor!)),
+    reason: all.some(one => one.reason),
+  }
+}
