@@ -192,6 +192,20 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.rules[].match.admin.resources': ['kinds of what it is done to'],
     'spec.rules[].match.admin.names': ['names of what it is done to'],
     'spec.rules[].when': ['condition in CEL over principal, action, session, connection and now'],
+    'spec.rules[].approval': ['of a hold rule: what it takes', 'one person whom policy lets decide'],
+    'spec.rules[].approval.approvers': [
+      'each must be filled, by different people, never by the one who asked',
+      'one person with `approval.decide`',
+    ],
+    'spec.rules[].approval.approvers[].groups': ['patterns of groups, prefix included'],
+    'spec.rules[].approval.approvers[].users': ['patterns of user names, prefix included'],
+    'spec.rules[].approval.approvers[].count': ['how many of them', '1'],
+    'spec.rules[].approval.deadline': ['after which it counts as denied; `1m` to `168h`', '`1h`'],
+    'spec.rules[].approval.grant': [
+      '`once`: exactly this request; a duration up to `24h`: the same action on the same object, repeated',
+      '`once`',
+    ],
+    'spec.rules[].approval.reason': ['whether who asks must say why', '`optional`'],
   },
   PolicyTest: {
     spec: ['run by `sallyport policy test`'],

@@ -32,6 +32,8 @@ export interface Approvals {
   /** Newest first; those that ended up to an hour ago included. */
   list(): readonly Approval[]
   grants(): readonly Grant[]
+  /** What came of it, while it is remembered. */
+  grantOf(approval: Approval): Grant | undefined
   revoke(by: Principal, id: string, reason: string | null): Promise<Grant>
   /** Ends what is over, forgets what ended long ago. Runs by itself each second. */
   sweep(): Promise<void>
@@ -418,6 +420,7 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     get: async id => approvals.get(id)?.value ?? (await store.get<Approval>(APPROVAL_KIND, id))?.value,
     list: () => [...approvals.values()].sort((a, b) => b.askedAt - a.askedAt),
     grants: () => [...grants.values()].sort((a, b) => b.grantedAt - a.grantedAt),
+    grantOf: ({ grant }) => (grant === undefined ? undefined : grants.get(grant)?.value),
     revoke,
     sweep,
     async close() {

@@ -16,24 +16,31 @@ function isNamed({ groups, users }: Quorum, by: Principal): boolean {
 }
 
 /**
- * Whether these approvers fill every quorum, each of them standing in one place only: a person in two groups cannot be
- * both of two approvers. `approvers` holds the quorums of each.
+ * Whether these approvers fill every quorum. Of one rule each of them stands in one place only: a person in two groups
+ * cannot be both of two approvers. `approvers` holds the quorums of each.
  */
 export function isMet({ quorums }: Requirement, approvers: readonly (readonly number[])[]): boolean {
-  if (quorums.length === 0) return approvers.length > 0
-  const seats = quorums.flatMap((quorum, i) => Array.from({ length: quorum.count }, () => i))
-  const takenBy = new Array<number>(seats.length).fill(-1)
+  if (approvers.length === 0) return false
+  const rules = new Set(quorums.map(quorum => quorum.rule))
+  return [...rules].every(rule => {
+    const seats = quorums.flatMap((quorum, i) =>
+      quorum.rule === rule ? Array.from({ length: quorum.count }, () => i) : [],
+    )
+    return fills(seats, approvers)
+  })
+}
 
-  // Augmenting paths (Hopcroft and Karp's matching, in its simple form): a handful of people and seats.
+/** Augmenting paths, as in the matching of bipartite graphs: a handful of people and seats. */
+function fills(seats: readonly number[], approvers: readonly (readonly number[])[]): boolean {
+  const takenBy = new Array<number>(seats.length).fill(-1)
   function seat(person: number, tried: Set<number>): boolean {
     for (const [at, quorum] of seats.entries()) {
       if (tried.has(at) || !approvers[person]!.includes(quorum)) continue
       tried.add(at)
       const sitting = takenBy[at]!
-      if (sitting < 0 || seat(sitting, tried)) {
-        takenBy[at] = person
-        return true
-      }
+      if (sitting >= 0 && !seat(sitting, tried)) continue
+      takenBy[at] = person
+      return true
     }
     return false
   }
@@ -44,10 +51,9 @@ export function isMet({ quorums }: Requirement, approvers: readonly (readonly nu
 /** People that are still missing, by quorum: what an approver or a requester wants to know. */
 export function missingWords(requirement: Requirement, approvals: number): string {
   if (requirement.quorums.length === 0) return approvals > 0 ? '' : 'one approver'
-  return requirement.quorums
-    .map(({ groups = [], users = [], count }) => {
-      const names = [...groups, ...users].join(' or ')
-      return `${count} of ${names === '' ? 'those who may approve' : names}`
-    })
-    .join(' and ')
+  const words = requirement.quorums.map(({ groups = [], users = [], count }) => {
+    const names = [...groups, ...users].join(' or ')
+    return `${count} of ${names === '' ? 'those who may approve' : names}`
+  })
+  return [...new Set(words)].join(' and ')
 }

@@ -35,7 +35,7 @@ export interface Gateway {
   classify(x: InSession): Promise<Classified>
   policies(): PolicySet
   /** Who waits for people, and what they have granted. */
-  readonly approvals: Pick<Approvals, 'use' | 'giveBack' | 'ask' | 'wait'>
+  readonly approvals: Pick<Approvals, 'use' | 'giveBack' | 'ask' | 'wait' | 'grantOf'>
   /** What is masked, for whom and where. */
   masking(): CompiledMasking
   readonly maskEngine: MaskEngines

@@ -87,6 +87,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     approvals: {
       use: async () => undefined,
       giveBack: async () => {},
+      grantOf: () => undefined,
       ask: async () => assert.fail('nothing is held here'),
       wait: async () => assert.fail('nothing is held here'),
     },

@@ -3,7 +3,10 @@ import type { PolicyRule } from '../documents/schema/policy.ts'
 
 /** What the rules that hold a request ask for, in one: each quorum of each rule, and the strictest of everything else. */
 export interface Requirement {
-  /** Each must be met, by different people. Empty: one person whom policy lets decide. */
+  /**
+   * Each must be filled; those of one rule by different people, while one person may stand for several rules. Empty: one
+   * person whom policy lets decide.
+   */
   readonly quorums: readonly Quorum[]
   /** Milliseconds in which it must be decided. */
   readonly deadline: number
@@ -18,6 +21,8 @@ export interface Quorum {
   readonly groups?: readonly string[]
   readonly users?: readonly string[]
   readonly count: number
+  /** Which of the rules asks for it, counted from 0. */
+  readonly rule: number
 }
 
 const DEADLINE = 3_600_000
@@ -28,7 +33,7 @@ export function requirementOf(rule: Pick<PolicyRule, 'approval'>): Requirement {
     quorums: (approvers ?? []).map(({ groups, users, count = 1 }) => ({
       ...(groups === undefined ? {} : { groups }),
       ...(users === undefined ? {} : { users }),
-      count,
+      ...{ count, rule: 0 },
     })),
     deadline: deadline === undefined ? DEADLINE : parseDuration(deadline)!,
     grantFor: grant === undefined || grant === 'once' ? null : parseDuration(grant)!,
@@ -40,7 +45,7 @@ export function requirementOf(rule: Pick<PolicyRule, 'approval'>): Requirement {
 export function joinRequirements(all: readonly Requirement[]): Requirement {
   const once = all.some(one => one.grantFor === null)
   return {
-    quorums: all.flatMap(one => one.quorums),
+    quorums: all.flatMap((one, rule) => one.quorums.map(quorum => ({ ...quorum, rule }))),
     deadline: Math.min(...all.map(one => one.deadline)),
     grantFor: once ? null : Math.min(...all.map(one => one.grantFor!)),
     reason: all.some(one => one.reason),

@@ -17,7 +17,7 @@ export function fakeApprovals(): ApprovalServices {
     rules: ['guard-rails/namespaces'],
     rule: 'guard-rails/namespaces',
     requirement: {
-      quorums: [{ groups: ['corp:oncall'], count: 1 }],
+      quorums: [{ groups: ['corp:oncall'], count: 1, rule: 0 }],
       deadline: 3_600_000,
       grantFor: null,
       reason: false,

@@ -21,14 +21,17 @@ import { actionFacts } from '../record.ts'
 export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
   if (x.decision.effect !== 'hold') return x
   const until = gateway.now() + patienceOf(x.caller.userAgent, parameter(x, 'timeout'))
+  let approved: Approval | undefined
   for (let decision: Decision = x.decision; ; ) {
     const wish = wishOf(gateway, x, decision)
     const pin = await readPin(gateway, x)
     const grant = await gateway.approvals.use(wish, pin)
     if (grant !== undefined) return granted(gateway, x, decision, grant, pin)
+    if (approved !== undefined) refuseSecond(gateway, approved)
     const approval = await gateway.approvals.ask(wish, pin)
     const settled = await wait(gateway, x, approval, until)
     if (settled.state !== 'approved') throw refusalOf(gateway, settled)
+    approved = settled
     decision = gateway.policies().decide(x.action, circumstances(gateway, x))
     x.progress.decision = decision
     if (decision.effect === 'deny') {
@@ -37,6 +40,14 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
     }
     if (decision.effect === 'allow') return Object.assign(x, { decision })
   }
+}
+
+/** Several requests waited for one approval that is good once: the others are told, and nobody is asked again for them. */
+function refuseSecond(gateway: Gateway, approved: Approval): void {
+  const grant = gateway.approvals.grantOf(approved)
+  if (grant?.state !== 'used') return
+  const detail = `approval ${approved.id} was for one request, and request ${grant.usedBy} has used it`
+  throw new Refusal('approval-closed', { check: 'used', detail })
 }
 
 /** Until somebody decides, the client's patience ends, it leaves, its session ends, or this process shuts down. */

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { expectStatus } from '../e2e/call.ts'
+import { type People, startPeople } from './rig.ts'
+
+let people: People
+
+const approval = { approvers: [{ groups: ['corp:oncall'] }] }
+const held = (name: string, match: object, more: object = {}): object => ({
+  name,
+  effect: 'hold',
+  match: { principals: { groups: ['corp:dev'] }, ...match },
+  approval: { ...approval, ...more },
+})
+
+before(
+  async () => {
+    people = await startPeople([
+      held('namespaces', {
+        verbs: ['delete'],
+        apiGroups: [''],
+        resources: ['namespaces'],
+        riskClasses: ['*'],
+      }),
+      held('guarded', { verbs: ['update', 'patch', 'delete'], apiGroups: [''], resources: ['configmaps'] }),
+    ])
+  },
+  { timeout: 600_000 },
+)
+after(() => people?.stop())
+
+test('kubectl delete namespace waits, another person approves, and the same command completes', async () => {
+  await people.directly('create', 'namespace', 'payments')
+  const running = people.kubectl('alice', ['delete', 'namespace', 'payments', '--wait=false'])
+  const waits = await people.pending(/delete namespace payments/)
+  assert.equal(waits.requester.username, 'corp:user-alice')
+  // Who deletes a namespace deletes what is guarded in it.
+  assert.deepEqual(waits.rules, ['people/namespaces', 'people/guarded'])
+  assert.match(
+    await people.directly('get', 'namespace', 'payments', '-o', 'jsonpath={.status.phase}'),
+    /Active/,
+  )
+
+  const approved = await people.command('bob', [
+    'approval',
+    'approve',
+    waits.id,
+    '--reason',
+    'INC-42 says so',
+  ])
+  assert.equal(approved.code, 0, approved.stderr)
+  const done = await running
+  assert.equal(done.code, 0, done.stderr)
+  assert.match(done.stdout, /namespace "payments" deleted/)
+
+  const bob = await people.token('bob')
+  const entries = await expectStatus(200, people.up, '/v1/audit/entries?limit=20', { token: bob })
+  const rows = entries.json.items as { kind: string; sentence: string; head: Record<string, never> }[]
+  const words = rows.map(row => `${row.kind}: ${row.sentence}`).join('\n')
+  assert.match(words, /approval\.request: .*alice.* asked for an approval: .*delete namespace payments/)
+  assert.match(words, /approval\.decide: .*bob.* approved: .*delete namespace payments/)
+  const deletion = await expectStatus(200, people.up, `/v1/audit/entries/${waits.calls[0]}`, { token: bob })
+  const { facts, decision } = deletion.json.entry.head
+  assert.equal(decision.effect, 'allow')
+  assert.match(decision.reason, /approved by corp:user-bob/)
+  assert.deepEqual(facts.grant.approvers, ['corp:user-bob'])
+  assert.equal(facts.grant.reason, 'INC-42 says so')
+})
+
+test('a denial reaches the terminal with the name of who denied it, and why', async () => {
+  await people.directly('create', 'namespace', 'wages')
+  const running = people.kubectl('alice', ['delete', 'namespace', 'wages', '--wait=false'])
+  const waits = await people.pending(/delete namespace wages/)
+  const denied = await people.command('dave', ['approval', 'deny', waits.id, '--reason', 'not on a Friday'])
+  assert.equal(denied.code, 0, denied.stderr)
+  const done = await running
+  assert.equal(done.code, 1)
+  assert.match(done.stderr, /corp:user-dave denied approval .*not on a Friday/)
+  assert.match(await people.directly('get', 'namespace', 'wages', '-o', 'jsonpath={.status.phase}'), /Active/)
+})
+
+test('nobody approves for himself, and nobody whom the rule does not name', async () => {
+  await people.directly('create', 'configmap', 'own')
+  const running = people.kubectl('alice', ['delete', 'configmap', 'own'])
+  const waits = await people.pending(/delete configmap own/)
+  for (const [user, check] of [
+    ['alice', /denied-by-policy|second-person/],
+    ['carol', /denied-by-policy/],
+    ['erin', /approver-required/],
+  ] as const) {
+    const token = await people.token(user)
+    const answer = await people.request(user, '/version') // the person exists
+    assert.ok(answer.status > 0)
+    const decided = await expectStatus(403, people.up, `/v1/approvals/${waits.id}/decide`, {
+      method: 'POST',
+      token,
+      body: { verdict: 'approve' },
+    })
+    assert.match(decided.json.code, check)
+  }
+  const token = await people.token('alice')
+  const path = `/v1/approvals/${waits.id}/cancel`
+  await expectStatus(200, people.up, path, { method: 'POST', token, body: { reason: 'changed my mind' } })
+  const done = await running
+  assert.equal(done.code, 1)
+  assert.match(done.stderr, /changed my mind/)
+})
+
+test('a target that changed is held again: what was approved is what happens', async () => {
+  await people.directly('create', 'configmap', 'moving', '--from-literal=a=1')
+  const running = people.kubectl('alice', ['delete', 'configmap', 'moving'])
+  const first = await people.pending(/delete configmap moving/)
+  await people.directly('patch', 'configmap', 'moving', '-p', '{"data":{"a":"2"}}')
+  assert.equal((await people.command('bob', ['approval', 'approve', first.id])).code, 0)
+  const second = await people.pending(/delete configmap moving/)
+  assert.notEqual(second.id, first.id)
+  assert.equal(await people.directly('get', 'configmap', 'moving', '-o', 'jsonpath={.data.a}'), '2')
+  assert.equal((await people.command('bob', ['approval', 'approve', second.id])).code, 0)
+  const done = await running
+  assert.equal(done.code, 0, done.stderr)
+})
+
+test('who cannot wait is asked to come back, finds the same approval, and one approval does one thing', async () => {
+  await people.directly('create', 'configmap', 'once', '--from-literal=a=1')
+  const path = '/api/v1/namespaces/default/configmaps/once'
+  const ask = (): Promise<{ status: number; json: { message: string }; headers: object }> =>
+    people.request('frank', `${path}?timeout=2s`, { method: 'DELETE' })
+  const early = await ask()
+  assert.equal(early.status, 429)
+  assert.equal((early.headers as Record<string, string>)['retry-after'], '1')
+  const waits = await people.pending(/delete configmap once/)
+  assert.match(early.json.message, new RegExp(waits.id))
+  const again = await ask()
+  assert.equal(again.status, 429)
+  assert.match(again.json.message, new RegExp(waits.id))
+  assert.equal((await people.command('dave', ['approval', 'approve', waits.id])).code, 0)
+  const both = await Promise.all([ask(), ask()])
+  const statuses = both.map(one => one.status).sort()
+  assert.equal(statuses[0], 200, JSON.stringify(both.map(one => one.json)))
+  assert.notEqual(statuses[1], 200)
+})
+
+test('more than five approvals asked for in ten minutes pause who asks, and nobody else', async () => {
+  for (let i = 0; i < 5; i++) {
+    const asked = await people.request(
+      'grace',
+      `/api/v1/namespaces/default/configmaps/flood-${i}?timeout=1s`,
+      {
+        method: 'DELETE',
+      },
+    )
+    assert.equal(asked.json.details.causes[0].reason, 'approval-pending', asked.body)
+  }
+  const sixth = await people.request('grace', '/api/v1/namespaces/default/configmaps/flood-6?timeout=1s', {
+    method: 'DELETE',
+  })
+  assert.equal(sixth.status, 429)
+  assert.match(sixth.json.message, /5 approvals were asked for in ten minutes/)
+  assert.ok(Number(sixth.headers['retry-after']) > 60)
+})
+
+test('what waits survives a kill of the gateway, is approved after it, and the repeated command uses it', async () => {
+  await people.directly('create', 'configmap', 'survivor')
+  const running = people.kubectl('heidi', ['delete', 'configmap', 'survivor'])
+  const waits = await people.pending(/delete configmap survivor/)
+  await people.restart(true)
+  assert.notEqual((await running).code, 0)
+  const still = await people.pending(/delete configmap survivor/)
+  assert.equal(still.id, waits.id)
+  assert.equal((await people.command('bob', ['approval', 'approve', waits.id])).code, 0)
+  const again = await people.kubectl('heidi', ['delete', 'configmap', 'survivor'])
+  assert.equal(again.code, 0, again.stderr)
+  const grants = await people.command('bob', ['grant', 'list', '-o', 'json'])
+  const used = JSON.parse(grants.stdout).items.find((one: { approval: string }) => one.approval === waits.id)
+  assert.equal(used.state, 'used')
+})
