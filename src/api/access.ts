@@ -89,6 +89,8 @@ export const access: Readonly<Record<string, Access>> = {
     verbs: ['self.read', 'approval.list'],
     actions: x => [admin(x.query.mine === 'true' ? 'self.read' : 'approval.list', 'approvals', '')],
   },
+  // Whether it can be asked for at all is looked at action by action; asking gives nothing.
+  'POST /v1/approvals': write('self.approval.ask', 'approvals'),
   'GET /v1/approvals/:id': approval('self.read', 'approval.list', false),
   // Named after the rule that holds it, so that policy can say who decides on what.
   'POST /v1/approvals/:id/decide': {

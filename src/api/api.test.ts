@@ -39,6 +39,10 @@ const valid: Record<string, { path: string; body?: unknown }> = {
   'GET /v1/audit/export': { path: '/v1/audit/export' },
   'GET /v1/audit/tail': { path: '/v1/audit/tail' },
   'GET /v1/approvals': { path: '/v1/approvals' },
+  'POST /v1/approvals': {
+    path: '/v1/approvals',
+    body: { connection: 'prod', scope: { verbs: ['delete'] }, seconds: 600, reason: 'INC-42' },
+  },
   'GET /v1/approvals/:id': { path: '/v1/approvals/approval-1' },
   'POST /v1/approvals/:id/decide': {
     path: '/v1/approvals/approval-1/decide',

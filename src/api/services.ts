@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream'
+import type { Approval } from '../approvals/contract.ts'
 import type { Approvals } from '../approvals/open-approvals.ts'
+import type { GrantScope } from '../approvals/scope.ts'
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
 import type { Reveals } from '../audit/reveal/reveals.ts'
 import type { MaskCount } from '../audit/search/contract.ts'
@@ -451,7 +453,18 @@ export type { ShredRecord } from '../audit/shred/shreds.ts'
 export type ApprovalServices = Pick<
   Approvals,
   'list' | 'get' | 'wait' | 'decide' | 'cancel' | 'grants' | 'revoke'
->
+> & {
+  /** For what is to be done later, within a scope, until an absolute time. */
+  askAhead(by: Principal, wish: AheadWish): Promise<Approval>
+}
+
+export interface AheadWish {
+  readonly call: string
+  readonly connection: string
+  readonly scope: GrantScope
+  readonly milliseconds: number
+  readonly reason: string
+}
 
 /** Opening sealed originals: asked for by one person, approved by another, opened once. */
 export type RevealServices = Pick<Reveals, 'request' | 'approve' | 'deny' | 'list' | 'open'>

@@ -1,6 +1,7 @@
 import type { Person } from '../audit/person.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Requirement } from '../policy/requirement.ts'
+import type { GrantScope } from './scope.ts'
 
 /** A person's recorded answer, asked for because rules hold a request. Kept in the state store, changed by compare-and-set. */
 export interface Approval {
@@ -18,6 +19,8 @@ export interface Approval {
   readonly intent: string
   /** Digest of the object and the verb, without the body. */
   readonly target: string
+  /** What was asked for ahead, in place of a request that waits. */
+  readonly scope: GrantScope | null
   /** The object as it was when it was asked for; null where there is none to compare. */
   readonly pin: Pin | null
   /** Made by us from the parsed action, never the words of the requester. */
@@ -75,9 +78,10 @@ export interface Grant {
   readonly rules: readonly string[]
   readonly principal: Requester
   readonly connection: string
-  /** For exactly this intent, once; or for this target, as often as wanted. */
+  /** For exactly this intent, once; or for this target or scope, as often as wanted. */
   readonly intent: string | null
   readonly target: string
+  readonly scope: GrantScope | null
   readonly pin: Pin | null
   readonly sentence: string
   /** User names, for the record of what is done with it. */
@@ -97,7 +101,7 @@ export interface Grant {
 export interface Wish {
   readonly call: string
   readonly principal: Principal
-  readonly session: string
+  readonly session: string | null
   readonly connection: string
   readonly rules: readonly string[]
   readonly requirement: Requirement
@@ -106,4 +110,9 @@ export interface Wish {
   readonly sentence: string
   readonly action: Readonly<Record<string, unknown>>
   readonly policyDigest: string
+  /** Asked for ahead. */
+  readonly scope?: GrantScope
+  readonly reason?: string
+  /** Whether the request is within a scope that was granted. */
+  isWithin(scope: GrantScope): boolean
 }

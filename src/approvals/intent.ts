@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Principal, principalKey } from '../identity/principal.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
+import type { GrantScope } from './scope.ts'
 
 /** Parameters that say how an answer is to look or how long to wait for it, not what is to be done. */
 const PRESENTATION: ReadonlySet<string> = new Set(['timeout', 'pretty', 'timeoutSeconds'])
@@ -32,6 +33,31 @@ export function targetOf({
   action,
 }: Pick<IntentFacts, 'principal' | 'connection' | 'action'>): string {
   return digestOf(targetFacts(principal, connection, action))
+}
+
+/** Somebody on a connection: where grants for a scope are found. */
+export function placeOf(principal: Pick<Principal, 'issuer' | 'subject'>, connection: string): string {
+  return digestOf(['scope', principalKey(principal), connection])
+}
+
+/** What somebody asks for ahead. */
+export function scopeIntentOf(
+  principal: Principal,
+  connection: string,
+  scope: GrantScope,
+  milliseconds: number,
+): string {
+  const { verbs, resources, namespaces, names } = scope
+  return digestOf([
+    'scope',
+    principalKey(principal),
+    connection,
+    verbs,
+    resources,
+    namespaces,
+    names,
+    milliseconds,
+  ])
 }
 
 function targetFacts(principal: Principal, connection: string, a: KubernetesAction): unknown[] {

@@ -9,6 +9,7 @@ import type { ChangeFeed } from '../store/change-feed.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
 import type { Approval, ApprovalDecision, Grant, Pin, Verdict, Wish } from './contract.ts'
 import { type Followed, followAll } from './followed.ts'
+import { placeOf } from './intent.ts'
 import { refuseDecider } from './may-decide.ts'
 import { isMet, quorumsOf } from './quorum.ts'
 
@@ -167,9 +168,10 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       rule: rules[0]!,
       intent: wish.intent,
       target: wish.target,
+      scope: wish.scope ?? null,
       sentence: wish.sentence,
       action: wish.action,
-      reason: null,
+      reason: wish.reason ?? null,
       check: String(randomInt(10, 100)),
       calls: [call],
       callCount: 1,
@@ -242,6 +244,7 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       connection: approval.connection,
       intent: grantFor === null ? approval.intent : null,
       target: approval.target,
+      scope: approval.scope,
       pin: grantFor === null ? approval.pin : null,
       sentence: approval.sentence,
       approvers: decisions.filter(one => one.verdict === 'approve').map(one => one.by.username),
@@ -308,7 +311,8 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
   }
 
   async function use(wish: Wish, pin: Pin | null): Promise<Grant | undefined> {
-    for (const id of [...(grantsByTarget.get(wish.target) ?? [])]) {
+    const places = [wish.target, placeOf(wish.principal, wish.connection)]
+    for (const id of places.flatMap(place => [...(grantsByTarget.get(place) ?? [])])) {
       const one = grants.get(id)
       if (one === undefined || !fits(one.value, wish, pin, now())) continue
       if (one.value.intent === null) return one.value
@@ -446,6 +450,7 @@ function fits(grant: Grant, wish: Wish, pin: Pin | null, at: number): boolean {
     grant.connection === wish.connection &&
     principalKey(grant.principal) === principalKey(wish.principal) &&
     (grant.intent === null || (grant.intent === wish.intent && samePin(grant.pin, pin))) &&
+    (grant.scope === null || wish.isWithin(grant.scope)) &&
     // A rule that came later was not asked about.
     wish.rules.every(rule => grant.rules.includes(rule))
   )
@@ -460,18 +465,11 @@ function sameRules(one: readonly string[], other: readonly string[]): boolean {
 }
 
 function requestFacts(one: Approval): Record<string, unknown> {
-  const { id, sentence, connection, rules, intent, pin, deadline, calls, check } = one
-  const until = new Date(deadline).toISOString()
+  const { id, sentence, connection, rules, intent, pin, deadline, calls, check, scope, reason } = one
   return {
-    approval: id,
-    asked: sentence,
-    connection,
-    rules,
-    intent,
-    target: pin?.uid ?? null,
-    until,
-    call: calls[0],
-    check,
+    ...{ approval: id, asked: sentence, connection, rules, intent, check, reason },
+    until: new Date(deadline).toISOString(),
+    ...(scope === null ? { call: calls[0], target: pin?.uid ?? null } : { scope }),
   }
 }
 

@@ -52,6 +52,18 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   },
   'reveal approve': { args: ['reveal-1'], kind: 'Reveal' },
   'reveal deny': { args: ['reveal-1'], kind: 'Reveal' },
+  'approval ask': {
+    args: ['edit', '-c', 'prod', '-n', 'payments', '--reason', 'INC-42'],
+    kind: 'Approval',
+  },
+  'approval list': { args: [], kind: 'ApprovalList' },
+  'approval show': { args: ['approval-1'], kind: 'Approval' },
+  'approval wait': { args: ['approval-1'], kind: 'Approval' },
+  'approval approve': { args: ['approval-1'], kind: 'Approval' },
+  'approval deny': { args: ['approval-1'], kind: 'Approval' },
+  'approval cancel': { args: ['approval-1'], kind: 'Approval' },
+  'grant list': { args: [], kind: 'GrantList' },
+  'grant revoke': { args: ['grant-1'], kind: 'Grant' },
   'reveal list': { args: [], kind: 'RevealList' },
   'reveal open': { args: ['reveal-1'], kind: 'Revelation' },
   'shred request': {

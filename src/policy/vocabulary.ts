@@ -125,6 +125,7 @@ export const adminVerbs: readonly string[] = [
   'reveal.request',
   'revocation.list',
   'revocation.write',
+  'self.approval.ask',
   'self.approval.cancel',
   'self.explain',
   'self.grant.revoke',

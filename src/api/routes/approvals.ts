@@ -1,5 +1,6 @@
 import type { Approval, Grant } from '../../approvals/contract.ts'
 import { missingWords } from '../../approvals/quorum.ts'
+import type { GrantScope } from '../../approvals/scope.ts'
 import type { Person } from '../../audit/person.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { principalKey } from '../../identity/principal.ts'
@@ -11,6 +12,7 @@ import {
   approvalQuery,
   approvalsQuery,
   approvalsSchema,
+  askBody,
   decideBody,
   grantEnvelope,
   grantsQuery,
@@ -37,6 +39,19 @@ export function approvalRoutes({ approvals, now }: ApiServices): Route[] {
           .filter(one => mine !== 'true' || principalKey(one.requester) === key)
           .filter(one => state === undefined || one.state === state)
         return listOf('ApprovalList', { items: items.slice(0, MOST) }, approvalOf)
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/approvals',
+      summary: 'Ask ahead for what rules hold: a scope, for a time',
+      body: askBody,
+      response: approvalEnvelope,
+      status: 201,
+      handle: async x => {
+        const { connection, scope, seconds, reason } = x.body
+        const wish = { call: x.call, connection, scope, reason, milliseconds: seconds * 1000 }
+        return envelope(await approvals.askAhead(x.caller.principal, wish))
       },
     }),
     route({
@@ -122,6 +137,7 @@ function approvalOf(a: Approval) {
     ...(a.session === null ? {} : { session: a.session }),
     rules: [...a.rules],
     action: { ...a.action },
+    ...(a.scope === null ? {} : { scope: scopeOf(a.scope) }),
     ...(a.reason === null ? {} : { reason: a.reason }),
     calls: [...a.calls],
     callCount: a.callCount,
@@ -141,6 +157,15 @@ function approvalOf(a: Approval) {
     ...optionalTime('closedAt', a.closedAt),
     ...(a.closedBecause === undefined ? {} : { closedBecause: a.closedBecause }),
     ...(a.grant === undefined ? {} : { grant: a.grant }),
+  }
+}
+
+function scopeOf({ verbs, resources, namespaces, names }: GrantScope) {
+  return {
+    verbs: [...verbs],
+    resources: [...resources],
+    namespaces: [...namespaces],
+    names: [...names],
   }
 }
 

@@ -31,6 +31,28 @@ export const decideBody = z.strictObject({
 })
 export const reasonBody = z.strictObject({ reason: reasonSchema })
 
+const names = z.array(z.string().trim().min(1).max(253)).max(50).default([])
+const scopeSchema = z.object({
+  verbs: z.array(z.string()),
+  resources: z.array(z.string()),
+  namespaces: z.array(z.string()),
+  names: z.array(z.string()),
+})
+export const askBody = z.strictObject({
+  connection: z.string().min(1).max(63),
+  scope: z.strictObject({
+    verbs: z
+      .array(z.string().regex(/^[a-z]{1,63}$/, 'must be a verb in lower case'))
+      .min(1)
+      .max(20),
+    resources: names,
+    namespaces: names,
+    names,
+  }),
+  seconds: z.number().int().min(60).max(86_400),
+  reason: z.string().trim().min(1).max(500),
+})
+
 const approvalSchema = z.object({
   id: z.string(),
   state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']),
@@ -41,6 +63,8 @@ const approvalSchema = z.object({
   session: z.string().optional(),
   rules: z.array(z.string()),
   action: z.record(z.string(), z.unknown()),
+  /** Asked for ahead. */
+  scope: scopeSchema.optional(),
   reason: z.string().optional(),
   /** Two digits that requester and approver both see. */
   check: z.string(),

@@ -24,6 +24,7 @@ export function fakeApprovals(): ApprovalServices {
     },
     intent: 'intent',
     target: 'target',
+    scope: null,
     pin: null,
     sentence: 'alice · delete namespace shop · prod',
     action: { verb: 'delete', resource: 'namespaces', name: 'shop' },
@@ -44,6 +45,7 @@ export function fakeApprovals(): ApprovalServices {
     connection: 'prod',
     intent: 'intent',
     target: 'target',
+    scope: null,
     pin: null,
     sentence: approval.sentence,
     approvers: [bob.username],
@@ -56,7 +58,13 @@ export function fakeApprovals(): ApprovalServices {
   return {
     list: () => [approval],
     get: async id => known(id),
-    wait: async () => approval,
+    wait: async () => ({ ...approval, state: 'approved' }),
+    askAhead: async (by, wish) => ({
+      ...approval,
+      ...{ scope: wish.scope, reason: wish.reason },
+      session: null,
+      requester: { ...requester, username: by.username },
+    }),
     decide: async (by, _, { verdict, reason, via }) => ({
       ...approval,
       state: verdict === 'approve' ? 'approved' : 'denied',

@@ -385,6 +385,29 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../mask-report.ts'),
   },
   {
+    path: ['approval', 'ask'],
+    summary: 'Ask ahead for what rules hold, for a time',
+    group: 'Every day',
+    output: true,
+    arguments: [
+      { form: '<verbs...>', description: 'delete, patch, …; edit is create, update, patch and delete' },
+    ],
+    options: [
+      connection,
+      {
+        flags: '-r, --resource <name>',
+        description: 'deployments.apps, pods/exec; all that rules hold if left out',
+        many: true,
+      },
+      { flags: '-n, --namespace <name>', description: 'in this namespace', many: true },
+      { flags: '--name <name>', description: 'of this name', many: true },
+      { flags: '--for <duration>', description: 'how long: 30m, 2h (default 30m)' },
+      { flags: '--reason <text>', description: 'why; approvers read it' },
+    ],
+    examples: ['sallyport approval ask edit -c prod -n payments --for 30m --reason "INC-42: wrong limits"'],
+    load: () => import('../approval-ask.ts'),
+  },
+  {
     path: ['approval', 'list'],
     summary: 'What waits for an approval, and what was decided in the last hour',
     group: 'Every day',

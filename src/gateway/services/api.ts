@@ -20,6 +20,7 @@ import type { Directory } from '../directory.ts'
 import type { FailureBudget } from '../failure-budget.ts'
 import type { OwnCalls } from '../own-calls.ts'
 import { agentServices } from './agents.ts'
+import { approvalServices } from './approvals.ts'
 import { auditServices } from './audit.ts'
 import { connectionServices } from './connections.ts'
 import { documentServices } from './documents.ts'
@@ -133,7 +134,7 @@ export function apiServices(parts: ApiParts): ApiServices {
     }),
     policy: policyServices(parts),
     masking: maskingServices(parts),
-    approvals: parts.approvals,
+    approvals: approvalServices(parts),
     reveals: parts.twoPersons.reveals,
     shreds: parts.twoPersons.shreds,
     holds: parts.twoPersons.holds,

@@ -1,11 +1,10 @@
 import type { PolicyServices } from '../../api/services.ts'
 import type { Documents } from '../../documents/documents.ts'
-import { namespaceOfAction } from '../../kubernetes/access-review.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
 import { checkPolicies } from '../../policy/check/check-policies.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
+import { describedAction } from '../../policy/described-action.ts'
 import type { ConsideredRule } from '../../policy/explain.ts'
-import { risksOf } from '../../policy/risk.ts'
 import { runPolicyTests } from '../../policy/testing/run-policy-tests.ts'
 import type { Directory } from '../directory.ts'
 import { ownSession } from './own-circumstances.ts'
@@ -26,7 +25,7 @@ export function policyServices(parts: PolicyServicesParts): PolicyServices {
       const connection = parts.directory.byName(name)
       if (connection === undefined) throw unknownConnection(name)
       const session = { ...ownSession(principal, parts.now()), connection: name }
-      const action = actionOf(asked)
+      const action = describedAction(asked)
       const { effect, rules, reason, policyDigest, considered } = parts
         .policies()
         .explain(action, { session, connection, now: parts.now() })
@@ -44,29 +43,4 @@ function notesOn(action: KubernetesAction, considered: readonly ConsideredRule[]
   if (failed.length > 0)
     notes.push(`a condition asks for something that is not known here: ${failed.join(', ')}`)
   return notes
-}
-
-/** The action that a person describes in words: no body, no query, risks by what is asked alone. */
-function actionOf(asked: Parameters<PolicyServices['explain']>[1]['action']): KubernetesAction {
-  const isResource = asked.path === ''
-  const action: KubernetesAction = {
-    protocol: 'k8s',
-    verb: asked.verb,
-    isResource,
-    apiGroup: asked.group,
-    apiVersion: '',
-    resource: asked.resource,
-    subresource: asked.subresource,
-    namespace: namespaceOfAction(asked.group, asked.resource, asked.namespace, asked.name),
-    name: asked.name,
-    path: asked.path,
-    query: { fieldSelector: '', labelSelector: '', dryRun: false, follow: false, container: '', command: [] },
-    body: null,
-    impersonate: null,
-    risk: 'none',
-    hasSideEffect: !['get', 'list', 'watch'].includes(asked.verb),
-    longRunning: asked.verb === 'watch',
-  }
-  const risks = risksOf(action)
-  return { ...action, risks, risk: risks[0] ?? 'none' }
 }

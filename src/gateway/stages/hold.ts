@@ -4,6 +4,7 @@ import { patienceOf } from '../../approvals/patience.ts'
 import { NO_OBJECT, pinnedPath, pinOf } from '../../approvals/pin.ts'
 import { pinWrite } from '../../approvals/pin-write.ts'
 import { missingWords } from '../../approvals/quorum.ts'
+import { isWithin } from '../../approvals/scope.ts'
 import { principalFacts } from '../../audit/principal-facts.ts'
 import { sentence } from '../../audit/sentence.ts'
 import { Refusal } from '../../errors/refusal.ts'
@@ -134,6 +135,7 @@ function wishOf(gateway: Gateway, x: Decided, decision: Decision): Wish {
     sentence: sentence({ kind: 'k8s.request', effect: null, head }),
     action: facts,
     policyDigest: decision.policyDigest,
+    isWithin: scope => isWithin(scope, action, circumstances(gateway, x)),
   }
 }
 

@@ -1,0 +1,85 @@
+import type { ApprovalServices } from '../../api/services.ts'
+import { placeOf, scopeIntentOf } from '../../approvals/intent.ts'
+import type { Approvals } from '../../approvals/open-approvals.ts'
+import { judgeScope, scopeWords } from '../../approvals/scope.ts'
+import { Refusal } from '../../errors/refusal.ts'
+import type { CompiledPolicies } from '../../policy/compile.ts'
+import { joinRequirements } from '../../policy/requirement.ts'
+import { sayAction } from '../../policy/words.ts'
+import type { Directory } from '../directory.ts'
+import { ownSession } from './own-circumstances.ts'
+import { unknownConnection } from './unknown-connection.ts'
+
+export interface ApprovalServiceParts {
+  readonly approvals: Approvals
+  readonly directory: Directory
+  policies(): CompiledPolicies
+  now(): number
+}
+
+/** What people do with approvals through the API. */
+export function approvalServices({
+  approvals,
+  directory,
+  policies,
+  now,
+}: ApprovalServiceParts): ApprovalServices {
+  return {
+    list: approvals.list,
+    get: approvals.get,
+    wait: approvals.wait,
+    decide: approvals.decide,
+    cancel: approvals.cancel,
+    grants: approvals.grants,
+    revoke: approvals.revoke,
+    async askAhead(principal, { call, connection: name, scope, milliseconds, reason }) {
+      const connection = directory.byName(name)
+      if (connection === undefined) throw unknownConnection(name)
+      const set = policies()
+      const circumstances = {
+        session: { ...ownSession(principal, now()), connection: name },
+        connection,
+        now: now(),
+      }
+      const { held, denied } = judgeScope(scope, set.rules, action => set.decide(action, circumstances))
+      const [first] = denied
+      if (first !== undefined) {
+        throw new Refusal('denied-by-policy', {
+          check: first.decision.rules[0] ?? 'default-deny',
+          detail: `no approval can open this: ${sayAction(first.action)}: ${first.decision.reason}`,
+        })
+      }
+      if (held.length === 0) {
+        throw new Refusal('approval-closed', {
+          check: 'nothing-held',
+          detail: 'nothing of it needs an approval: policy allows it, or does not speak of it',
+        })
+      }
+      const requirement = joinRequirements(held.map(one => one.requirement!))
+      if (requirement.grantFor === null) {
+        const once = held.find(one => one.requirement!.grantFor === null)
+        throw new Refusal('approval-closed', {
+          check: once?.rules[0] ?? 'hold',
+          detail: 'this is approved request by request; make the request, and it waits',
+        })
+      }
+      const grantFor = Math.min(milliseconds, requirement.grantFor)
+      return approvals.ask(
+        {
+          ...{ call, principal, scope, reason },
+          session: null,
+          connection: name,
+          rules: [...new Set(held.flatMap(one => one.holds ?? []))],
+          requirement: { ...requirement, grantFor },
+          intent: scopeIntentOf(principal, name, scope, grantFor),
+          target: placeOf(principal, name),
+          sentence: `${principal.username} · ${scopeWords(scope)} · ${name} · for ${Math.round(grantFor / 60_000)} minutes`,
+          action: { scope },
+          policyDigest: set.digest,
+          isWithin: () => false,
+        },
+        null,
+      )
+    },
+  }
+}
