@@ -76,13 +76,9 @@ const ASKS_WITHIN = 10 * 60_000
 export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
   const { store, feed, now } = parts
   const waiting = new Map<string, Set<(approval: Approval) => void>>()
-  const byIntent = new Map<string, string>()
   const grantsByTarget = new Map<string, Set<string>>()
 
-  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, (one, before) => {
-    const intent = (one ?? before)!.intent
-    if (one?.state === 'pending') byIntent.set(intent, one.id)
-    else if (byIntent.get(intent) === (one ?? before)!.id) byIntent.delete(intent)
+  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, one => {
     if (one === undefined || one.state === 'pending') return
     for (const wake of waiting.get(one.id) ?? []) wake(one)
   })
@@ -157,7 +153,12 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     })
   }
 
-  async function open(wish: Wish, pin: Pin | null, changed: Stored<Approval> | undefined): Promise<Approval> {
+  async function open(
+    wish: Wish,
+    pin: Pin | null,
+    asked: Stored<{ id: string }> | undefined,
+    changed: Stored<Approval> | undefined,
+  ): Promise<Approval> {
     refuseFlood(wish.principal)
     const at = now()
     const id = parts.newId()
@@ -184,7 +185,6 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       await append('approval.close', changed.key, SELF, { approval: changed.key, because: CHANGED })
     }
     await append('approval.request', id, principalFacts(principal), requestFacts(approval))
-    const asked = await askRecord(wish.intent)
     const pointer: Change =
       asked === undefined
         ? { op: 'create', kind: ASK_KIND, key: wish.intent, value: { id } }
@@ -199,13 +199,14 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
 
   async function ask(wish: Wish, pin: Pin | null): Promise<Approval> {
     for (let attempt = 0; attempt < 5; attempt++) {
-      const known = byIntent.get(wish.intent)
-      const pending = known === undefined ? undefined : approvals.get(known)
+      // The store knows which approval is pending for an intent; what is known here may be older.
+      const asked = await askRecord(wish.intent)
+      const pending = asked === undefined ? undefined : await newest(asked.value.id)
       const isOpen = pending?.value.state === 'pending' && now() < pending.value.deadline
       if (isOpen && samePin(pending.value.pin, pin) && sameRules(pending.value.rules, wish.rules))
         return join(pending, wish.call)
       try {
-        return await open(wish, pin, isOpen ? pending : undefined)
+        return await open(wish, pin, asked, isOpen ? pending : undefined)
       } catch (error) {
         // Another request, or another gateway, asked for the same at this moment.
         if (!(error instanceof StoreConflict)) throw error
@@ -213,6 +214,13 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       }
     }
     throw new Refusal('state-unavailable', { check: 'approval' })
+  }
+
+  /** As the store has it, and from then on known here. */
+  async function newest(id: string): Promise<Stored<Approval> | undefined> {
+    const found = await store.get<Approval>(APPROVAL_KIND, id).catch(unavailable)
+    if (found !== undefined) approvals.put(found)
+    return found
   }
 
   async function expire(one: Stored<Approval>): Promise<void> {

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, test } from 'node:test'
+import type { NewEntry } from '../audit/entry.ts'
+import { Refusal } from '../errors/refusal.ts'
+import type { Principal } from '../identity/principal.ts'
+import { openChangeFeed } from '../store/change-feed.ts'
+import { openSqliteStore } from '../store/open-sqlite-store.ts'
+import type { StateStore } from '../store/store.ts'
+import type { Pin, Wish } from './contract.ts'
+import { type Approvals, openApprovals } from './open-approvals.ts'
+
+const MINUTE = 60_000
+let directory = ''
+let store: StateStore
+let clock = 0
+let made = 0
+let entries: NewEntry[] = []
+const open: Approvals[] = []
+
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'sallyport-approvals-'))
+  store = await openSqliteStore(join(directory, 'state.sqlite'))
+})
+after(async () => {
+  for (const one of open) await one.close()
+  await store.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+beforeEach(() => {
+  clock += 24 * 60 * MINUTE
+  entries = []
+})
+
+/** One gateway of several on the same store; nothing of it runs by itself. */
+async function gateway(): Promise<Approvals> {
+  const feed = await openChangeFeed(store, { now: () => clock, every: 20 })
+  const approvals = await openApprovals({
+    ...{ store, feed },
+    log: {
+      async append(entry) {
+        entries.push(entry)
+        return { index: entries.length, time: clock }
+      },
+    },
+    now: () => clock,
+    newId: () => `id-${++made}`,
+    policyDigest: () => 'sha256:0',
+    onError: error => assert.fail(String(error)),
+    sweepEvery: 0,
+  })
+  open.push({
+    ...approvals,
+    async close() {
+      await approvals.close()
+      feed.close()
+    },
+  })
+  return approvals
+}
+
+function person(name: string, groups: readonly string[] = [], kind: Principal['kind'] = 'person'): Principal {
+  return {
+    issuer: 'https://issuer.example.com',
+    subject: name,
+    username: `corp:${name}`,
+    ...{ kind, groups },
+    authentication: { method: 'oidc', provider: 'corp', validUntil: 0, credentialDigest: '' },
+  }
+}
+const bob = person('bob', ['corp:oncall'])
+const dave = person('dave', ['corp:oncall'])
+
+let asked = 0
+function wish(more: Partial<Wish> = {}): Wish {
+  const intent = more.intent ?? `intent-${++asked}`
+  return {
+    call: `call-${++asked}`,
+    principal: person(`alice-${asked}`),
+    session: 's-1',
+    connection: 'prod',
+    rules: ['guard/one'],
+    requirement: {
+      quorums: [{ groups: ['corp:oncall'], count: 1, rule: 0 }],
+      deadline: 10 * MINUTE,
+      grantFor: null,
+      reason: false,
+    },
+    target: `target-of-${intent}`,
+    sentence: 'alice · delete namespace shop · prod',
+    action: {},
+    policyDigest: 'sha256:0',
+    isWithin: () => false,
+    ...more,
+    intent,
+  }
+}
+const yes = { verdict: 'approve', reason: null, via: 'cli' } as const
+const no = { verdict: 'deny', reason: 'not now', via: 'cli' } as const
+const patient = new AbortController().signal
+const refusedWith = (code: string, check?: string) => (error: unknown) =>
+  error instanceof Refusal && error.code === code && (check === undefined || error.check === check)
+
+test('an approval that is good once is used once, however many try', async () => {
+  const [here, there] = [await gateway(), await gateway()]
+  const want = wish()
+  const approval = await here.ask(want, null)
+  assert.equal(await here.use(want, null), undefined)
+  const waiting = here.wait(approval.id, MINUTE, patient)
+  await here.decide(bob, approval.id, yes)
+  assert.equal((await waiting).state, 'approved')
+  const elsewhere = await there.wait(approval.id, 5_000, patient)
+  assert.equal(elsewhere.state, 'approved')
+  const tries = Array.from({ length: 10 }, (_, i) =>
+    (i % 2 === 0 ? here : there).use({ ...want, call: `try-${i}` }, null),
+  )
+  const got = (await Promise.all(tries)).filter(grant => grant !== undefined)
+  assert.equal(got.length, 1)
+  assert.equal(await there.use(want, null), undefined)
+})
+
+test('a request that was not carried out gives its grant back, and another one does not', async () => {
+  const here = await gateway()
+  const want = wish()
+  const { id } = await here.ask(want, null)
+  await here.decide(bob, id, yes)
+  const grant = await here.use(want, null)
+  await here.giveBack({ ...grant!, usedBy: 'somebody else' })
+  assert.equal(await here.use(want, null), undefined)
+  await here.giveBack(grant!)
+  assert.ok(await here.use(want, null))
+})
+
+test('repetitions share one approval, on any gateway; another body, rule or person does not', async () => {
+  const [here, there] = [await gateway(), await gateway()]
+  const want = wish()
+  const first = await here.ask(want, null)
+  const same = await there.ask({ ...want, call: 'again' }, null)
+  assert.equal(same.id, first.id)
+  assert.equal((await there.get(first.id))?.callCount, 2)
+  const other = await here.ask(wish({ ...want, intent: 'another body' }), null)
+  assert.notEqual(other.id, first.id)
+  const more = await here.ask({ ...want, rules: [...want.rules, 'guard/two'] }, null)
+  assert.notEqual(more.id, first.id)
+})
+
+test('what asks for the same at the same moment on two gateways gets one approval', async () => {
+  const [here, there] = [await gateway(), await gateway()]
+  for (let round = 0; round < 10; round++) {
+    const want = wish()
+    const [one, other] = await Promise.all([
+      here.ask(want, null),
+      there.ask({ ...want, call: 'other' }, null),
+    ])
+    assert.equal(one.id, other.id)
+  }
+})
+
+test('who asked, machines, those not named, and those who decided already cannot decide', async () => {
+  const here = await gateway()
+  const alice = person('alice', ['corp:oncall'])
+  const requirement = { ...wish().requirement, quorums: [{ groups: ['corp:oncall'], count: 2, rule: 0 }] }
+  const { id } = await here.ask(wish({ principal: alice, requirement }), null)
+  await assert.rejects(here.decide(alice, id, yes), refusedWith('second-person-required', 'requester'))
+  const twin = { ...alice, issuer: 'https://other.example.com', subject: 'x', username: 'corp:alice' }
+  await assert.rejects(here.decide(twin, id, yes), refusedWith('second-person-required', 'requester'))
+  const robot = person('robot', ['corp:oncall'], 'job')
+  await assert.rejects(here.decide(robot, id, yes), refusedWith('approver-required', 'not-a-person'))
+  await assert.rejects(here.decide(person('carol'), id, yes), refusedWith('approver-required', 'quorum'))
+  assert.equal((await here.decide(bob, id, yes)).state, 'pending')
+  await assert.rejects(here.decide(bob, id, yes), refusedWith('approval-closed', 'decided'))
+  assert.equal((await here.decide(dave, id, yes)).state, 'approved')
+})
+
+test('one denial ends it, and nobody approves it after', async () => {
+  const here = await gateway()
+  const want = wish()
+  const { id } = await here.ask(want, null)
+  assert.equal((await here.decide(bob, id, no)).closedBecause, 'not now')
+  await assert.rejects(here.decide(dave, id, yes), refusedWith('approval-closed', 'denied'))
+  assert.equal(await here.use(want, null), undefined)
+})
+
+test('nobody approves after the deadline, and nobody uses a grant after its time', async () => {
+  const here = await gateway()
+  const late = wish()
+  const { id } = await here.ask(late, null)
+  clock += 10 * MINUTE
+  await assert.rejects(here.decide(bob, id, yes), refusedWith('approval-closed', 'expired'))
+  assert.equal((await here.get(id))?.state, 'expired')
+
+  const timed = wish()
+  const { id: second } = await here.ask(timed, null)
+  await here.decide(bob, second, yes)
+  clock += 15 * MINUTE
+  assert.equal(await here.use(timed, null), undefined)
+})
+
+test('an object that changed is another one: the old approval is closed, an old grant is of no use', async () => {
+  const here = await gateway()
+  const pin: Pin = { uid: 'u', digest: 'one' }
+  const want = wish()
+  const first = await here.ask(want, pin)
+  const second = await here.ask(want, { uid: 'u', digest: 'two' })
+  assert.notEqual(second.id, first.id)
+  assert.equal((await here.get(first.id))?.state, 'cancelled')
+  await here.decide(bob, second.id, yes)
+  assert.equal(await here.use(want, { uid: 'u', digest: 'three' }), undefined)
+  assert.equal(await here.use(want, null), undefined)
+  assert.ok(await here.use(want, { uid: 'u', digest: 'two' }))
+})
+
+test('a rule that came after the approval is not lifted by it', async () => {
+  const here = await gateway()
+  const want = wish()
+  const { id } = await here.ask(want, null)
+  await here.decide(bob, id, yes)
+  assert.equal(await here.use({ ...want, rules: ['guard/one', 'guard/new'] }, null), undefined)
+  assert.ok(await here.use(want, null))
+})
+
+test('a timed grant is good for the same thing again, until it is revoked', async () => {
+  const here = await gateway()
+  const requirement = { ...wish().requirement, grantFor: 30 * MINUTE }
+  const want = wish({ requirement })
+  const { id } = await here.ask(want, null)
+  const { grant } = await here.decide(bob, id, yes)
+  const again = { ...want, intent: 'another body' }
+  assert.ok(await here.use(want, null))
+  assert.ok(await here.use(again, null))
+  assert.equal(await here.use({ ...again, target: 'another object' }, null), undefined)
+  assert.equal(await here.use({ ...again, principal: person('mallory') }, null), undefined)
+  await here.revoke(dave, grant!, null)
+  assert.equal(await here.use(want, null), undefined)
+})
+
+test('what is done is in the log first: when it cannot be written nothing is decided', async () => {
+  const here = await gateway()
+  const want = wish()
+  const { id } = await here.ask(want, null)
+  assert.deepEqual(
+    entries.map(one => one.kind),
+    ['approval.request'],
+  )
+  const push = entries.push.bind(entries)
+  entries.push = () => {
+    throw new Refusal('audit-unavailable')
+  }
+  await assert.rejects(here.decide(bob, id, yes), refusedWith('audit-unavailable'))
+  entries.push = push
+  assert.equal((await here.get(id))?.state, 'pending')
+  assert.equal(await here.use(want, null), undefined)
+})
+
+test('a decision within three seconds is marked, in the record and in the log', async () => {
+  const here = await gateway()
+  const { id } = await here.ask(wish(), null)
+  clock += 2_000
+  const decided = await here.decide(bob, id, yes)
+  assert.equal(decided.decisions[0]?.unread, true)
+  assert.equal(entries.at(-1)?.head.facts?.unread, true)
+})
+
+test('who asks for more than five in ten minutes has to wait; repetitions do not count', async () => {
+  const here = await gateway()
+  const principal = person('eager')
+  for (let i = 0; i < 5; i++) {
+    const want = wish({ principal })
+    await here.ask(want, null)
+    await here.ask({ ...want, call: 'again' }, null)
+  }
+  await assert.rejects(here.ask(wish({ principal }), null), refusedWith('too-many-requests'))
+  clock += 10 * MINUTE
+  assert.ok(await here.ask(wish({ principal }), null))
+})
+
+test('a wait ends as it is when patience or the caller ends', async () => {
+  const here = await gateway()
+  const { id } = await here.ask(wish(), null)
+  assert.equal((await here.wait(id, 10, patient)).state, 'pending')
+  const leaving = new AbortController()
+  const waiting = here.wait(id, MINUTE, leaving.signal)
+  leaving.abort()
+  assert.equal((await waiting).state, 'pending')
+})
+
+test('what ended is forgotten after an hour, and its intent can be asked for anew', async () => {
+  const here = await gateway()
+  const want = wish()
+  const { id } = await here.ask(want, null)
+  await here.decide(bob, id, no)
+  clock += 61 * MINUTE
+  await here.sweep()
+  assert.equal(await here.get(id), undefined)
+  assert.notEqual((await here.ask(want, null)).id, id)
+})
