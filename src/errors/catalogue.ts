@@ -161,6 +161,14 @@ export const catalogue = {
       'It was decided, has ended, was cancelled or revoked, or somebody else acted on it at the same moment.',
     next: 'see it with: sallyport approval show ID',
   },
+  'approval-impossible': {
+    status: 422,
+    reason: 'Invalid',
+    summary: 'no approval can be asked for like this',
+    cause:
+      'Only what a rule holds for a time can be asked for ahead: what nothing holds needs no approval, and some rules are approved request by request.',
+    next: 'make the request itself: if it needs an approval, it waits for one',
+  },
   'approver-required': {
     status: 403,
     reason: 'Forbidden',

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { expectStatus } from '../e2e/call.ts'
+import { type Ran, sallyport } from '../e2e/rig.ts'
 import { type People, startPeople } from './rig.ts'
 
 let people: People
@@ -22,6 +25,11 @@ before(
         resources: ['namespaces'],
         riskClasses: ['*'],
       }),
+      held(
+        'quotas',
+        { verbs: ['create', 'update', 'patch', 'delete'], apiGroups: [''], resources: ['limitranges'] },
+        { grant: '30m' },
+      ),
       held('guarded', { verbs: ['update', 'patch', 'delete'], apiGroups: [''], resources: ['configmaps'] }),
     ])
   },
@@ -35,7 +43,7 @@ test('kubectl delete namespace waits, another person approves, and the same comm
   const waits = await people.pending(/delete namespace payments/)
   assert.equal(waits.requester.username, 'corp:user-alice')
   // Who deletes a namespace deletes what is guarded in it.
-  assert.deepEqual(waits.rules, ['people/namespaces', 'people/guarded'])
+  assert.deepEqual(waits.rules, ['people/namespaces', 'people/quotas', 'people/guarded'])
   assert.match(
     await people.directly('get', 'namespace', 'payments', '-o', 'jsonpath={.status.phase}'),
     /Active/,
@@ -173,4 +181,101 @@ test('what waits survives a kill of the gateway, is approved after it, and the r
   const grants = await people.command('bob', ['grant', 'list', '-o', 'json'])
   const used = JSON.parse(grants.stdout).items.find((one: { approval: string }) => one.approval === waits.id)
   assert.equal(used.state, 'used')
+})
+
+test('who asks ahead and is approved works without waiting, in that scope and for that time only', async () => {
+  await people.directly('create', 'namespace', 'ahead')
+  const limits = (namespace: string): string =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'LimitRange',
+      metadata: { name: 'l', namespace },
+      spec: { limits: [] },
+    })
+  const wish = [
+    'approval',
+    'ask',
+    'edit',
+    '-c',
+    'prod',
+    '-n',
+    'ahead',
+    '--for',
+    '2h',
+    '--reason',
+    'INC-42: wrong limits',
+  ]
+  const asked = await people.command('ivan', [...wish, '-o', 'json'])
+  assert.equal(asked.code, 0, asked.stderr)
+  const { approval } = JSON.parse(asked.stdout)
+  assert.match(
+    approval.sentence,
+    /ivan · create, update, patch, delete all resources in ahead · prod · for 30 minutes/,
+  )
+  const waiting = people.command('ivan', ['approval', 'wait', approval.id])
+  assert.equal((await people.command('bob', ['approval', 'approve', approval.id])).code, 0)
+  assert.equal((await waiting).code, 0)
+  for (const args of [
+    ['create', '-f', '-'],
+    ['apply', '--server-side', '--field-manager=test', '--force-conflicts', '-f', '-'],
+    ['patch', 'limitrange', 'l', '-n', 'ahead', '-p', '{"metadata":{"labels":{"a":"b"}}}'],
+    ['delete', 'limitrange', 'l', '-n', 'ahead'],
+  ]) {
+    const done = await people.kubectl('ivan', args, args.includes('-f') ? limits('ahead') : undefined)
+    assert.equal(done.code, 0, done.stderr)
+  }
+  const path = '/api/v1/namespaces/default/limitranges?timeout=1s'
+  const body = JSON.parse(limits('default'))
+  const elsewhere = await people.request('ivan', path, { method: 'POST', body })
+  assert.equal(elsewhere.json.details.causes[0].reason, 'approval-pending', elsewhere.body)
+
+  const [grant] = JSON.parse(
+    (await people.command('ivan', ['grant', 'list', '--mine', '-o', 'json'])).stdout,
+  ).items
+  assert.equal((await people.command('bob', ['grant', 'revoke', grant.id])).code, 0)
+  const revoked = await people.request('ivan', path.replace('default', 'ahead'), {
+    method: 'POST',
+    body: JSON.parse(limits('ahead')),
+  })
+  assert.equal(revoked.json.details.causes[0].reason, 'approval-pending', revoked.body)
+})
+
+test('what is approved request by request cannot be asked for ahead, and neither what nothing holds', async () => {
+  const wish = (...words: string[]): Promise<Ran> =>
+    people.command('ivan', ['approval', 'ask', ...words, '-c', 'prod', '--reason', 'INC-42'])
+  const once = await wish('delete', '-r', 'configmaps', '-n', 'default')
+  assert.notEqual(once.code, 0)
+  assert.match(once.stderr, /request by request/)
+  const free = await wish('get', '-r', 'pods', '-n', 'default')
+  assert.match(free.stderr, /nothing of it needs an approval/)
+})
+
+test('a decision lets the request go within a tenth of a second', async t => {
+  await people.directly('create', 'configmap', 'quick')
+  const token = await people.token('dave')
+  const started = people.request('judy', '/api/v1/namespaces/default/configmaps/quick', { method: 'DELETE' })
+  const waits = await people.pending(/delete configmap quick/)
+  const decided = performance.now()
+  const path = `/v1/approvals/${waits.id}/decide`
+  const answer = expectStatus(200, people.up, path, { method: 'POST', token, body: { verdict: 'approve' } })
+  assert.equal((await started).status, 200)
+  t.diagnostic(
+    `from the approver's request to the requester's answer: ${Math.round(performance.now() - decided)} ms`,
+  )
+  await answer
+})
+
+test('the log with all this in it verifies, with its keys', async () => {
+  const { dataDir } = people.up
+  await people.up.end()
+  const log = join(dataDir, 'log')
+  const verified = await sallyport([
+    'verify',
+    log,
+    '--keys',
+    join(log, 'secrets', 'kek'),
+    '--vkey',
+    readFileSync(join(log, 'log.vkey'), 'utf8').trim(),
+  ])
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr)
 })

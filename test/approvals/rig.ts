@@ -48,6 +48,8 @@ export async function startPeople(rules: readonly object[]): Promise<People> {
     ['frank', 'dev'],
     ['grace', 'dev'],
     ['heidi', 'dev'],
+    ['ivan', 'dev'],
+    ['judy', 'dev'],
   ] as const) {
     const person = { subject: `user-${login}`, name: login, email: `${login}@corp.example`, groups: [group] }
     provider.users.set(login, person)

@@ -49,27 +49,26 @@ export function approvalServices({
           detail: `no approval can open this: ${sayAction(first.action)}: ${first.decision.reason}`,
         })
       }
-      if (held.length === 0) {
-        throw new Refusal('approval-closed', {
-          check: 'nothing-held',
-          detail: 'nothing of it needs an approval: policy allows it, or does not speak of it',
+      // What some rule holds request by request stays so; the rest can be opened.
+      const timed = held.filter(one => one.requirement!.grantFor !== null)
+      if (timed.length === 0) {
+        const once = held[0]?.rules[0]
+        throw new Refusal('approval-impossible', {
+          check: once ?? 'nothing-held',
+          detail:
+            once === undefined
+              ? 'nothing of it needs an approval: policy allows it, or does not speak of it'
+              : 'this is approved request by request',
         })
       }
-      const requirement = joinRequirements(held.map(one => one.requirement!))
-      if (requirement.grantFor === null) {
-        const once = held.find(one => one.requirement!.grantFor === null)
-        throw new Refusal('approval-closed', {
-          check: once?.rules[0] ?? 'hold',
-          detail: 'this is approved request by request; make the request, and it waits',
-        })
-      }
-      const grantFor = Math.min(milliseconds, requirement.grantFor)
+      const requirement = joinRequirements(timed.map(one => one.requirement!))
+      const grantFor = Math.min(milliseconds, requirement.grantFor!)
       return approvals.ask(
         {
           ...{ call, principal, scope, reason },
           session: null,
           connection: name,
-          rules: [...new Set(held.flatMap(one => one.holds ?? []))],
+          rules: [...new Set(timed.flatMap(one => one.holds ?? []))],
           requirement: { ...requirement, grantFor },
           intent: scopeIntentOf(principal, name, scope, grantFor),
           target: placeOf(principal, name),
