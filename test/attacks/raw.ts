@@ -55,7 +55,9 @@ export async function exchangeRaw(
     socket.on('data', (data: Buffer) => {
       chunks.push(data)
       clearTimeout(quiet)
-      quiet = setTimeout(() => socket.end(), options.quiet ?? QUIET.after)
+      // An interim answer (1xx) says that the answer is still to come.
+      const waits = statusesOf(Buffer.concat(chunks)).every(status => status < 200)
+      quiet = setTimeout(() => socket.end(), options.quiet ?? (waits ? QUIET.before : QUIET.after))
     })
     socket.on('close', () => settle(true))
     socket.write(bytes)
