@@ -162,6 +162,34 @@ test('patches that would leave a masked value without its name are refused, and 
   assert.ok(!other.body.includes(VALUE) && !read.body.includes(VALUE), read.body)
 })
 
+test('a server-side apply cannot leave a masked value without the name that its manager has applied', {
+  timeout: 60_000,
+}, async () => {
+  const two = { apiVersion: `${GROUP}/v1`, kind: 'Thing', metadata: { name: 'two' } }
+  const body = { ...two, spec: { auth: { name: 'DB_PASSWORD' } } }
+  const path = `${THINGS}/two?fieldManager=owner`
+  const applied = await direct(path, { method: 'PATCH', body, type: APPLY })
+  assert.equal(applied.status, 201, applied.body)
+  const valued = { spec: { auth: { value: VALUE } } }
+  assert.equal((await direct(`${THINGS}/two`, { method: 'PATCH', body: valued, type: MERGE })).status, 200)
+  const again = await through(
+    path,
+    'PATCH',
+    { ...body, metadata: { name: 'two', labels: { a: 'b' } } },
+    APPLY,
+  )
+  assert.equal(again.status, 200, again.body)
+  for (const spec of [{}, { auth: { more: 1 } }, { colour: 'red' }]) {
+    const left = await through(path, 'PATCH', { ...two, spec }, APPLY)
+    assert.equal(left.status, 422, left.body)
+    assert.ok(!left.body.includes(VALUE), left.body)
+  }
+  // The API server itself would take the name away.
+  const gone = await direct(path, { method: 'PATCH', body: { ...two, spec: {} }, type: APPLY })
+  assert.deepEqual(gone.json.spec.auth, { value: VALUE })
+  assert.equal((await direct(`${THINGS}/two`, { method: 'DELETE' })).status, 200)
+})
+
 test('a table shows no masked value, whatever the name of its column', { timeout: 60_000 }, async () => {
   for (const query of ['', '?includeObject=None', '?includeObject=Object', '?watch=1&timeoutSeconds=1']) {
     const answer = await through(`${THINGS}${query}`, 'GET', undefined, TABLE)

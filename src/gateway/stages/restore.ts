@@ -1,7 +1,8 @@
 import { Refusal } from '../../errors/refusal.ts'
+import { parameter } from '../../kubernetes/request/query.ts'
 import type { MaskEngine } from '../../masking/json/mask-engine.ts'
 import { maskRequest } from '../../masking/request/mask-request.ts'
-import { mayUncover, uncoveredAfter } from '../../masking/writeback/after-patch.ts'
+import { mayAbandon, mayUncover, uncoveredAfter } from '../../masking/writeback/after-patch.ts'
 import { type Atlas, NOTHING_LIVE, readAtlas } from '../../masking/writeback/atlas.ts'
 import {
   holdsPlaceholder,
@@ -27,13 +28,12 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
   const form = x.action.body?.form
   if (bytes === null || form === undefined || !x.action.hasSideEffect) return x
   const engine = engineOf(gateway, x)
-  if (
-    !needsAtlas(bytes, form) &&
-    !mayUncover(bytes, form, x.action.apiGroup) &&
-    !(x.action.verb === 'update' && leavesOut(engine, x))
-  )
-    return x
-  const live = WRITES.has(x.action.verb) && x.action.name !== '' ? await readWritten(gateway, x) : null
+  const { verb, apiGroup } = x.action
+  const mayRestore = needsAtlas(bytes, form) || (verb === 'update' && leavesOut(engine, x))
+  const mustLook = mayRestore || mayUncover(bytes, form, apiGroup)
+  if (!mustLook && !mayAbandon(form, apiGroup)) return x
+  const live = WRITES.has(verb) && x.action.name !== '' ? await readWritten(gateway, x, mustLook) : null
+  if (live === null && !mayRestore) return x
   const view = live === null ? null : masked(x, engine, live)
   const atlas = live === null || view === null ? NOTHING_LIVE : atlasOf(live, view)
   let restored = restoreBody(bytes, form as WriteForm, atlas)
@@ -45,10 +45,10 @@ export async function restoreMasked(gateway: Gateway, x: Decided): Promise<Decid
     return x
   }
   if ('misplaced' in restored) throw misplaced(restored.misplaced, live === null ? NEW : WHY)
-  if (live !== null && view !== null && x.action.verb === 'patch' && atlas.reaches('')) {
-    const uncovers = uncoveredAfter(live, view, bytes, restored.bytes, form, object =>
-      masked(x, engine, object),
-    )
+  if (live !== null && view !== null && verb === 'patch' && atlas.reaches('')) {
+    const manager = parameter(x.parsed.query, 'fieldManager') ?? ''
+    const mask = (object: Buffer): Buffer => masked(x, engine, object)
+    const uncovers = uncoveredAfter(live, view, bytes, restored.bytes, form, manager, mask)
     if (uncovers !== null) throw misplaced(uncovers, OPEN)
   }
   if (restored.count === 0) return x
@@ -79,12 +79,15 @@ function leavesOut(engine: MaskEngine, x: Decided): boolean {
   return engine.rules.fields(group, kind).some(field => field.rule.action === 'drop')
 }
 
-/** The object that is written, as it is. Null: there is none. */
-async function readWritten(gateway: Gateway, x: Decided): Promise<Buffer | null> {
+/**
+ * The object that is written, as it is. Null: there is none; or the session may not read it, and nothing in the write says that
+ * one must look (`mustLook`).
+ */
+async function readWritten(gateway: Gateway, x: Decided, mustLook: boolean): Promise<Buffer | null> {
   const query = x.parsed.target.indexOf('?')
   const path = query < 0 ? x.parsed.target : x.parsed.target.slice(0, query)
   const { status, body } = await gateway.readLive(x, path)
-  if (status === 404) return null
+  if (status === 404 || (status === 403 && !mustLook)) return null
   if (status !== 200) {
     throw misplaced(
       '',

@@ -35,7 +35,7 @@ const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 function refusedAt(patch: unknown, form: string, group = 'shop.example'): string | null {
   const written = bytes(patch)
   if (!needsAtlas(written, form) && !mayUncover(written, form, group)) return null
-  return uncoveredAfter(bytes(live), view(bytes(live)), written, written, form, view)
+  return uncoveredAfter(bytes(live), view(bytes(live)), written, written, form, 'm', view)
 }
 
 const MAPS = ['merge-patch', 'apply-patch', 'strategic-merge-patch']
@@ -128,7 +128,7 @@ test('a placeholder that was restored is followed, and the version that the writ
   const seen = JSON.parse(view(bytes(live)).toString()) as typeof live
   const pinned = { resourceVersion: '7' }
   const judged = (written: object, restored: object, form = 'merge-patch') =>
-    uncoveredAfter(bytes(live), view(bytes(live)), bytes(written), bytes(restored), form, view)
+    uncoveredAfter(bytes(live), view(bytes(live)), bytes(written), bytes(restored), form, 'm', view)
   const { password } = seen.spec
   const real = { metadata: pinned, spec: { password: 'hunter8' } }
   assert.equal(judged({ spec: { password } }, real), null)
@@ -140,6 +140,31 @@ test('a placeholder that was restored is followed, and the version that the writ
     judged([{ ...operation, value: password }], [{ ...operation, value: 'hunter8' }, pin], 'json-patch'),
     null,
   )
+})
+
+test('a server-side apply that leaves out a name which its manager alone has applied', () => {
+  const applied = (manager: string, spec: object) => ({
+    manager,
+    operation: 'Apply',
+    fieldsType: 'FieldsV1',
+    fieldsV1: { 'f:spec': spec },
+  })
+  const name = { 'f:auth': { 'f:name': {} } }
+  const element = { 'f:env': { 'k:{"id":7}': { '.': {}, 'f:id': {}, 'f:name': {} } } }
+  const whole = { 'f:auth': { '.': {}, 'f:name': {}, 'f:value': {} } }
+  const judged = (managed: object[], spec: object, manager = 'm') => {
+    const object = { ...live, metadata: { ...metadata, managedFields: managed } }
+    const written = bytes({ spec })
+    return uncoveredAfter(bytes(object), view(bytes(object)), written, written, 'apply-patch', manager, view)
+  }
+  assert.notEqual(judged([applied('m', name)], {}), null)
+  assert.notEqual(judged([applied('m', name)], { auth: { other: 2 } }), null)
+  assert.notEqual(judged([applied('m', element)], { env: [{ id: 7 }] }), null)
+  // Named again; owned by somebody else as well; another manager; the value goes with the name.
+  assert.equal(judged([applied('m', name)], { auth: { name: 'PASSWORD' } }), null)
+  assert.equal(judged([applied('m', name), applied('n', name)], {}), null)
+  assert.equal(judged([applied('m', name)], {}, 'n'), null)
+  assert.equal(judged([applied('m', whole)], {}), null)
 })
 
 test('a label is found behind any number of other members', () => {

@@ -3,6 +3,7 @@ import { readJson } from '../../kubernetes/json/read-json.ts'
 import { escapeSegment } from '../json/names.ts'
 import { applyPatch } from './apply-patch.ts'
 import { elementsOf, membersOf } from './atlas.ts'
+import { withoutAbandoned } from './field-owners.ts'
 import { compareTexts } from './stays-hidden.ts'
 import { isLeaf, jsonOf, scalar, type Tree, treeOf } from './tree.ts'
 
@@ -26,6 +27,14 @@ export function mayUncover(bytes: Uint8Array, form: string, group: string): bool
   const readsElements = form === 'apply-patch' && group.includes('.')
   // A merge patch replaces lists as a whole.
   return renames(document, 0, '', false, form !== 'merge-patch', readsElements)
+}
+
+/**
+ * Whether a write may take away what it does not even name: a server-side apply does so with what its manager applied before.
+ * Objects of built-in groups without a dot have no values that are explained outside of lists.
+ */
+export function mayAbandon(form: string, group: string): boolean {
+  return form === 'apply-patch' && group.includes('.')
 }
 
 function renames(
@@ -56,6 +65,7 @@ function renames(
  *
  * @param view The live object as the writer sees it.
  * @param written The patch with placeholders; `restored`: with values in their stead.
+ * @param manager The `fieldManager` of a server-side apply.
  * @param mask What the writer would see of an object.
  */
 export function uncoveredAfter(
@@ -64,12 +74,15 @@ export function uncoveredAfter(
   written: Uint8Array,
   restored: Buffer,
   form: string,
+  manager: string,
   mask: (object: Buffer) => Buffer,
 ): string | null {
   const [l, v] = [readJson(live, LIMITS), readJson(view, LIMITS)]
   const [w, r] = [readJson(written, LIMITS), readJson(restored, LIMITS)]
   if ('refused' in l || 'refused' in v || 'refused' in w || 'refused' in r) return ''
-  const patched = applyPatch(treeOf(l, v, 'hidden'), treeOf(r, w, 'plain'), form)
+  const [there, patch] = [treeOf(l, v, 'hidden'), treeOf(r, w, 'plain')]
+  const kept = form === 'apply-patch' ? withoutAbandoned(there, patch, manager) : there
+  const patched = applyPatch(kept, patch, form)
   if (patched === null) return ''
   const seen = readJson(mask(Buffer.from(jsonOf(patched))), LIMITS)
   if ('refused' in seen) return ''
