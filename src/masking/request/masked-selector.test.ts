@@ -81,3 +81,10 @@ test('other labels, and whether a label is there', () => {
   ])
     assert.equal(byLabel(selector), null, selector)
 })
+
+test('who is exempt from a rule may select by what he sees', () => {
+  const exempt = testEngine({}, { key: () => undefined, env: () => undefined })
+  for (const selector of ['spec.password=hunter2', 'spec.auth.value=hunter2'])
+    assert.equal(byField(selector, exempt), null, selector)
+  assert.equal(byLabel('password in (hunter2)', exempt), null)
+})

@@ -56,7 +56,9 @@ function isMasked(
   if (state?.leaf != null) return true
   const last = path.at(-1) ?? ''
   const { rules } = engine
-  const strength = rules.key(last)?.strength ?? (last === 'value' ? 'strong' : undefined)
+  // Who is exempt from the rule of names sees the values, and may ask for them.
+  const beside = last === 'value' ? rules.env('password')?.strength : undefined
+  const strength = rules.key(last)?.strength ?? beside
   if (strength !== undefined && (isOrdering || values.some(value => engine.plausible(value, strength))))
     return true
   return values.some(value => findsSecret(engine, value))
