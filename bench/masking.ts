@@ -1,5 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { createAnswerMask } from '../src/masking/answer/answer-mask.ts'
+import { type AnswerMask, createAnswerMask } from '../src/masking/answer/answer-mask.ts'
 import type { ActiveRules } from '../src/masking/contract.ts'
 import { plausible } from '../src/masking/detect/plausible.ts'
 import { createMaskEngines } from '../src/masking/engines.ts'
@@ -142,6 +142,27 @@ const events = Buffer.from(
   ).join('\n'),
 )
 
+const WATCHES = 200
+/** What `bench/objects.ts` writes, as a watch shows it. */
+const event = Buffer.from(
+  `${JSON.stringify({
+    type: 'MODIFIED',
+    object: {
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+      metadata: {
+        name: 'ticker',
+        namespace: 'bench',
+        uid: uid(),
+        resourceVersion: '4711',
+        creationTimestamp: '2026-01-01T00:00:00Z',
+        managedFields: managed({ 'f:data': { '.': {}, 'f:n': {} } }),
+      },
+      data: { n: '17' },
+    },
+  })}\n`,
+)
+
 function json(make: () => MaskEngine, bytes: Buffer, kind: string, sequence = false): () => void {
   let made: MaskEngine | undefined
   return () => {
@@ -150,6 +171,17 @@ function json(make: () => MaskEngine, bytes: Buffer, kind: string, sequence = fa
     for (let at = 0; at < bytes.length; at += 65_536) mask.push(bytes.subarray(at, at + 65_536))
     mask.end()
     if (mask.fault !== null) throw new Error(mask.fault)
+  }
+}
+
+/** Watches that stay open, to each of which goes the same small event. */
+function toEach(): () => void {
+  let open: AnswerMask[] | undefined
+  return () => {
+    open ??= Array.from({ length: WATCHES }, () =>
+      createAnswerMask(all, { read: 'json', group: '', kind: 'ConfigMap', sequence: true, source: 'c' }),
+    )
+    for (const mask of open) mask.push(event)
   }
 }
 
@@ -205,6 +237,12 @@ const ways: readonly { name: string; bytes: number; calls: number; way: () => vo
     bytes: events.length,
     calls: 1,
     way: json(() => all, events, 'ConfigMap', true),
+  },
+  {
+    name: 'watch: an event to each of 200',
+    bytes: WATCHES * event.length,
+    calls: WATCHES,
+    way: toEach(),
   },
   {
     name: 'log: as a stream',

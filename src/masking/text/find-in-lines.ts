@@ -51,14 +51,16 @@ export interface Candidates {
   next(from: number): number
 }
 
+/** @param bytes The same as `text`. */
 export function candidatesIn(
   text: string,
+  bytes: Uint8Array,
   finder: TextFinder,
   fingerprints: FingerprintFinder | undefined,
 ): Candidates {
   const views = viewsOf(text)
   const known = fingerprints === undefined ? [] : fingerprintStarts(views, fingerprints)
-  if (views.length === 1 && known.length === 0) return { next: from => finder.next(text, from) }
+  if (views.length === 1 && known.length === 0) return { next: from => finder.next(text, from, bytes) }
   let passed = 0
   return {
     next(from) {

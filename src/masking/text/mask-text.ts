@@ -130,7 +130,7 @@ export function createTextMasker(options: TextMaskerOptions): TextMasker {
         }
       }
       if (from === line && brokenKey === null && growing === null) {
-        candidates ??= candidatesIn(text, finder, fingerprints)
+        candidates ??= candidatesIn(text, bytes, finder, fingerprints)
         const at = candidates.next(from)
         const start = at === -1 ? complete : text.lastIndexOf('\n', at) + 1
         const upTo = Math.max(from, start)
