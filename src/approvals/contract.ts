@@ -1,6 +1,7 @@
 import type { Person } from '../audit/person.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Requirement } from '../policy/requirement.ts'
+import type { Foresight } from './foresight.ts'
 import type { GrantScope } from './scope.ts'
 
 /** A person's recorded answer, asked for because rules hold a request. Kept in the state store, changed by compare-and-set. */
@@ -28,6 +29,7 @@ export interface Approval {
   /** Masked facts of the action, as in the trail. */
   readonly action: Readonly<Record<string, unknown>>
   readonly reason: string | null
+  readonly foresight: Foresight | null
   /** Two digits that the requester and the approver both see. */
   readonly check: string
   /** Requests that wait for it, or waited: retries and equal commands. */
@@ -113,6 +115,7 @@ export interface Wish {
   /** Asked for ahead. */
   readonly scope?: GrantScope
   readonly reason?: string
+  readonly foresight?: Foresight
   /** Whether the request is within a scope that was granted. */
   isWithin(scope: GrantScope): boolean
 }

@@ -173,6 +173,7 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       sentence: wish.sentence,
       action: wish.action,
       reason: wish.reason ?? null,
+      foresight: wish.foresight ?? null,
       check: String(randomInt(10, 100)),
       calls: [call],
       callCount: 1,

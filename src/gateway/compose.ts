@@ -279,6 +279,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     })
     closers.push(() => failures.close())
 
+    const live = liveObjectReader({ ownCalls, agentFor: connection => registry.agentFor(connection) })
     const gateway: Gateway = {
       log: guarded,
       recordFailure: failures.record,
@@ -299,7 +300,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       guesses: createGuesses(now),
       trailEngine: () => maskEngine(masking.trail),
       fingerprintOf: value => fingerprints.fingerprintOf(value),
-      readLive: liveObjectReader({ ownCalls, agentFor: connection => registry.agentFor(connection) }),
+      readLive: live.read,
+      dryRun: live.dryRun,
       agentFor: connection => registry.agentFor(connection),
       onRecordingEnds: recordingEnds(log),
       draining: () => draining,

@@ -110,6 +110,11 @@ export interface Decided extends Classified {
   readonly decision: Decision
 }
 
+export interface Held extends Decided {
+  /** The cluster would refuse it, so nobody is asked: its own refusal is the answer. */
+  readonly refusedAhead?: Answer
+}
+
 export interface Committed extends Decided {
   /** Resolves when the intent is durable. */
   readonly intent: Promise<EntryReceipt>

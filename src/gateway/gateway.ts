@@ -1,3 +1,4 @@
+import type { Trial } from '../approvals/foresight.ts'
 import type { Approvals } from '../approvals/open-approvals.ts'
 import type { AuditLog, NewEntry } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
@@ -45,6 +46,8 @@ export interface Gateway {
   trailEngine(): MaskEngine
   /** Reads from the cluster as the session, for the gateway itself; recorded as a call of its own. */
   readLive(x: Decided, target: string, purpose?: 'write-back' | 'approval'): Promise<CollectedAnswer>
+  /** What would come of a request, asked as the session; recorded as a call of its own. */
+  dryRun(x: Decided, trial: Trial): Promise<CollectedAnswer>
   /** Keyed hash of a value, the same in all replicas; of bytes as latin1. */
   fingerprintOf(value: string): string
   /** The first connected agent of this connection. */

@@ -173,6 +173,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     fingerprintOf: () => 'f',
     guesses: { check() {}, ended() {} },
     readLive: async () => ({ status: 404, headers: [], body: Buffer.alloc(0) }),
+    dryRun: async () => assert.fail('nothing is held here'),
     agentFor: () => link,
     draining: () => false,
     observe: {

@@ -6,7 +6,7 @@ import { classify } from './stages/classify.ts'
 import { decide } from './stages/decide.ts'
 import { deliver } from './stages/deliver.ts'
 import { forward } from './stages/forward.ts'
-import { hold } from './stages/hold.ts'
+import { hold, refusedAhead } from './stages/hold.ts'
 import { commitIntent } from './stages/intent.ts'
 import { mask } from './stages/mask.ts'
 import { refuse } from './stages/refuse.ts'
@@ -33,7 +33,10 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const restored = await restoreMasked(gateway, held) //                 422, 502, 503
     const committed = await commitIntent(gateway, restored) //             503: the log takes nothing
     if (restored.action.hasSideEffect) await committed.intent //            503: the log cannot be written
-    const answered = reviewAccess(gateway, committed) ?? (await forward(gateway, committed, new Answer())) //                                                    403, 502, 503, 504
+    const answered =
+      refusedAhead(committed) ?? //                                        the cluster's own refusal
+      reviewAccess(gateway, committed) ?? //                                can-i: policy's no
+      (await forward(gateway, committed, new Answer())) //                 403, 502, 503, 504
     const masking = mask(gateway, answered) //                             502
     await deliver(gateway, masking) //                                     502, 503
   } catch (error) {

@@ -149,6 +149,7 @@ test('who cannot wait is asked to come back, finds the same approval, and one ap
 })
 
 test('more than five approvals asked for in ten minutes pause who asks, and nobody else', async () => {
+  for (let i = 0; i < 7; i++) await people.directly('create', 'configmap', `flood-${i}`)
   for (let i = 0; i < 5; i++) {
     const asked = await people.request(
       'grace',
@@ -238,6 +239,43 @@ test('who asks ahead and is approved works without waiting, in that scope and fo
     body: JSON.parse(limits('ahead')),
   })
   assert.equal(revoked.json.details.causes[0].reason, 'approval-pending', revoked.body)
+})
+
+test('who decides sees what would change, masked; what the cluster refuses takes nobody its time', async () => {
+  const token = 'ghp_' + 'a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8'
+  await people.directly(
+    'create',
+    'configmap',
+    'settings',
+    '--from-literal=colour=red',
+    `--from-literal=token=${token}`,
+  )
+  const change = '{"data":{"colour":"blue"}}'
+  const running = people.kubectl('kim', ['patch', 'configmap', 'settings', '-p', change])
+  const waits = await people.pending(/patch configmap settings/)
+  assert.deepEqual(
+    waits.foresight?.lines.filter(line => /^[-+]/.test(line)),
+    ['-  colour: red', '+  colour: blue'],
+  )
+  assert.equal(await people.directly('get', 'configmap', 'settings', '-o', 'jsonpath={.data.colour}'), 'red')
+  const page = await people.command('bob', ['approval', 'show', waits.id])
+  assert.match(page.stdout, /Would do:\n {2}@@/)
+  assert.match(page.stdout, /In the last hour:/)
+  assert.ok(!page.stdout.includes(token))
+  assert.equal((await people.command('bob', ['approval', 'approve', waits.id])).code, 0)
+  assert.equal((await running).code, 0)
+  assert.equal(await people.directly('get', 'configmap', 'settings', '-o', 'jsonpath={.data.colour}'), 'blue')
+
+  const before = (await people.approvals()).length
+  for (const [args, words] of [
+    [['delete', 'configmap', 'is-not-there'], /configmaps "is-not-there" not found/],
+    [['patch', 'configmap', 'settings', '-p', '{"metadata":{"labels":{"a b":"c"}}}'], /Invalid value: "a b"/],
+  ] as const) {
+    const refused = await people.kubectl('kim', args)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, words)
+  }
+  assert.equal((await people.approvals()).length, before)
 })
 
 test('what is approved request by request cannot be asked for ahead, and neither what nothing holds', async () => {

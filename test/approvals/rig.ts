@@ -50,6 +50,7 @@ export async function startPeople(rules: readonly object[]): Promise<People> {
     ['heidi', 'dev'],
     ['ivan', 'dev'],
     ['judy', 'dev'],
+    ['kim', 'dev'],
   ] as const) {
     const person = { subject: `user-${login}`, name: login, email: `${login}@corp.example`, groups: [group] }
     provider.users.set(login, person)

@@ -2,6 +2,7 @@ import type { Approval, Grant } from '../../approvals/contract.ts'
 import { missingWords } from '../../approvals/quorum.ts'
 import type { GrantScope } from '../../approvals/scope.ts'
 import type { Person } from '../../audit/person.ts'
+import { sentence } from '../../audit/sentence.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { principalKey } from '../../identity/principal.ts'
 import { apiVersion, listOf, optionalTime, time } from '../present.ts'
@@ -23,7 +24,14 @@ import type { ApiServices } from '../services.ts'
 
 const MOST = 500
 
-export function approvalRoutes({ approvals, now }: ApiServices): Route[] {
+export function approvalRoutes({ approvals, audit, now }: ApiServices): Route[] {
+  /** Part of what those see who decide, whether or not they may search the trail. */
+  async function recentOf({ requester }: Approval) {
+    const query = { limit: 10, principal: principalKey(requester), since: now() - 3_600_000 }
+    const { items } = await audit.search({ ...query, kind: 'k8s.request' })
+    return items.map(row => ({ time: time(row.time), sentence: sentence(row) }))
+  }
+
   return [
     route({
       method: 'GET',
@@ -66,7 +74,8 @@ export function approvalRoutes({ approvals, now }: ApiServices): Route[] {
         if ((await approvals.get(id)) === undefined) {
           throw new Refusal('resource-unknown', { check: 'approval', detail: `there is no approval ${id}` })
         }
-        return envelope(await approvals.wait(id, x.query.wait * 1000, x.signal))
+        const approval = await approvals.wait(id, x.query.wait * 1000, x.signal)
+        return { ...envelope(approval), recent: await recentOf(approval) }
       },
     }),
     route({
@@ -139,6 +148,7 @@ function approvalOf(a: Approval) {
     action: { ...a.action },
     ...(a.scope === null ? {} : { scope: scopeOf(a.scope) }),
     ...(a.reason === null ? {} : { reason: a.reason }),
+    ...(a.foresight === null ? {} : { foresight: { ...a.foresight, lines: [...a.foresight.lines] } }),
     calls: [...a.calls],
     callCount: a.callCount,
     askedAt: time(a.askedAt),

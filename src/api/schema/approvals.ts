@@ -66,6 +66,15 @@ const approvalSchema = z.object({
   /** Asked for ahead. */
   scope: scopeSchema.optional(),
   reason: z.string().optional(),
+  /** What would come of it, from a dry run, masked. */
+  foresight: z
+    .object({
+      lines: z.array(z.string()),
+      truncated: z.boolean(),
+      count: z.number().int().optional(),
+      note: z.string().optional(),
+    })
+    .optional(),
   /** Two digits that requester and approver both see. */
   check: z.string(),
   /** Requests that wait or waited for it. */
@@ -97,6 +106,8 @@ export const approvalEnvelope = z.object({
   apiVersion: apiVersionSchema,
   kind: z.literal('Approval'),
   approval: approvalSchema,
+  /** What the requester did in the last hour, newest first. */
+  recent: z.array(z.object({ time: timeSchema, sentence: z.string() })).optional(),
 })
 export type ApprovalDocument = z.infer<typeof approvalEnvelope>
 export const approvalsSchema = listSchema('ApprovalList', approvalSchema)

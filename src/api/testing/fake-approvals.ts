@@ -29,6 +29,7 @@ export function fakeApprovals(): ApprovalServices {
     sentence: 'alice · delete namespace shop · prod',
     action: { verb: 'delete', resource: 'namespaces', name: 'shop' },
     reason: null,
+    foresight: { lines: ['-a: 1', '+a: 2'], truncated: false },
     check: '47',
     calls: ['call-1'],
     callCount: 1,

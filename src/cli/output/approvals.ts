@@ -1,4 +1,4 @@
-import type { ApprovalItem, GrantItem } from '../../api/schema/approvals.ts'
+import type { ApprovalDocument, ApprovalItem, GrantItem } from '../../api/schema/approvals.ts'
 import { factLines } from './facts.ts'
 import type { Column } from './table.ts'
 import { shortTime } from './time.ts'
@@ -21,6 +21,19 @@ export const grantColumns: readonly Column<GrantItem>[] = [
   { title: 'UNTIL (UTC)', value: g => shortTime(g.until) },
   { title: 'APPROVED BY', value: g => g.approvers.join(', '), least: 12 },
 ]
+
+/** What would come of it, and what the requester has just done, below the facts. */
+export function approvalPage({ approval, recent = [] }: ApprovalDocument): string {
+  const { lines = [], truncated = false, count, note } = approval.foresight ?? {}
+  const parts = [approvalText(approval)]
+  if (note !== undefined && note !== '') parts.push(`Would do: ${note}`)
+  if (count !== undefined) parts.push(`Would delete ${count} objects`)
+  if (lines.length > 0)
+    parts.push(['Would do:', ...lines.map(line => `  ${line}`), ...(truncated ? ['  …'] : [])].join('\n'))
+  if (recent.length > 0)
+    parts.push(['In the last hour:', ...recent.map(r => `  ${shortTime(r.time)}  ${r.sentence}`)].join('\n'))
+  return parts.join('\n\n')
+}
 
 export function approvalText(a: ApprovalItem): string {
   const decisions = a.decisions.map(

@@ -1,7 +1,9 @@
+import type { Trial } from '../../approvals/foresight.ts'
 import { describeUpstreamIdentity } from '../../connections/upstream-identity.ts'
 import { Refusal } from '../../errors/refusal.ts'
+import { requestHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
 import { type CollectedAnswer, collect } from '../../tunnel/calls/collect.ts'
-import type { AgentLink } from '../../tunnel/contract.ts'
+import type { AgentLink, UpstreamCall } from '../../tunnel/contract.ts'
 import type { Decided } from '../exchange.ts'
 import type { OwnCalls } from '../own-calls.ts'
 
@@ -15,24 +17,34 @@ const LIMIT = 32 * 1024 * 1024
 export function liveObjectReader(parts: {
   readonly ownCalls: OwnCalls
   agentFor(connection: Decided['connection']): AgentLink | undefined
-}): (x: Decided, target: string, purpose?: 'write-back' | 'approval') => Promise<CollectedAnswer> {
-  return async (x, target, purpose = 'write-back') => {
+}): LiveReader {
+  function send(
+    x: Decided,
+    purpose: string,
+    call: Pick<UpstreamCall, 'method' | 'target' | 'headers' | 'body'>,
+  ): Promise<CollectedAnswer> {
     const link = parts.agentFor(x.connection)
-    if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
+    if (link === undefined) return Promise.reject(new Refusal('agent-unavailable', { retryAfter: 2 }))
     const identity = describeUpstreamIdentity(x.session, x.connection, x.action)
-    return collect(
-      parts.ownCalls.through(link, purpose),
-      {
-        connection: x.connection.name,
-        method: 'GET',
-        target,
-        headers: ['accept', 'application/json', 'accept-encoding', 'identity'],
-        body: null,
-        identity,
-        auditId: '',
-        headTimeout: 30_000,
-      },
-      LIMIT,
-    )
+    const connection = x.connection.name
+    const whole = { ...call, connection, identity, auditId: '', headTimeout: 30_000 }
+    return collect(parts.ownCalls.through(link, purpose), whole, LIMIT)
   }
+
+  return {
+    read(x, target, purpose = 'write-back') {
+      const headers = ['accept', 'application/json', 'accept-encoding', 'identity']
+      return send(x, purpose, { method: 'GET', target, headers, body: null })
+    },
+    dryRun(x, { target, body, mediaType }) {
+      const headers = requestHeadersToForward(x.parsed, 'application/json', { bytes: body, mediaType })
+      return send(x, 'approval', { method: x.parsed.method, target, headers, body })
+    },
+  }
+}
+
+export interface LiveReader {
+  read(x: Decided, target: string, purpose?: 'write-back' | 'approval'): Promise<CollectedAnswer>
+  /** What would come of the request; nothing is changed. */
+  dryRun(x: Decided, trial: Trial): Promise<CollectedAnswer>
 }

@@ -1,4 +1,13 @@
 import type { Approval, Grant, Pin, Wish } from '../../approvals/contract.ts'
+import {
+  canTry,
+  type Foresight,
+  foresee,
+  foreseeCollection,
+  knowsNoTrial,
+  trialOf,
+  unforeseen,
+} from '../../approvals/foresight.ts'
 import { intentOf, targetOf } from '../../approvals/intent.ts'
 import { patienceOf } from '../../approvals/patience.ts'
 import { NO_OBJECT, pinnedPath, pinOf } from '../../approvals/pin.ts'
@@ -8,9 +17,13 @@ import { isWithin } from '../../approvals/scope.ts'
 import { principalFacts } from '../../audit/principal-facts.ts'
 import { sentence } from '../../audit/sentence.ts'
 import { Refusal } from '../../errors/refusal.ts'
+import { readJson } from '../../kubernetes/json/read-json.ts'
+import { maskRequest } from '../../masking/request/mask-request.ts'
 import type { Decision } from '../../policy/decision.ts'
+import type { CollectedAnswer } from '../../tunnel/calls/collect.ts'
+import { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
-import type { Answered, Decided } from '../exchange.ts'
+import type { Answered, Committed, Decided, Held } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { actionFacts } from '../record.ts'
 
@@ -19,7 +32,7 @@ import { actionFacts } from '../record.ts'
  * request. Each time it wakes the policy of that moment and the object as it is then are asked again: what was approved
  * is what is sent, and once.
  */
-export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
+export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
   if (x.decision.effect !== 'hold') return x
   const until = gateway.now() + patienceOf(x.caller.userAgent, parameter(x, 'timeout'))
   let approved: Approval | undefined
@@ -29,7 +42,9 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
     const grant = await gateway.approvals.use(wish, pin)
     if (grant !== undefined) return granted(gateway, x, decision, grant, pin)
     if (approved !== undefined) refuseSecond(gateway, approved)
-    const approval = await gateway.approvals.ask(wish, pin)
+    const tried = await tryOut(gateway, x)
+    if (tried.refusal !== undefined) return Object.assign(x, { refusedAhead: tried.refusal })
+    const approval = await gateway.approvals.ask({ ...wish, foresight: tried.foresight }, pin)
     const settled = await wait(gateway, x, approval, until)
     if (settled.state !== 'approved') throw refusalOf(gateway, settled)
     approved = settled
@@ -41,6 +56,60 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
     }
     if (decision.effect === 'allow') return Object.assign(x, { decision })
   }
+}
+
+/** The answer of a request that nobody was asked about; undefined: go on to the cluster. */
+export function refusedAhead(x: Committed & Held): Answered | undefined {
+  return x.refusedAhead === undefined ? undefined : Object.assign(x, { answer: x.refusedAhead })
+}
+
+/**
+ * What would come of it, by a dry run as the session. What the cluster refuses takes nobody's time; everything else is shown
+ * to those who decide, masked as the trail is.
+ */
+async function tryOut(gateway: Gateway, x: Decided): Promise<{ refusal?: Answer; foresight: Foresight }> {
+  const { action, parsed, body } = x
+  const trial = canTry(action) ? trialOf(action, parsed.target, body.bytes, body.mediaType) : null
+  if (trial === null) return { foresight: unforeseen('it cannot be tried without doing it') }
+  const tried = await gateway.dryRun(x, trial)
+  if (knowsNoTrial(tried.status, tried.body)) {
+    return { foresight: unforeseen('the cluster cannot say what would come of it') }
+  }
+  if (tried.status >= 400) return { refusal: answerOf(tried), foresight: unforeseen('') }
+  if (action.verb === 'deletecollection') return { foresight: foreseeCollection(countOf(tried.body)) }
+  const path = pinnedPath(action, parsed.target)
+  const live = path === null ? null : await gateway.readLive(x, path, 'approval')
+  const before = live?.status === 200 && action.subresource === '' ? shown(gateway, x, live.body) : null
+  const after = action.verb === 'delete' ? null : shown(gateway, x, tried.body)
+  const title = `${x.answerKind?.kind ?? action.resource} ${action.name}`
+  if (before === undefined || after === undefined)
+    return { foresight: unforeseen('what would come of it cannot be read') }
+  return { foresight: foresee(before, after, title) }
+}
+
+/** Undefined: it cannot be read, and so is not shown. */
+function shown(gateway: Gateway, x: Decided, bytes: Uint8Array): string | undefined {
+  const context = { ...(x.answerKind ?? { group: '', kind: '' }), isTrial: true }
+  const masked = maskRequest(gateway.trailEngine(), bytes, context, 'object')
+  return masked === null ? undefined : Buffer.concat(masked.bytes).toString()
+}
+
+function countOf(list: Uint8Array): number {
+  const document = readJson(list)
+  if ('refused' in document) return 0
+  const items = document.member(0, 'items')
+  if (items === undefined || !document.isArray(items)) return 0
+  let count = 0
+  for (let at = document.first(items); at < document.after(items); at = document.after(at)) count++
+  return count
+}
+
+function answerOf({ status, headers, body }: CollectedAnswer): Answer {
+  const answer = new Answer()
+  answer.onHead(status, headers, { pause() {}, resume() {} })
+  answer.onData(body)
+  answer.onEnd()
+  return answer
 }
 
 /** Several requests waited for one approval that is good once: the others are told, and nobody is asked again for them. */
