@@ -1,6 +1,8 @@
+import type { Foresight } from '../approvals/foresight.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { type Principal, principalKey } from '../identity/principal.ts'
 import type { AdminAction } from '../policy/decision.ts'
+import { foreseeDocuments } from './foresee-documents.ts'
 import { invalidSources } from './invalid.ts'
 import type { ApiServices, DocumentRef, SourceText } from './services.ts'
 
@@ -22,6 +24,8 @@ export type Access =
       /** The verbs that may be asked for, for the reference page. */
       readonly verbs: readonly string[]
       actions(x: Judged, services: ApiServices): Promise<readonly AdminAction[]> | readonly AdminAction[]
+      /** What would come of it, for those who approve it when a rule holds it. */
+      foresee?(x: Judged, services: ApiServices): Promise<Foresight>
     }
 
 /**
@@ -188,6 +192,13 @@ export const access: Readonly<Record<string, Access>> = {
         ...remove.map(d => documentAction(services, d.kind, dryRun ? 'read' : 'delete', d.name)),
       ]
     },
+    foresee: (x, services) => {
+      const { sources, remove } = x.body as {
+        sources: readonly SourceText[]
+        remove: readonly DocumentRef[]
+      }
+      return foreseeDocuments(x, services, sources, remove)
+    },
   },
 
   'POST /v1/policy/check': read('policy.check', 'policies'),
@@ -273,6 +284,13 @@ function document(act: 'read' | 'write' | 'delete', mutation: boolean): Access {
     mutation,
     verbs: [`<kind>.${act}`],
     actions: (x, services) => [documentAction(services, x.params.kind!, act, x.params.name!)],
+    foresee: (x, services) => {
+      const kind = x.params.kind!
+      const name = x.params.name!
+      return act === 'write'
+        ? foreseeDocuments(x, services, [{ file: `${kind}/${name}`, text: JSON.stringify(x.body) }], [])
+        : foreseeDocuments(x, services, [], act === 'delete' ? [{ kind, name }] : [])
+    },
   }
 }
 

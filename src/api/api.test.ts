@@ -307,10 +307,11 @@ test('a problem document names type, request id and the next step', async () => 
   assert.match(page.text, /<section id="denied-by-policy">/)
 })
 
-test('a held action answers approval-required', async () => {
+test('a held action answers with the approval that it waits for', async () => {
   fake.hold.add('policy.write')
   const answer = await ask('PUT', '/v1/documents/Policy/base', { body: policyDocument('base') })
-  assert.equal(answer.json.code, 'approval-required')
+  assert.equal(answer.status, 429)
+  assert.equal(answer.json.code, 'approval-pending')
 })
 
 test("one's own sessions need a smaller right than other people's", async () => {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Approval } from '../approvals/contract.ts'
+import type { Foresight } from '../approvals/foresight.ts'
 import type { Approvals } from '../approvals/open-approvals.ts'
 import type { GrantScope } from '../approvals/scope.ts'
 import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
@@ -27,6 +28,8 @@ export interface ApiServices {
   authenticate(token: string, client: Client): Promise<ApiCaller>
   /** The policy engine. Must answer deny for whatever no rule allows. */
   decideAdmin(principal: Principal, action: AdminAction): Decision
+  /** What rules hold: the decision that an approval made of it, or a Refusal that names the approval to wait for. */
+  hold(principal: Principal, wish: HeldRequest): Promise<Decision>
   /** Resolves when the entry is durable; rejects with Refusal `audit-unavailable`. */
   record(entry: NewEntry): Promise<unknown>
   /** An error of our own that no code describes: for the operator's log, never for the caller. */
@@ -47,6 +50,15 @@ export interface ApiServices {
   readonly shreds: ShredServices
   readonly holds: HoldServices
   status(): Promise<StatusFacts>
+}
+
+/** A request to the API that rules hold. */
+export interface HeldRequest {
+  readonly call: string
+  readonly held: readonly { readonly action: AdminAction; readonly decision: Decision }[]
+  /** All of it: an approval is for this request and no other. */
+  readonly request: readonly unknown[]
+  foresee(): Promise<Foresight | undefined>
 }
 
 export interface Client {

@@ -85,7 +85,12 @@ export function knowsNoTrial(status: number, body: Uint8Array): boolean {
 /** Both as JSON that was masked; null: there is none. `title`: kind and name. */
 export function foresee(before: string | null, after: string | null, title: string): Foresight {
   const text = diffDocuments(shown(before), shown(after), printable(title))
-  const all = text.split('\n').slice(2, -1)
+  return foreseeText(text.split('\n').slice(2).join('\n'))
+}
+
+/** Of a unified diff. */
+export function foreseeText(diff: string): Foresight {
+  const all = diff.split('\n').slice(0, -1)
   const lines = all.slice(0, LINES).map(line => {
     const safe = printable(line)
     return safe.length > COLUMNS ? `${safe.slice(0, COLUMNS - 1)}…` : safe

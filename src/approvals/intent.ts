@@ -60,6 +60,11 @@ export function scopeIntentOf(
   ])
 }
 
+/** A request to the API of Sallyport itself, to the letter. */
+export function requestIntentOf(principal: Principal, request: readonly unknown[]): string {
+  return digestOf(['request', principalKey(principal), request])
+}
+
 function targetFacts(principal: Principal, connection: string, a: KubernetesAction): unknown[] {
   const what = a.isResource ? [a.apiGroup, a.resource, a.subresource, a.namespace, a.name] : ['path', a.path]
   const { dryRun, labelSelector, fieldSelector, container, command } = a.query

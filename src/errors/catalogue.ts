@@ -123,20 +123,12 @@ export const catalogue = {
     cause: 'A rule denies it, or no rule allows it: what nothing allows is denied.',
     next: 'ask why with: sallyport why <request id>',
   },
-  'approval-required': {
-    status: 403,
-    reason: 'Forbidden',
-    summary: 'this action needs an approval, and cannot wait for one',
-    cause:
-      'A rule holds this action until somebody approves it, and what is done to Sallyport itself is not held in place.',
-    next: 'ask the operator for a policy that allows it',
-  },
   'approval-pending': {
     status: 429,
     reason: 'TooManyRequests',
-    summary: 'this waits for an approval, longer than its client can wait',
+    summary: 'this waits for an approval',
     cause:
-      'A rule holds this action until somebody approves it. It is held in place as long as its client waits; then the client is asked to come back, and finds the same approval.',
+      'A rule holds this action until somebody approves it. It is held in place as long as its client waits; then the client is asked to come back, and finds the same approval. What is done to Sallyport itself is never held in place.',
     next: 'repeat the same command when it is approved; see it with: sallyport approval list',
   },
   'approval-denied': {

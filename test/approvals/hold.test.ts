@@ -25,6 +25,7 @@ before(
         resources: ['namespaces'],
         riskClasses: ['*'],
       }),
+      held('policies', { admin: { verbs: ['policy.write'] } }),
       held(
         'quotas',
         { verbs: ['create', 'update', 'patch', 'delete'], apiGroups: [''], resources: ['limitranges'] },
@@ -286,6 +287,31 @@ test('what is approved request by request cannot be asked for ahead, and neither
   assert.match(once.stderr, /request by request/)
   const free = await wish('get', '-r', 'pods', '-n', 'default')
   assert.match(free.stderr, /nothing of it needs an approval/)
+})
+
+test('a change of policy that a rule holds shows its difference, and passes when it is repeated', async () => {
+  const document = {
+    apiVersion: 'sallyport.dev/v1',
+    kind: 'Policy',
+    metadata: { name: 'extra' },
+    spec: { rules: [{ name: 'no-pods', effect: 'deny', match: { resources: ['pods'], verbs: ['create'] } }] },
+  }
+  const path = '/v1/documents/Policy/extra'
+  const put = async (body: object, status: number) =>
+    (await expectStatus(status, people.up, path, { method: 'PUT', token: await people.token('kim'), body }))
+      .json
+  const invalid = { ...document, spec: { rules: [] } }
+  await put(invalid, 422)
+  const pending = await put(document, 429)
+  assert.equal(pending.code, 'approval-pending')
+  const waits = await people.pending(/kim · policy\.write policies\/extra · sallyport/)
+  assert.match(pending.detail, new RegExp(waits.id))
+  assert.ok(waits.foresight?.lines.includes('+    - name: no-pods'), JSON.stringify(waits.foresight))
+  assert.equal((await people.command('bob', ['approval', 'approve', waits.id])).code, 0)
+  const other = { ...document, spec: { rules: [{ ...document.spec.rules[0], reason: 'other' }] } }
+  assert.equal((await put(other, 429)).code, 'approval-pending')
+  assert.equal((await put(document, 200)).kind, 'ApplyResult')
+  assert.equal((await put({ ...document }, 429)).code, 'approval-pending')
 })
 
 test('a decision lets the request go within a tenth of a second', async t => {

@@ -188,6 +188,9 @@ export function createFake(): Fake {
           return { revocation, sessionsEnded }
         },
       },
+      hold: async (_, { held }) => {
+        throw new Refusal('approval-pending', { check: held[0]!.decision.rules[0]! })
+      },
       approvals: fakeApprovals(),
       ...fakeTwoPersons(),
       audit: {

@@ -35,7 +35,7 @@ export function failureOfAnswer(status: number, body: string, server: string): F
 }
 
 function exitCodeOf(status: number, code: string): number {
-  if (code === 'approval-required') return exitCodes.waitingForApproval
+  if (code === 'approval-pending') return exitCodes.waitingForApproval
   if (status === 401) return exitCodes.signInFirst
   if (status === 403) return exitCodes.denied
   if (code === 'draining') return exitCodes.unreachable

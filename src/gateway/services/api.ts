@@ -20,7 +20,7 @@ import type { Directory } from '../directory.ts'
 import type { FailureBudget } from '../failure-budget.ts'
 import type { OwnCalls } from '../own-calls.ts'
 import { agentServices } from './agents.ts'
-import { approvalServices } from './approvals.ts'
+import { approvalServices, holdRequests } from './approvals.ts'
 import { auditServices } from './audit.ts'
 import { connectionServices } from './connections.ts'
 import { documentServices } from './documents.ts'
@@ -74,6 +74,7 @@ export function apiServices(parts: ApiParts): ApiServices {
         connection: ownConnection,
         now: now(),
       }),
+    hold: holdRequests(parts),
     record: entry => (entry.kind === 'auth.fail' ? parts.failures.record(entry) : log.append(entry)),
     broke: (error, call) => parts.logger.error({ error, callId: call }, 'a request to the API broke'),
     health: {

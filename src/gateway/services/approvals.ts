@@ -1,6 +1,7 @@
-import type { ApprovalServices } from '../../api/services.ts'
-import { placeOf, scopeIntentOf } from '../../approvals/intent.ts'
+import type { ApiServices, ApprovalServices } from '../../api/services.ts'
+import { placeOf, requestIntentOf, scopeIntentOf } from '../../approvals/intent.ts'
 import type { Approvals } from '../../approvals/open-approvals.ts'
+import { missingWords } from '../../approvals/quorum.ts'
 import { judgeScope, scopeWords } from '../../approvals/scope.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
@@ -61,7 +62,9 @@ export function approvalServices({
               : 'this is approved request by request',
         })
       }
-      const requirement = joinRequirements(timed.map(one => one.requirement!))
+      // The same rules hold many of its actions.
+      const distinct = new Map(timed.map(one => [one.holds?.join(), one.requirement!]))
+      const requirement = joinRequirements([...distinct.values()])
       const grantFor = Math.min(milliseconds, requirement.grantFor!)
       return approvals.ask(
         {
@@ -80,5 +83,44 @@ export function approvalServices({
         null,
       )
     },
+  }
+}
+
+/** A request to the API is not held in place: it is answered with the approval that it waits for, and passes when it is repeated. */
+export function holdRequests({ approvals, policies }: ApprovalServiceParts): ApiServices['hold'] {
+  return async (principal, { call, held, request, foresee }) => {
+    const requirement = joinRequirements(held.map(one => one.decision.requirement!))
+    const intent = requestIntentOf(principal, request)
+    const actions = held
+      .map(({ action: a }) => `${a.verb} ${a.resource}${a.name === '' ? '' : `/${a.name}`}`)
+      .join(', ')
+    const wish = {
+      ...{ call, principal, intent },
+      session: null,
+      connection: '',
+      rules: [...new Set(held.flatMap(one => one.decision.holds ?? []))],
+      requirement: { ...requirement, grantFor: null },
+      target: intent,
+      sentence: `${principal.username} · ${actions} · sallyport`,
+      action: { actions: held.map(one => ({ ...one.action })) },
+      policyDigest: policies().digest,
+      isWithin: () => false,
+    }
+    const { decision } = held[0]!
+    const grant = await approvals.use(wish, null)
+    if (grant !== undefined) {
+      return {
+        ...decision,
+        effect: 'allow',
+        reason: `approved by ${grant.approvers.join(', ')} (approval ${grant.approval})`,
+      }
+    }
+    const foresight = await foresee()
+    const approval = await approvals.ask({ ...wish, ...(foresight === undefined ? {} : { foresight }) }, null)
+    throw new Refusal('approval-pending', {
+      check: approval.rule,
+      detail: `approval ${approval.id} (check ${approval.check}) waits for ${missingWords(requirement, 0)}`,
+      retryAfter: 5,
+    })
   }
 }
