@@ -14,6 +14,8 @@ const elsewhere = [
   'resource-unknown',
   'conflict',
   'second-person-required',
+  'approval-impossible',
+  'approver-required',
   'reveal-closed',
   'legal-hold',
 ]
