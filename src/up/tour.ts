@@ -31,7 +31,7 @@ export function tour(facts: UpFacts, kubectl: string, sallyport: string): TourLi
     { about: 'delete it again', line: `${kubectl} delete secret tour` },
     {
       about: 'verify the whole log, offline',
-      line: `${sallyport} verify ${quoted(log)} --vkey ${quoted(`${log}/log.vkey`)}`,
+      line: `${sallyport} verify ${quoted(log)} --vkey ${quoted(`${log}/log.vkey`)} --live`,
     },
   ]
 }
