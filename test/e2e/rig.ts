@@ -55,6 +55,38 @@ export async function storeEnvironment(dataDir: string): Promise<Record<string, 
   }
 }
 
+/** Every value of every table that a gateway with this data directory has in PostgreSQL; nothing when it is on SQLite. */
+export async function storedInPostgres(dataDir: string): Promise<Buffer> {
+  if (server === undefined) return Buffer.alloc(0)
+  const { url, password } = await server
+  const schema = schemas.get(dataDir)!
+  const { Client } = await import('pg')
+  const address = new URL(url)
+  address.password = password
+  const client = new Client({ connectionString: address.href })
+  await client.connect()
+  try {
+    const tables = await client.query('select tablename from pg_tables where schemaname = $1', [schema])
+    const values: Buffer[] = []
+    for (const { tablename } of tables.rows) {
+      const { rows } = await client.query({
+        text: `select * from "${schema}"."${tablename}"`,
+        rowMode: 'array',
+      })
+      for (const value of rows.flat()) {
+        values.push(
+          Buffer.isBuffer(value)
+            ? value
+            : Buffer.from(`${typeof value === 'object' ? JSON.stringify(value) : value}\n`),
+        )
+      }
+    }
+    return Buffer.concat(values)
+  } finally {
+    await client.end()
+  }
+}
+
 if (onPostgres) after(async () => (await server)?.stop())
 
 export interface UpOptions {

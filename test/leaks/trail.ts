@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { call } from '../e2e/call.ts'
-import { sallyport } from '../e2e/rig.ts'
+import { sallyport, storedInPostgres } from '../e2e/rig.ts'
 import type { Hunt } from './hunt.ts'
 
 /**
@@ -51,6 +51,9 @@ export async function searchTrail(hunt: Hunt, t: TestContext, most: number): Pro
     if (bytes.includes('cm-key-0')) readable++
     files++
   }
+  const rows = await storedInPostgres(up.dataDir)
+  if (rows.length > 0) hunt.stored('rows of PostgreSQL', rows)
+  if (rows.includes('cm-key-0')) readable++
   // Of the index the text can be looked through; else the look at it would prove nothing.
   assert.ok(readable > 0, 'no file of the gateway names an object')
   t.diagnostic(`${found.items.length} entries, ${shown} of them shown, ${files} files of the gateway`)
