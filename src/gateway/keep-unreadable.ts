@@ -33,7 +33,7 @@ export async function keepUnreadable(gateway: Gateway, received: Received): Prom
     if (bytes >= limits.frame) {
       await x.intent
       if (progress.frames === undefined) await appendFrame(frameOf(gateway, x, 0))
-      await appendFrame(sealedFrameOf(x, progress.frames ?? 0, chunks, first.mediaType))
+      await appendFrame(sealedFrameOf(gateway, x, progress.frames ?? 0, chunks, first.mediaType))
       chunks = []
       bytes = 0
       continue // meanwhile more may have come, and the end

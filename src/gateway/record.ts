@@ -57,23 +57,15 @@ export function frameOf(gateway: Gateway, x: Answered, number: number, frame?: F
   return { ...entry, response: answerBody(gateway, x.progress, frame, mediaTypeOf(x.answer.headers)) }
 }
 
-/** A frame of an answer that does not leave. */
+/** A frame of an answer that does not leave; not the first one, which says its status. */
 export function sealedFrameOf(
+  gateway: Gateway,
   x: Answered,
   number: number,
   chunks: readonly Uint8Array[],
   mediaType: string,
 ): NewEntry {
-  return {
-    call: x.callId,
-    kind: 'k8s.request',
-    phase: 'frame',
-    session: x.session.id,
-    effect: null,
-    policyDigest: null,
-    head: { facts: { frame: number } },
-    response: sealedBody(chunks, mediaType),
-  }
+  return { ...frameOf(gateway, x, number), response: sealedBody(chunks, mediaType) }
 }
 
 /** What is behind a proxy may set cookies. */

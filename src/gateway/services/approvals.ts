@@ -90,7 +90,8 @@ export function approvalServices({
 export function holdRequests({ approvals, policies }: ApprovalServiceParts): ApiServices['hold'] {
   return async (principal, { call, held, request, foresee }) => {
     const requirement = joinRequirements(held.map(one => one.decision.requirement!))
-    const intent = requestIntentOf(principal, request)
+    // With what is done: the same members may come by another route.
+    const intent = requestIntentOf(principal, [held.map(one => one.action), ...request])
     const actions = held
       .map(({ action: a }) => `${a.verb} ${a.resource}${a.name === '' ? '' : `/${a.name}`}`)
       .join(', ')

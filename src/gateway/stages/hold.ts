@@ -19,6 +19,7 @@ import { sentence } from '../../audit/sentence.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
 import { maskRequest } from '../../masking/request/mask-request.ts'
+import { elementsOf } from '../../masking/writeback/atlas.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { CollectedAnswer } from '../../tunnel/calls/collect.ts'
 import { Answer } from '../answer.ts'
@@ -38,11 +39,12 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
   let approved: Approval | undefined
   for (let decision: Decision = x.decision; ; ) {
     const wish = wishOf(gateway, x, decision)
-    const pin = await readPin(gateway, x)
+    const live = await readTarget(gateway, x)
+    const pin = pinOfTarget(gateway, live)
     const grant = await gateway.approvals.use(wish, pin)
     if (grant !== undefined) return granted(gateway, x, decision, grant, pin)
     if (approved !== undefined) refuseSecond(gateway, approved)
-    const tried = await tryOut(gateway, x)
+    const tried = await tryOut(gateway, x, live)
     if (tried.refusal !== undefined) return Object.assign(x, { refusedAhead: tried.refusal })
     const approval = await gateway.approvals.ask({ ...wish, foresight: tried.foresight }, pin)
     const settled = await wait(gateway, x, approval, until)
@@ -67,7 +69,11 @@ export function refusedAhead(x: Committed & Held): Answered | undefined {
  * What would come of it, by a dry run as the session. What the cluster refuses takes nobody's time; everything else is shown
  * to those who decide, masked as the trail is.
  */
-async function tryOut(gateway: Gateway, x: Decided): Promise<{ refusal?: Answer; foresight: Foresight }> {
+async function tryOut(
+  gateway: Gateway,
+  x: Decided,
+  live: CollectedAnswer | null,
+): Promise<{ refusal?: Answer; foresight: Foresight }> {
   const { action, parsed, body } = x
   const trial = canTry(action) ? trialOf(action, parsed.target, body.bytes, body.mediaType) : null
   if (trial === null) return { foresight: unforeseen('it cannot be tried without doing it') }
@@ -77,8 +83,6 @@ async function tryOut(gateway: Gateway, x: Decided): Promise<{ refusal?: Answer;
   }
   if (tried.status >= 400) return { refusal: answerOf(tried), foresight: unforeseen('') }
   if (action.verb === 'deletecollection') return { foresight: foreseeCollection(countOf(tried.body)) }
-  const path = pinnedPath(action, parsed.target)
-  const live = path === null ? null : await gateway.readLive(x, path, 'approval')
   const before = live?.status === 200 && action.subresource === '' ? shown(gateway, x, live.body) : null
   const after = action.verb === 'delete' ? null : shown(gateway, x, tried.body)
   const title = `${x.answerKind?.kind ?? action.resource} ${action.name}`
@@ -99,9 +103,7 @@ function countOf(list: Uint8Array): number {
   if ('refused' in document) return 0
   const items = document.member(0, 'items')
   if (items === undefined || !document.isArray(items)) return 0
-  let count = 0
-  for (let at = document.first(items); at < document.after(items); at = document.after(at)) count++
-  return count
+  return elementsOf(document, items).length
 }
 
 function answerOf({ status, headers, body }: CollectedAnswer): Answer {
@@ -178,13 +180,16 @@ function pinnedBody(x: Decided, pin: Pin | null): Decided['body'] {
     : { ...x.body, bytes, mediaType: x.body.mediaType || 'application/json' }
 }
 
-/** As the session reads it; null when there is nothing to compare, or when it may not read it. */
-async function readPin(gateway: Gateway, x: Decided): Promise<Pin | null> {
+/** What is changed, as the session reads it; null when there is nothing to compare. */
+async function readTarget(gateway: Gateway, x: Decided): Promise<CollectedAnswer | null> {
   const path = pinnedPath(x.action, x.parsed.target)
-  if (path === null) return null
-  const { status, body } = await gateway.readLive(x, path, 'approval')
-  if (status === 404) return NO_OBJECT
-  return status === 200 ? pinOf(body, gateway.fingerprintOf) : null
+  return path === null ? null : gateway.readLive(x, path, 'approval')
+}
+
+/** Null also when the session may not read it. */
+function pinOfTarget(gateway: Gateway, live: CollectedAnswer | null): Pin | null {
+  if (live?.status === 404) return NO_OBJECT
+  return live?.status === 200 ? pinOf(live.body, gateway.fingerprintOf) : null
 }
 
 function wishOf(gateway: Gateway, x: Decided, decision: Decision): Wish {
