@@ -214,6 +214,8 @@ export interface CallOptions {
   /** Flat; Host is added when it is missing. */
   readonly headers?: readonly string[]
   readonly body?: string | Buffer
+  /** Called when the first bytes of the answer's body are here. */
+  readonly began?: () => void
 }
 
 export interface CallAnswer {
@@ -235,6 +237,7 @@ export function call(
       { host: '127.0.0.1', port: rig.port, ca: rig.ca, method, path, headers, agent: false },
       response => {
         const chunks: Buffer[] = []
+        response.once('data', () => options.began?.())
         response.on('data', data => chunks.push(data))
         response.on('end', () =>
           resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) }),
