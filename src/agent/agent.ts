@@ -4,6 +4,9 @@ import type { AgentWitness, AnswerHandler, UpstreamCall } from '../tunnel/contra
 import { refuseLater } from '../tunnel/refuse-later.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { createSessionAccounts, type SessionAccounts } from './accounts/session-accounts.ts'
+import { answerBindings } from './bindings/answer-bindings.ts'
+import { askAsUser, askWithToken } from './bindings/in-force.ts'
+import { createSessionBindings, type SessionBindings } from './bindings/session-bindings.ts'
 import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
 import { answerChecks } from './checks/answer-checks.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
@@ -37,6 +40,15 @@ export interface MayBind {
   readonly roles?: readonly { readonly namespace: string; readonly name: string }[] | undefined
   /** Only in these, and nothing cluster-wide; absent: everywhere. */
   readonly namespaces?: readonly string[] | undefined
+  /** Role by role, when not all of them may be bound in the same places. */
+  readonly grants?:
+    | readonly {
+        readonly clusterRole?: string | undefined
+        readonly role?: string | undefined
+        /** Absent: everywhere, and cluster-wide. Never absent for a role. */
+        readonly namespaces?: readonly string[] | undefined
+      }[]
+    | undefined
 }
 
 export interface AgentOptions {
@@ -65,6 +77,8 @@ interface Served {
   readonly upstream: Upstream
   /** Mode `serviceaccount`: where its tokens come from, and connections that the agent's own credential never opened. */
   readonly accounts?: { readonly of: SessionAccounts; readonly upstream: Upstream }
+  /** There when the connection has a binder and sessions are somebody of their own upstream. */
+  readonly bindings?: SessionBindings
 }
 
 /**
@@ -79,18 +93,21 @@ export function createAgent(options: AgentOptions): Agent {
 
   function serve(connection: AgentConnection): Served {
     const ceilings = [options.ceiling, connection.ceiling].filter(one => one !== undefined)
+    const { session, upstreamIdentity } = connection
+    const accounts =
+      upstreamIdentity === 'serviceaccount'
+        ? {
+            of: createSessionAccounts(session, { clock }),
+            upstream: createUpstream(noCredential(session.target), limits, clock),
+          }
+        : undefined
+    const bindings = bindingsOf(connection, accounts?.of, clock)
     return {
       connection,
       ceiling: ceilings.length === 0 ? noCeiling : lowestCeiling(ceilings),
-      upstream: createUpstream(connection.session, limits, clock),
-      ...(connection.upstreamIdentity === 'serviceaccount'
-        ? {
-            accounts: {
-              of: createSessionAccounts(connection.session, { clock }),
-              upstream: createUpstream(noCredential(connection.session.target), limits, clock),
-            },
-          }
-        : {}),
+      upstream: createUpstream(session, limits, clock),
+      ...(accounts === undefined ? {} : { accounts }),
+      ...(bindings === undefined ? {} : { bindings }),
     }
   }
 
@@ -100,7 +117,10 @@ export function createAgent(options: AgentOptions): Agent {
       const before = served.get(connection.name)
       next.set(connection.name, before?.connection === connection ? before : serve(connection))
     }
-    for (const [name, before] of served) if (next.get(name) !== before) void closeServed(before)
+    for (const [name, before] of served) {
+      // What it made for sessions goes with a connection that is gone.
+      if (next.get(name) !== before) void closeServed(before, !next.has(name))
+    }
     served = next
   }
   setConnections(options.connections)
@@ -135,16 +155,18 @@ export function createAgent(options: AgentOptions): Agent {
       }
       if (call.identity.mode === 'agent' && call.identity.purpose === 'checks')
         return answerChecks(found.connection, handler)
+      if (isAboutBindings(call)) return answerBindings(found.bindings, call, handler)
       return sendJudged(found, judged, call, handler)
     },
     async close() {
       closed = true
-      await Promise.all([...served.values()].map(closeServed))
+      await Promise.all([...served.values()].map(one => closeServed(one, false)))
     },
     destroy() {
       closed = true
-      for (const { upstream, accounts } of served.values()) {
+      for (const { upstream, accounts, bindings } of served.values()) {
         upstream.destroy()
+        void bindings?.close(false)
         accounts?.upstream.destroy()
         void accounts?.of.close()
       }
@@ -169,7 +191,28 @@ function sendJudged(
   }
 }
 
-async function closeServed({ upstream, accounts }: Served): Promise<void> {
+function isAboutBindings({ identity }: UpstreamCall): boolean {
+  const { mode, purpose } = identity
+  return mode === 'agent' && (purpose === 'bind' || purpose === 'unbind' || purpose === 'bindings')
+}
+
+function bindingsOf(
+  { session, binder, mayBind, upstreamIdentity }: AgentConnection,
+  accounts: SessionAccounts | undefined,
+  clock: () => number,
+): SessionBindings | undefined {
+  if (binder === undefined || mayBind === undefined || upstreamIdentity === 'principal') return undefined
+  return createSessionBindings({
+    binder,
+    mayBind,
+    subject: accounts === undefined ? 'User' : 'ServiceAccount',
+    asker: accounts === undefined ? askAsUser(session) : askWithToken(session.target, accounts.credentialOf),
+    clock,
+  })
+}
+
+async function closeServed({ upstream, accounts, bindings }: Served, gone: boolean): Promise<void> {
+  await bindings?.close(gone)
   await Promise.all([upstream.close(), accounts?.upstream.close()])
   await accounts?.of.close()
 }

@@ -48,8 +48,31 @@ const mayBind = z
       .optional(),
     /** Only in these namespaces, and nothing cluster-wide. Absent: everywhere. */
     namespaces: z.array(namespace).min(1).optional(),
+    /** Role by role, each in places of its own; a clusterRole without namespaces: everywhere. */
+    grants: z
+      .array(
+        z
+          .strictObject({
+            clusterRole: roleName.optional(),
+            role: roleName.optional(),
+            namespaces: z.array(namespace).min(1).optional(),
+          })
+          .refine(
+            grant => (grant.clusterRole === undefined) !== (grant.role === undefined),
+            'names a clusterRole or a role',
+          )
+          .refine(
+            grant => grant.role === undefined || grant.namespaces !== undefined,
+            'a role needs namespaces',
+          ),
+      )
+      .min(1)
+      .optional(),
   })
-  .refine(may => may.clusterRoles !== undefined || may.roles !== undefined, 'must name a role')
+  .refine(
+    may => may.clusterRoles !== undefined || may.roles !== undefined || may.grants !== undefined,
+    'must name a role',
+  )
 
 const connection = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a connection name is a DNS label'),

@@ -1,6 +1,7 @@
 import { Refusal } from '../errors/refusal.ts'
 import type { ParsedRequest } from '../kubernetes/request/contract.ts'
 import { CHECKS_PATH } from '../tunnel/calls/check-upstream.ts'
+import { BINDINGS_PATH } from '../tunnel/calls/session-bindings.ts'
 import type { SessionDescriptor, UpstreamCall } from '../tunnel/contract.ts'
 import type { IdentityRules } from './identity-headers.ts'
 import { SESSION_ID, SESSIONS_NAMESPACE } from './names.ts'
@@ -63,6 +64,12 @@ function isAllowed(
       return isKeySet(call, parsed)
     case 'checks':
       return isChecks(call, parsed)
+    case 'bind':
+      return isBind(call, parsed)
+    case 'unbind':
+      return isAboutBindings('DELETE', call, parsed)
+    case 'bindings':
+      return isAboutBindings('GET', call, parsed)
     default:
       return false
   }
@@ -116,6 +123,29 @@ function isChecks(call: UpstreamCall, parsed: ParsedRequest): boolean {
     call.body === null &&
     parsed.query.length === 0 &&
     `/${parsed.segments.join('/')}` === CHECKS_PATH
+  )
+}
+
+/** What the body asks for is judged where it is read: `bindings/answer-bindings.ts`. */
+function isBind(call: UpstreamCall, parsed: ParsedRequest): boolean {
+  return (
+    parsed.method === 'POST' &&
+    `/${parsed.segments.join('/')}` === BINDINGS_PATH &&
+    parsed.query.length === 0 &&
+    parsed.headers.get('content-type') === 'application/json' &&
+    call.body !== null &&
+    call.body.length <= BODY_LIMIT
+  )
+}
+
+function isAboutBindings(method: 'GET' | 'DELETE', call: UpstreamCall, parsed: ParsedRequest): boolean {
+  const session = parsed.segments.at(-1) ?? ''
+  return (
+    parsed.method === method &&
+    call.body === null &&
+    parsed.query.length === 0 &&
+    `/${parsed.segments.join('/')}` === `${BINDINGS_PATH}/${session}` &&
+    SESSION_ID.test(session)
   )
 }
 

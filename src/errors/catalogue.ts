@@ -213,6 +213,14 @@ export const catalogue = {
     cause: 'The agent was not started, lost its network, or its certificate was removed.',
     next: 'try again shortly; the operator starts one with: sallyport agent run',
   },
+  'binding-failed': {
+    status: 503,
+    reason: 'ServiceUnavailable',
+    summary: 'the rights of this session could not be set up on the cluster',
+    cause:
+      'A role that the connection maps does not exist, the binder lacks a right, or the API server did not see the binding in time. Nothing of it was left behind.',
+    next: 'try again shortly; the operator finds the missing right with: sallyport connection doctor NAME',
+  },
   'upstream-unreachable': {
     status: 502,
     reason: 'BadGateway',

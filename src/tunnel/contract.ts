@@ -30,7 +30,16 @@ export interface SessionDescriptor {
   readonly groups: readonly string[]
   readonly extra: readonly (readonly [key: string, value: string])[]
   /** Mode `agent`: the gateway's own call (TokenReview, discovery); the agent has a fixed list of those. */
-  readonly purpose?: 'tokenreview' | 'discovery' | 'accessreview' | 'jwks' | 'session-end' | 'checks'
+  readonly purpose?:
+    | 'tokenreview'
+    | 'discovery'
+    | 'accessreview'
+    | 'jwks'
+    | 'session-end'
+    | 'checks'
+    | 'bind'
+    | 'unbind'
+    | 'bindings'
 }
 
 export interface AnswerHandler {

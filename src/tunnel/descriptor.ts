@@ -13,6 +13,9 @@ const PURPOSES: ReadonlySet<string> = new Set([
   'jwks',
   'session-end',
   'checks',
+  'bind',
+  'unbind',
+  'bindings',
 ])
 /** A day: no head time-out is longer. */
 const LONGEST_TIME = 86_400_000

@@ -23,6 +23,8 @@ export interface ApiCall {
   readonly contentType?: string
   /** More header fields, such as those of an impersonation that is tried out. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Instead of the client's own. */
+  readonly made?: (request: MadeRequest) => void
 }
 
 /** A request of this client, for who keeps the books: `id` went along as Audit-ID. */
@@ -61,7 +63,8 @@ export function openApiClient(
         dispatcherFor = material.certificate
       }
       const { body, headers, contentType = 'application/json' } = options
-      const id = made === undefined ? undefined : crypto.randomUUID()
+      const tell = options.made ?? made
+      const id = tell === undefined ? undefined : crypto.randomUUID()
       const at = clock()
       let status = 0
       try {
@@ -89,7 +92,7 @@ export function openApiClient(
       } finally {
         const as = headers?.['impersonate-user']
         const facts = { method, target: path, at, milliseconds: clock() - at, status }
-        if (id !== undefined) made?.({ id, ...facts, ...(as === undefined ? {} : { as }) })
+        if (id !== undefined) tell?.({ id, ...facts, ...(as === undefined ? {} : { as }) })
       }
     },
     async close() {

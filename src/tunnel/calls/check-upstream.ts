@@ -97,7 +97,7 @@ export async function askVersion(link: RecordedLink, connection: string): Promis
   }
 }
 
-function isRequest(value: unknown): value is CheckRequest {
+export function isRequest(value: unknown): value is CheckRequest {
   const { id, method, target, at, milliseconds, status, as } = (value ?? {}) as Record<string, unknown>
   return (
     typeof id === 'string' &&
