@@ -91,6 +91,9 @@ function what(row: SentenceFacts): string {
     case 'hold.release':
       return `ended the legal hold on ${held(head)}`
     case 'agent.call':
+      if (head.facts?.purpose === 'bind') return `gave the session ${text(head.facts.session)} its rights`
+      if (head.facts?.purpose === 'unbind')
+        return `took the rights of the session ${text(head.facts.session)}`
       return Array.isArray(head.facts?.calls) ? `${head.facts.calls.length} calls of its own` : action(head)
     default:
       return action(head)

@@ -1,3 +1,5 @@
+import type { BindingRule } from './binding-rule.ts'
+
 /** A named way to one upstream, as the rest of the gateway sees it (built from a `Connection` document). */
 export interface Connection {
   readonly name: string
@@ -17,6 +19,10 @@ export interface Connection {
   readonly warnings?: boolean
   /** Milliseconds. */
   readonly session: { readonly idle: number; readonly maximum: number }
+  /** Roles that sessions get while they live (modes `session` and `serviceaccount`). */
+  readonly bindings?: readonly BindingRule[]
+  /** Milliseconds after which an agent may delete bindings of a session that nobody renewed. */
+  readonly bindingLease?: number
 }
 
 export type UpstreamIdentity = 'principal' | 'session' | 'serviceaccount'

@@ -74,6 +74,44 @@ function checkConnection(
   if (idle !== undefined && maximum !== undefined && parseDuration(idle)! > parseDuration(maximum)!) {
     report(located, ['spec', 'session', 'idle'], 'is longer than maximum')
   }
+  checkBindings(located, report)
+}
+
+const SHORTEST_LEASE = 10_000
+/** The agent gives no longer ones: `LONGEST_BINDING`. */
+const LONGEST_LEASE = 900_000
+
+function checkBindings(located: LocatedDocument<ConnectionDocument>, report: Report): void {
+  const { bindings, upstreamIdentity, session, agents, kubernetes } = located.document.spec
+  const lease = session?.lease === undefined ? undefined : parseDuration(session.lease)!
+  if (lease !== undefined && (lease < SHORTEST_LEASE || lease > LONGEST_LEASE)) {
+    report(located, ['spec', 'session', 'lease'], 'must be between 10s and 15m')
+  }
+  if (bindings === undefined) {
+    if (lease !== undefined)
+      report(located, ['spec', 'session', 'lease'], 'is of bindings, and there are none')
+    if (kubernetes?.binder !== undefined) {
+      report(located, ['spec', 'kubernetes', 'binder'], 'is for bindings, and there are none')
+    }
+    return
+  }
+  if (upstreamIdentity === undefined || upstreamIdentity === 'principal') {
+    const message =
+      'need upstreamIdentity session or serviceaccount: a binding is for a session, and with principal it is nobody of its own'
+    report(located, ['spec', 'bindings'], message)
+  }
+  if (agents.includes('embedded') && kubernetes !== undefined && kubernetes.binder === undefined) {
+    const message =
+      'need spec.kubernetes.binder: a second credential for the embedded agent, of another identity than the first'
+    report(located, ['spec', 'bindings'], message)
+  }
+  bindings.forEach((binding, i) => {
+    binding.namespaces?.forEach((namespace, n) => {
+      if (!/^(kube-|sallyport)/.test(namespace)) return
+      const message = `who can change things in ${namespace} can usually become anybody in the cluster`
+      report(located, ['spec', 'bindings', i, 'namespaces', n], message, 'warning')
+    })
+  })
 }
 
 function uniqueHosts(connections: readonly LocatedDocument<ConnectionDocument>[], report: Report): void {

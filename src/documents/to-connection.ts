@@ -1,8 +1,10 @@
+import { compileBindingRule } from '../connections/binding-rule.ts'
 import type { Connection } from '../connections/connection.ts'
 import { parseDuration } from './duration.ts'
 import type { ConnectionDocument } from './schema/connection.ts'
 
 const HOUR = 3_600_000
+const LEASE = 300_000
 
 /** What the rest of the gateway knows of a connection; what is not written gets the default. */
 export function toConnection({ metadata, spec }: ConnectionDocument): Connection {
@@ -24,6 +26,12 @@ export function toConnection({ metadata, spec }: ConnectionDocument): Connection
       idle: milliseconds(spec.session?.idle, HOUR),
       maximum: milliseconds(spec.session?.maximum, 12 * HOUR),
     },
+    ...(spec.bindings === undefined
+      ? {}
+      : {
+          bindings: spec.bindings.map(compileBindingRule),
+          bindingLease: milliseconds(spec.session?.lease, LEASE),
+        }),
   }
 }
 

@@ -11,6 +11,7 @@ import type { Witnessing, WitnessLink } from '../audit/witnesses/contract.ts'
 import { refuseUnwitnessed } from '../audit/witnesses/guard.ts'
 import { openWitnessing, type WitnessPolicy } from '../audit/witnesses/open-witnessing.ts'
 import type { Connection } from '../connections/connection.ts'
+import { bindingProblems } from '../documents/binding-problems.ts'
 import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents, GENERATION } from '../documents/documents.ts'
 import { formatProblem } from '../documents/problem.ts'
@@ -60,6 +61,7 @@ import { recordingEnds } from './recording-ends.ts'
 import { apiServices } from './services/api.ts'
 import { liveObjectReader } from './services/live-object.ts'
 import { withSessionAccounts } from './services/session-accounts.ts'
+import { createSessionBindings, withSessionBindings } from './services/session-bindings.ts'
 import { sessionEntries } from './services/session-entries.ts'
 import { openTwoPersons } from './services/two-persons.ts'
 
@@ -183,7 +185,11 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const documents = await createDocuments({
       store,
       ...(options.configDir === undefined ? {} : { configDir: options.configDir }),
-      validate: all => [...policyProblems(all), ...maskingProblems(all, shippedDetectors)],
+      validate: all => [
+        ...policyProblems(all),
+        ...maskingProblems(all, shippedDetectors),
+        ...bindingProblems(all),
+      ],
       now,
     })
     const directory = createDirectory(connectionsOf(documents.current()))
@@ -193,18 +199,31 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const ownCalls = createOwnCalls({ log, now })
     closers.push(() => ownCalls.close())
     const side = createKubernetesSide({ registry, directory, ownCalls, limits })
+    const bindings = createSessionBindings({
+      connection: name => directory.byName(name),
+      linkTo: connection => registry.linkFor(connection),
+      onSessionEnd: (id, listener) => void identity.sessions.onEnd(id, listener),
+      ownCalls,
+      now,
+      onError: (error, session) => logger.warn({ error, session }, 'bindings of a session: tried again'),
+    })
+    closers.push(() => bindings.close())
     let providers = await providersOf(documents.current(), options)
     const identity = await openIdentity({
       store,
       now,
-      hooks: withSessionAccounts(
-        sessionEntries(log, () => policies.digest),
-        {
-          connection: name => directory.byName(name),
-          linkTo: connection => registry.linkFor(connection),
-          ownCalls,
-          onError: error => logger.warn({ error }, 'the service account of a session is left to the sweeper'),
-        },
+      hooks: withSessionBindings(
+        withSessionAccounts(
+          sessionEntries(log, () => policies.digest),
+          {
+            connection: name => directory.byName(name),
+            linkTo: connection => registry.linkFor(connection),
+            ownCalls,
+            onError: error =>
+              logger.warn({ error }, 'the service account of a session is left to the sweeper'),
+          },
+        ),
+        session => bindings.end(session),
       ),
       onError: error => logger.error({ error }, 'sessions, sign-ins or revocations could not be followed'),
       providers,
@@ -291,6 +310,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         authenticator.cached(token, name) ?? authenticator.authenticate(token, name),
       openSession: (principal, connection) =>
         sessions.live(principal, connection.name) ?? sessions.enter(principal, connection),
+      haveRights: bindings.ready,
       onSessionEnd: (id, listener) => sessions.onEnd(id, listener),
       classify: side.classify,
       policies: () => policies,
@@ -393,6 +413,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       // First: should it fail after all, everything stays as it was.
       masking = compileMasking(set.ofKind('MaskingRules'), shippedDetectors)
       directory.replace(connectionsOf(set))
+      bindings.recheck()
       policies = compilePolicies(set.ofKind('Policy'))
       listening.renew(certificate())
       providersOf(set, options).then(

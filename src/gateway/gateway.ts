@@ -30,6 +30,8 @@ export interface Gateway {
   authenticate(token: string, connection: string): Principal | Promise<Principal>
   /** Finds or opens the session; resolves only when its `session.open` entry is durable. */
   openSession(principal: Principal, connection: Connection): Session | Promise<Session>
+  /** Undefined: the session has the roles that its connection gives. Else resolves when it has, or rejects with a Refusal. */
+  haveRights(session: Session, connection: Connection): Promise<void> | undefined
   /** Runs `listener` when the session ends for whatever reason; returns how to stop listening. */
   onSessionEnd(sessionId: string, listener: () => void): () => void
   /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */

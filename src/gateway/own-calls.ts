@@ -17,6 +17,10 @@ export interface OwnCall {
   readonly agent?: string
   /** Whom the agent tried to be, when it looked whether it can. */
   readonly as?: string
+  /** The session that it is for. */
+  readonly session?: string
+  /** More that the entry says. */
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
 /** A call that an agent made by itself, for a check. */
@@ -26,6 +30,19 @@ export interface MadeCall {
   readonly milliseconds: number
   /** 0: there was no answer. */
   readonly status: number
+}
+
+/** The same with what it was; an agent's answer holds a list of them. */
+export interface MadeRequest extends MadeCall {
+  readonly method: string
+  readonly target: string
+  readonly as?: string
+}
+
+/** What came of an act: its status, and the requests that it took. */
+export interface Acted {
+  readonly status: number
+  readonly requests: readonly MadeRequest[]
 }
 
 /**
@@ -42,6 +59,11 @@ export interface OwnCalls {
   read(call: OwnCall, send: (auditId: string) => Promise<number>): Promise<number>
   /** A call that changes something: intent durable, then the call, then its outcome durable. `send` resolves with the status. */
   change(call: OwnCall, send: (auditId: string) => Promise<number>): Promise<number>
+  /**
+   * Something that an agent does with requests of its own: intent durable, then the act, then its outcome durable with
+   * the requests that it took, under their own ids. `agent` says which one it was.
+   */
+  act<T extends Acted>(call: OwnCall, send: (auditId: string) => Promise<T>): Promise<T>
   /** A read that an agent made by itself, under an id of its own. */
   made(call: OwnCall, how: MadeCall): Promise<void>
   /** Waits for what is still being written. */
@@ -182,13 +204,7 @@ export function createOwnCalls(options: OwnCallsOptions): OwnCalls {
   return {
     through,
     read,
-    made(call, { id, at, milliseconds, status }) {
-      const ended =
-        status > 0
-          ? { result: resultOf(status, milliseconds) }
-          : failureOf(new Refusal('upstream-unreachable'), milliseconds)
-      return record({ id, call, begun: at, ...ended })
-    },
+    made: (call, how) => record(endedRead(call, how)),
     async change(call, send) {
       const id = newCallId(now())
       const begun = now()
@@ -203,11 +219,56 @@ export function createOwnCalls(options: OwnCallsOptions): OwnCalls {
       await log.append(changeEntry(id, 'outcome', endOf(call, { result: resultOf(status, now() - begun) })))
       return status
     },
+    async act<T extends Acted>(call: OwnCall, send: (auditId: string) => Promise<T>): Promise<T> {
+      const id = newCallId(now())
+      const begun = now()
+      await log.append(changeEntry(id, 'intent', headOf(call), call.session))
+      const outcome = (ended: Pick<EndedRead, 'result' | 'error'>, requests: readonly MadeRequest[]) => {
+        const calls = requests.slice(0, MOST_PER_ENTRY).map(one => factsOf(madeBy(call, one)))
+        const facts = { purpose: call.purpose, ...call.facts, calls }
+        return changeEntry(id, 'outcome', { ...endOf(call, ended), facts }, call.session)
+      }
+      let done: T
+      try {
+        done = await send(id)
+      } catch (error) {
+        await log.append(outcome(failureOf(error, now() - begun), []))
+        throw error
+      }
+      const { status, requests } = done
+      const entries = [outcome({ result: resultOf(status, now() - begun) }, requests)]
+      for (let at = MOST_PER_ENTRY; at < requests.length; at += MOST_PER_ENTRY) {
+        entries.push(readsEntry(requests.slice(at, at + MOST_PER_ENTRY).map(one => madeBy(call, one))))
+      }
+      await Promise.all(entries.map(entry => log.append(entry)))
+      return done
+    },
     async close() {
       flush()
       await Promise.all(writing)
     },
   }
+}
+
+function endedRead(call: OwnCall, { id, at, milliseconds, status }: MadeCall): EndedRead {
+  const ended =
+    status > 0
+      ? { result: resultOf(status, milliseconds) }
+      : failureOf(new Refusal('upstream-unreachable'), milliseconds)
+  return { id, call, begun: at, ...ended }
+}
+
+function madeBy({ connection, purpose, agent }: OwnCall, request: MadeRequest): EndedRead {
+  const { method, target, as } = request
+  const call = {
+    connection,
+    purpose,
+    method,
+    target,
+    ...(agent === undefined ? {} : { agent }),
+    ...(as === undefined ? {} : { as }),
+  }
+  return endedRead(call, request)
 }
 
 function readsEntry(reads: readonly EndedRead[]): NewEntry {
@@ -224,8 +285,8 @@ function readsEntry(reads: readonly EndedRead[]): NewEntry {
   return { ...common(first!.id), phase: 'state', head }
 }
 
-function changeEntry(id: string, phase: 'intent' | 'outcome', head: Head): NewEntry {
-  return { ...common(id), phase, head }
+function changeEntry(id: string, phase: 'intent' | 'outcome', head: Head, session?: string): NewEntry {
+  return { ...common(id), phase, head, session: session ?? null }
 }
 
 function common(call: string): Omit<NewEntry, 'head' | 'phase'> {
@@ -238,7 +299,7 @@ function headOf(call: OwnCall): Head {
     connection: call.connection,
     request: { method: call.method, uri: call.target },
     action: actionOf(call),
-    facts: { purpose: call.purpose },
+    facts: { purpose: call.purpose, ...call.facts },
   }
 }
 

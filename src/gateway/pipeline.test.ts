@@ -98,6 +98,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
       return principal
     },
     openSession: async () => session,
+    haveRights: () => undefined,
     onSessionEnd: () => () => {},
     onRecordingEnds: () => () => {},
     onDrain: () => () => {},

@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Agent, type AgentConnection, createAgent } from '../agent/agent.ts'
+import { mayBindOf } from '../agent/bindings/may-bind.ts'
+import { isOneIdentity } from '../agent/checks/separate.ts'
+import type { UpstreamCredential } from '../agent/credentials/credential.ts'
 import { readKubeconfig } from '../agent/credentials/kubeconfig.ts'
 import { openAgentWitness } from '../agent/witness/open-agent-witness.ts'
 import type { Retention } from '../audit/shred/shreds.ts'
@@ -290,11 +293,11 @@ async function connectAgent(agent: Agent, gateway: RunningGateway, logger: Logge
   const records = gateway.documents.current().records.filter(r => r.document.kind === 'Connection')
   // A kubeconfig can name a program to run. Which ones are read is decided by who may write files on this machine, not
   // by who may write documents through the API.
-  const named = new Set(records.filter(r => r.source === 'file').map(r => kubeconfigOf(r.document)))
+  const named = new Set(records.filter(r => r.source === 'file').flatMap(r => kubeconfigsOf(r.document)))
   for (const { document } of records) {
     if (document.kind !== 'Connection' || document.spec.kubernetes === undefined) continue
     if (!document.spec.agents.includes('embedded')) continue
-    if (!named.has(kubeconfigOf(document))) {
+    if (!kubeconfigsOf(document).every(path => named.has(path))) {
       logger.warn(
         { connection: document.metadata.name },
         'its kubeconfig is named by no document of the directory',
@@ -313,18 +316,42 @@ async function connectAgent(agent: Agent, gateway: RunningGateway, logger: Logge
   agent.setConnections(connections)
 }
 
-function kubeconfigOf(document: ConfigDocument): string | undefined {
-  return document.kind === 'Connection' ? document.spec.kubernetes?.kubeconfig : undefined
+/** All that it points to, also by leaving it out. */
+function kubeconfigsOf(document: ConfigDocument): (string | undefined)[] {
+  if (document.kind !== 'Connection') return []
+  const { kubernetes } = document.spec
+  return [kubernetes?.kubeconfig, ...(kubernetes?.binder === undefined ? [] : [kubernetes.binder.kubeconfig])]
 }
 
 async function agentConnection(document: ConnectionDocument): Promise<AgentConnection> {
-  const { kubeconfig, context } = document.spec.kubernetes!
+  const place = document.spec.kubernetes!
+  const { name, upstreamIdentity, serviceAccounts, bindings = [] } = toConnection(document)
+  const mayBind = mayBindOf(bindings)
+  const connection: AgentConnection = {
+    name,
+    upstreamIdentity,
+    serviceAccounts: serviceAccounts.enabled,
+    session: await credentialAt(place),
+    ...(place.binder === undefined || mayBind === undefined
+      ? {}
+      : { binder: await credentialAt(place.binder), mayBind }),
+  }
+  if (await isOneIdentity(connection)) {
+    throw new Error('kubernetes and kubernetes.binder are the same identity; the binder needs one of its own')
+  }
+  return connection
+}
+
+async function credentialAt(place: {
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+}): Promise<UpstreamCredential> {
+  const { kubeconfig, context } = place
   const { credential } = await readKubeconfig({
     ...(kubeconfig === undefined ? {} : { path: kubeconfig }),
     ...(context === undefined ? {} : { context }),
   })
-  const { name, upstreamIdentity, serviceAccounts } = toConnection(document)
-  return { name, upstreamIdentity, serviceAccounts: serviceAccounts.enabled, session: credential }
+  return credential
 }
 
 async function bind(

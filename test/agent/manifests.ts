@@ -105,7 +105,7 @@ export function binding(changes: {
         'app.kubernetes.io/managed-by': 'sallyport',
         'sallyport.dev/session': SESSION,
       },
-      annotations: changes.annotations ?? { 'sallyport.dev/expires-at': inHours(1) },
+      annotations: changes.annotations ?? { 'sallyport.dev/expires-at': inHours(0.25) },
     },
     roleRef: { apiGroup: group, kind: 'ClusterRole', name: changes.role ?? 'view' },
     subjects: changes.subjects ?? [{ apiGroup: group, kind: 'User', name: `sallyport:s:${SESSION}` }],

@@ -65,6 +65,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
   const bound = new Map<string, number>()
   /** Sessions that have ended, and until when that is remembered: longer than a call for them can be on its way. */
   const ended = new Map<string, number>()
+  const under = new Set<Promise<unknown>>()
   const list = (selector: string, made: Note) => listBindings(client, grants, selector, made)
 
   const sweeper = createSweeper({
@@ -183,19 +184,29 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
     )
   }
 
+  async function unbind(session: string, made: Note): Promise<void> {
+    ended.set(session, clock() + LONGEST_BINDING * 1000)
+    await removeOthers(session, [], made)
+    bound.delete(session)
+  }
+
+  /** What is under way ends before the connections do. */
+  function finished<T>(work: Promise<T>): Promise<T> {
+    const watched: Promise<unknown> = work.catch(() => {}).finally(() => under.delete(watched))
+    under.add(watched)
+    return work
+  }
+
   return {
-    bind,
-    async unbind(session, made) {
-      ended.set(session, clock() + LONGEST_BINDING * 1000)
-      await removeOthers(session, [], made)
-      bound.delete(session)
-    },
+    bind: (request, made) => finished(bind(request, made)),
+    unbind: (session, made) => finished(unbind(session, made)),
     list: async (session, made) =>
       (await list(session, made)).filter(one => sessionOf(one) === session).map(describe),
     sweep: sweeper.sweep,
     takeSwept: sweeper.take,
     async close(drop) {
       sweeper.stop()
+      await Promise.all(under)
       if (drop) {
         for (const session of bound.keys()) await removeOthers(session, [], () => {}).catch(() => {})
       }

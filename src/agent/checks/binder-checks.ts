@@ -1,4 +1,5 @@
 import type { MayBind } from '../agent.ts'
+import { grantsOf } from '../bindings/grants.ts'
 import { ADMISSION_REFUSAL } from '../names.ts'
 import type { ApiClient } from '../upstream/api-client.ts'
 import type { Finding } from './contract.ts'
@@ -71,19 +72,13 @@ async function tryUnlabelled(
   minor: number | undefined,
 ): Promise<Finding> {
   const check = 'binder/admission-policy'
-  const role = mayBind.roles?.[0]
-  const namespace =
-    mayBind.namespaces?.[0] ?? (mayBind.clusterRoles === undefined ? role?.namespace : undefined)
+  const [grant] = grantsOf(mayBind)
+  const namespace = grant?.namespaces?.[0]
   const binding = {
     apiVersion: `${RBAC}/v1`,
     kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
     metadata: { name: 'sallyport-check' },
-    roleRef: {
-      apiGroup: RBAC,
-      ...(mayBind.clusterRoles === undefined
-        ? { kind: 'Role', name: role?.name }
-        : { kind: 'ClusterRole', name: mayBind.clusterRoles[0] }),
-    },
+    roleRef: { apiGroup: RBAC, kind: grant?.kind, name: grant?.name },
     subjects: [{ apiGroup: RBAC, kind: 'User', name: 'sallyport:check' }],
   }
   const resource = namespace === undefined ? 'clusterrolebindings' : `namespaces/${namespace}/rolebindings`

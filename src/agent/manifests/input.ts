@@ -1,5 +1,6 @@
 import type { Connection } from '../../connections/connection.ts'
 import type { MayBind } from '../agent.ts'
+import { mayBindOf } from '../bindings/may-bind.ts'
 import type { CeilingSpec } from '../ceiling/schema.ts'
 import type { AgentConfig } from '../config.ts'
 
@@ -79,7 +80,7 @@ export function manifestInput(sources: ManifestSources): ManifestInput {
     users: upstreamIdentity === 'principal' ? configured?.users : undefined,
     serviceAccounts: upstreamIdentity === 'principal' ? accounts(document, configured) : false,
     ceiling: ceilings[0],
-    mayBind: sources.mayBind ?? configured?.mayBind,
+    mayBind: sources.mayBind ?? configured?.mayBind ?? mayBindOf(document?.bindings ?? []),
     deployment,
   }
 }

@@ -39,6 +39,18 @@ const golden: Readonly<Record<string, ManifestInput>> = {
     serviceAccounts: true,
     mayBind: { clusterRoles: ['view'] },
   },
+  'session.yaml': {
+    ...plain,
+    upstreamIdentity: 'session',
+    groups: [],
+    mayBind: {
+      grants: [
+        { clusterRole: 'view' },
+        { clusterRole: 'edit', namespaces: ['shop', 'ci'] },
+        { role: 'reader', namespaces: ['shop'] },
+      ],
+    },
+  },
   'serviceaccount.yaml': { ...plain, minor: 33, upstreamIdentity: 'serviceaccount', groups: [] },
 }
 

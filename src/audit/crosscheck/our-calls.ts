@@ -123,6 +123,13 @@ export async function readOurCalls(
       else add(leaf.call, ended(begun(leaf, time, head), time, head))
     } else if (leaf.phase === 'intent') add(leaf.call, begun(leaf, time, head))
     else {
+      const several = head?.facts?.calls
+      if (Array.isArray(several)) {
+        // The cluster never saw this one: it saw the requests that an agent made for it.
+        calls.delete(leaf.call)
+        for (const one of several) add(one.id, fromBatch(one as BatchedCall))
+        return
+      }
       const call = calls.get(leaf.call)
       if (call === undefined) return
       ended(call, time, head)
