@@ -11,6 +11,7 @@ import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
 import { answerChecks } from './checks/answer-checks.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
 import { type JudgedCall, judge } from './judge.ts'
+import type { MadeRequest } from './upstream/api-client.ts'
 import { defaultPoolLimits, type PoolLimits } from './upstream/pool.ts'
 import type { UpstreamTarget } from './upstream/target.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
@@ -89,6 +90,8 @@ export function createAgent(options: AgentOptions): Agent {
   const clock = options.clock ?? Date.now
   const limits = options.limits ?? defaultPoolLimits
   let served = new Map<string, Served>()
+  /** By connection: requests of sweepers that the gateway has not heard of. */
+  const kept = new Map<string, MadeRequest[]>()
   let closed = false
 
   function serve(connection: AgentConnection): Served {
@@ -101,7 +104,9 @@ export function createAgent(options: AgentOptions): Agent {
             upstream: createUpstream(noCredential(session.target), limits, clock),
           }
         : undefined
-    const bindings = bindingsOf(connection, accounts?.of, clock)
+    const unheard = kept.get(connection.name) ?? []
+    kept.set(connection.name, unheard)
+    const bindings = bindingsOf(connection, accounts?.of, unheard, clock)
     return {
       connection,
       ceiling: ceilings.length === 0 ? noCeiling : lowestCeiling(ceilings),
@@ -199,6 +204,7 @@ function isAboutBindings({ identity }: UpstreamCall): boolean {
 function bindingsOf(
   { session, binder, mayBind, upstreamIdentity }: AgentConnection,
   accounts: SessionAccounts | undefined,
+  kept: MadeRequest[],
   clock: () => number,
 ): SessionBindings | undefined {
   if (binder === undefined || mayBind === undefined || upstreamIdentity === 'principal') return undefined
@@ -207,6 +213,7 @@ function bindingsOf(
     mayBind,
     subject: accounts === undefined ? 'User' : 'ServiceAccount',
     asker: accounts === undefined ? askAsUser(session) : askWithToken(session.target, accounts.credentialOf),
+    kept,
     clock,
   })
 }

@@ -69,7 +69,7 @@ function isAllowed(
     case 'unbind':
       return isAboutBindings('DELETE', call, parsed)
     case 'bindings':
-      return isAboutBindings('GET', call, parsed)
+      return isAboutBindings('GET', call, parsed) || isSweptCall(call, parsed)
     default:
       return false
   }
@@ -147,6 +147,12 @@ function isAboutBindings(method: 'GET' | 'DELETE', call: UpstreamCall, parsed: P
     `/${parsed.segments.join('/')}` === `${BINDINGS_PATH}/${session}` &&
     SESSION_ID.test(session)
   )
+}
+
+/** What the sweeper has done: nothing of it goes upstream. */
+function isSweptCall(call: UpstreamCall, parsed: ParsedRequest): boolean {
+  const path = `/${parsed.segments.join('/')}`
+  return parsed.method === 'GET' && call.body === null && parsed.query.length === 0 && path === BINDINGS_PATH
 }
 
 function denied(detail: string): Refusal {

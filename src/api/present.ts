@@ -1,5 +1,6 @@
 import { API_VERSION } from '../brand.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { BoundRole } from '../tunnel/calls/session-bindings.ts'
 import type { Page, PageRequest, SessionRecord } from './services.ts'
 
 /** Shapes of the domain as the API shows them: times as RFC 3339, absent fields left out. */
@@ -43,6 +44,10 @@ export function sessionOf(s: SessionRecord) {
     ...optionalTime('endedAt', s.endedAt),
     ...(s.endReason === undefined ? {} : { endReason: s.endReason }),
   }
+}
+
+export function boundRoleOf({ kind, name, namespace, binding, expiresAt }: BoundRole) {
+  return { kind, name, ...(namespace === '' ? {} : { namespace }), binding, expiresAt: time(expiresAt) }
 }
 
 export function pageOf(query: {

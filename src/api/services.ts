@@ -14,6 +14,7 @@ import type { Principal } from '../identity/principal.ts'
 import type { MaskingView } from '../masking/rules/describe.ts'
 import type { Sample, SampleResult } from '../masking/rules/mask-sample.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
+import type { BoundRole } from '../tunnel/calls/session-bindings.ts'
 
 /**
  * What the management API needs of the rest of the product, as plain functions. The composition root fills it; a
@@ -152,6 +153,8 @@ export interface OpenedSession {
 export interface SessionServices {
   list(filter: SessionFilter): Promise<Page<SessionRecord>>
   get(id: string): Promise<SessionRecord | undefined>
+  /** What a live session has on the cluster; undefined: no connection gives it anything, or nobody can say. */
+  bindings(id: string): Promise<readonly BoundRole[] | undefined>
   /** Refusals: connection-unknown, denied-by-policy. */
   open(principal: Principal, connection: string, client: Client): Promise<OpenedSession>
   /** False when it had ended before. */

@@ -201,6 +201,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const side = createKubernetesSide({ registry, directory, ownCalls, limits })
     const bindings = createSessionBindings({
       connection: name => directory.byName(name),
+      connections: () => directory.all(),
       linkTo: connection => registry.linkFor(connection),
       onSessionEnd: (id, listener) => void identity.sessions.onEnd(id, listener),
       ownCalls,
@@ -383,6 +384,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         ownCalls,
         twoPersons,
         approvals,
+        bindings,
       }),
       {
         metrics: metrics.registry,

@@ -305,7 +305,7 @@ async function connectAgent(agent: Agent, gateway: RunningGateway, logger: Logge
       continue
     }
     try {
-      connections.push(await agentConnection(document))
+      connections.push(await agentConnection(document, gateway))
     } catch (error) {
       logger.warn(
         { connection: document.metadata.name, error },
@@ -323,7 +323,10 @@ function kubeconfigsOf(document: ConfigDocument): (string | undefined)[] {
   return [kubernetes?.kubeconfig, ...(kubernetes?.binder === undefined ? [] : [kubernetes.binder.kubeconfig])]
 }
 
-async function agentConnection(document: ConnectionDocument): Promise<AgentConnection> {
+async function agentConnection(
+  document: ConnectionDocument,
+  { ownCalls }: RunningGateway,
+): Promise<AgentConnection> {
   const place = document.spec.kubernetes!
   const { name, upstreamIdentity, serviceAccounts, bindings = [] } = toConnection(document)
   const mayBind = mayBindOf(bindings)
@@ -336,7 +339,12 @@ async function agentConnection(document: ConnectionDocument): Promise<AgentConne
       ? {}
       : { binder: await credentialAt(place.binder), mayBind }),
   }
-  if (await isOneIdentity(connection)) {
+  const oneIdentity = await isOneIdentity(connection, request => {
+    const { method, target } = request
+    // A log that cannot take it is sealed, and says so by itself.
+    ownCalls.made({ connection: name, purpose: 'checks', method, target }, request).catch(() => {})
+  })
+  if (oneIdentity) {
     throw new Error('kubernetes and kubernetes.binder are the same identity; the binder needs one of its own')
   }
   return connection

@@ -81,6 +81,7 @@ export function writeConfiguration(configDir: string, ...documents: readonly obj
   const everything = { principals, verbs: ['*'], apiGroups: ['*'], resources: ['*'], riskClasses: ['*'] }
   const rules = [
     { name: 'resources', effect: 'allow', match: everything },
+    { name: 'no-events', effect: 'deny', match: { principals, resources: ['events'] } },
     { name: 'sallyport', effect: 'allow', match: { principals, admin: { verbs: ['*'] } } },
   ]
   const policy = { apiVersion, kind: 'Policy', metadata: { name: 'administrators' }, spec: { rules } }

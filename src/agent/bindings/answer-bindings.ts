@@ -1,6 +1,11 @@
 import { z } from 'zod'
 import { Refusal } from '../../errors/refusal.ts'
-import { type BindingsAnswer, type BindRequest, MOST_BINDINGS } from '../../tunnel/calls/session-bindings.ts'
+import {
+  BINDINGS_PATH,
+  type BindingsAnswer,
+  type BindRequest,
+  MOST_BINDINGS,
+} from '../../tunnel/calls/session-bindings.ts'
 import type { AnswerHandler, UpstreamCall } from '../../tunnel/contract.ts'
 import { refuseLater } from '../../tunnel/refuse-later.ts'
 import { SESSION_ID } from '../names.ts'
@@ -66,6 +71,7 @@ async function answer(
       const bound = await bindings.bind(request, made)
       return { bindings: bound, requests, swept: bindings.takeSwept() }
     }
+    if (call.target === BINDINGS_PATH) return { bindings: [], requests, swept: bindings.takeSwept() }
     if (call.identity.purpose === 'bindings') {
       return { bindings: await bindings.list(session, made), requests, swept: bindings.takeSwept() }
     }

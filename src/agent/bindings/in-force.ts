@@ -3,6 +3,7 @@ import { Refusal } from '../../errors/refusal.ts'
 import type { UpstreamCredential } from '../credentials/credential.ts'
 import { fixedCredential } from '../credentials/credential.ts'
 import { type ApiClient, type MadeRequest, openApiClient } from '../upstream/api-client.ts'
+import { all } from './all.ts'
 import type { ReviewSpec } from './probes.ts'
 
 /** Milliseconds for the API server to see new bindings. Its cache needs some; a broken watch of it needs for ever. */
@@ -74,7 +75,7 @@ export async function comesIntoForce(
   let open = probes
   let pause = 2
   for (;;) {
-    const given = await Promise.all(open.map(spec => asker.may(session, spec, made)))
+    const given = await all(open.map(spec => asker.may(session, spec, made)))
     open = open.filter((_, i) => given[i] !== true)
     if (open.length === 0) return true
     if (Date.now() >= deadline) return false

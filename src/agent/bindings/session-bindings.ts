@@ -7,7 +7,8 @@ import {
 } from '../../tunnel/calls/session-bindings.ts'
 import type { MayBind } from '../agent.ts'
 import type { UpstreamCredential } from '../credentials/credential.ts'
-import { type ApiAnswer, openApiClient } from '../upstream/api-client.ts'
+import { type ApiAnswer, type MadeRequest, openApiClient } from '../upstream/api-client.ts'
+import { all } from './all.ts'
 import {
   type BindingObject,
   bindingObject,
@@ -40,7 +41,7 @@ export interface SessionBindings {
   /** Deletes what is past its end, whoever made it. Resolves with the number. */
   sweep(made: Note): Promise<number>
   /** What the sweeper did by itself since the last time. */
-  takeSwept(): ReturnType<ReturnType<typeof createSweeper>['take']>
+  takeSwept(): readonly MadeRequest[]
   /** `drop`: the connection is gone, and the bindings that were made here go with it. */
   close(drop: boolean): Promise<void>
 }
@@ -51,12 +52,14 @@ export interface SessionBindingsOptions {
   readonly subject: SubjectKind
   readonly asker: SessionAsker
   readonly clock?: () => number
+  /** Requests that nobody waits for, until somebody takes them; outlives this. */
+  readonly kept?: MadeRequest[]
   /** Milliseconds between two sweeps, at least and at most; 0: only when asked. */
   readonly sweepEvery?: number
 }
 
 export function createSessionBindings(options: SessionBindingsOptions): SessionBindings {
-  const { binder, mayBind, subject, asker } = options
+  const { binder, mayBind, subject, asker, kept = [] } = options
   const clock = options.clock ?? Date.now
   const client = openApiClient(binder, clock)
   const grants = grantsOf(mayBind)
@@ -72,6 +75,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
     list: made => list('', made),
     remove: (found, made) => remove(found, true, made),
     clock,
+    kept,
     ...(options.sweepEvery === undefined ? {} : { every: options.sweepEvery }),
   })
 
@@ -118,9 +122,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
   }
 
   async function removeAll(objects: readonly BindingObject[], made: Note): Promise<void> {
-    const results = await Promise.allSettled(objects.map(object => remove(object, false, made)))
-    const failed = results.find(result => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    await all(objects.map(object => remove(object, false, made)))
   }
 
   /** All that this agent may look at. What it asks for is judged here again, whatever the gateway thought of it. */
@@ -148,7 +150,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
     for (const [id, until] of ended) if (until < now) ended.delete(id)
     const end = now + request.seconds * 1000
     const wanted = roles.map(role => bindingObject(session, subject, role, new Date(end).toISOString()))
-    const ruleLists = await Promise.all(roles.map(role => rulesOf(role, made)))
+    const ruleLists = await all(roles.map(role => rulesOf(role, made)))
     const probes = roles.flatMap((role, i) => probesOf(ruleLists[i]!, role.namespace))
     if (wanted.length > 0) bound.set(session, Math.max(bound.get(session) ?? 0, end))
     const results = await Promise.allSettled(wanted.map(object => create(object, made)))
@@ -162,6 +164,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
       }
       if (ended.has(session)) throw denied('binding-ended', 'this session has ended')
       if (request.replace) await removeOthers(session, wanted, made)
+      if (wanted.length === 0) bound.delete(session)
     } catch (error) {
       const ours = wanted.filter((_, i) => {
         const result = results[i]!
@@ -203,12 +206,12 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
     list: async (session, made) =>
       (await list(session, made)).filter(one => sessionOf(one) === session).map(describe),
     sweep: sweeper.sweep,
-    takeSwept: sweeper.take,
+    takeSwept: () => kept.splice(0),
     async close(drop) {
       sweeper.stop()
       await Promise.all(under)
       if (drop) {
-        for (const session of bound.keys()) await removeOthers(session, [], () => {}).catch(() => {})
+        for (const session of bound.keys()) await removeOthers(session, [], sweeper.note).catch(() => {})
       }
       await Promise.all([client.close(), asker.close()])
     },

@@ -12,8 +12,8 @@ export interface Sweeper {
   sweep(made: Note): Promise<number>
   /** Something ends at `at`: look then. */
   due(at: number): void
-  /** What it asked of the API server by itself since the last time. */
-  take(): readonly MadeRequest[]
+  /** Keeps a request that nobody waits for. */
+  note(request: MadeRequest): void
   stop(): void
 }
 
@@ -21,6 +21,8 @@ export interface SweeperParts {
   list(made: Note): Promise<BindingObject[]>
   remove(found: BindingObject, made: Note): Promise<boolean>
   clock(): number
+  /** Where requests are kept that it made by itself. */
+  readonly kept: MadeRequest[]
   /** Milliseconds between two looks at least; 0: it looks only when asked. */
   readonly every?: number
 }
@@ -30,18 +32,17 @@ export interface SweeperParts {
  * another agent or an earlier life of this one has left.
  */
 export function createSweeper(parts: SweeperParts): Sweeper {
-  const { list, remove, clock, every = EVERY } = parts
+  const { list, remove, clock, kept, every = EVERY } = parts
   let timer: NodeJS.Timeout | undefined
   /** When the timer runs out, and the earliest end that is known. */
   let timerAt = Number.POSITIVE_INFINITY
   let dueAt = Number.POSITIVE_INFINITY
   let running = false
   let stopped = every === 0
-  let kept: MadeRequest[] = []
 
   function note(request: MadeRequest): void {
     kept.push(request)
-    if (kept.length > MOST_KEPT) kept = kept.slice(-MOST_KEPT)
+    if (kept.length > MOST_KEPT) kept.shift()
   }
 
   async function sweep(made: Note): Promise<number> {
@@ -95,11 +96,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
   return {
     sweep,
     due,
-    take() {
-      const taken = kept
-      kept = []
-      return taken
-    },
+    note,
     stop() {
       stopped = true
       clearTimeout(timer)

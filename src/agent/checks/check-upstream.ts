@@ -1,4 +1,5 @@
-import type { AgentConnection } from '../agent.ts'
+import type { AgentConnection, MayBind } from '../agent.ts'
+import { grantsOf } from '../bindings/grants.ts'
 import type { UpstreamCredential } from '../credentials/credential.ts'
 import { type MadeRequest, openApiClient } from '../upstream/api-client.ts'
 import { checkBinder } from './binder-checks.ts'
@@ -50,8 +51,17 @@ export async function checkUpstream(
     ...(serverVersion === undefined ? {} : { serverVersion }),
     ...(sessionUser === undefined ? {} : { sessionUser }),
     ...(binderUser === undefined ? {} : { binderUser }),
+    ...(connection.binder === undefined || connection.mayBind === undefined
+      ? {}
+      : { mayBind: placesOf(connection.mayBind) }),
     findings,
   }
+}
+
+function placesOf(mayBind: MayBind): NonNullable<UpstreamChecks['mayBind']> {
+  return grantsOf(mayBind).flatMap(({ kind, name, namespaces }) =>
+    (namespaces ?? ['*']).map(namespace => ({ kind, name, namespace })),
+  )
 }
 
 function failed(check: string, which: string, error: unknown): Finding {

@@ -9,6 +9,8 @@ export interface UpstreamChecks {
   /** As whom the cluster sees the credential. */
   readonly sessionUser?: string
   readonly binderUser?: string
+  /** What its binder may bind, when it has one; namespace '' is the whole cluster, '*' every place. */
+  readonly mayBind?: readonly { readonly kind: string; readonly name: string; readonly namespace: string }[]
   /** In the order in which they were checked. */
   readonly findings: readonly Finding[]
 }

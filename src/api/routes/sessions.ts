@@ -1,5 +1,5 @@
 import { Refusal } from '../../errors/refusal.ts'
-import { apiVersion, defined, listOf, pageOf, sessionOf } from '../present.ts'
+import { apiVersion, boundRoleOf, defined, listOf, pageOf, sessionOf } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import {
   endedSchema,
@@ -59,7 +59,12 @@ export function sessionRoutes(services: ApiServices): Route[] {
       handle: async x => {
         const session = await services.sessions.get(x.params.id)
         if (session === undefined) throw unknown(x.params.id)
-        return { apiVersion, kind: 'Session', session: sessionOf(session) }
+        const bindings = await services.sessions.bindings(x.params.id)
+        const shown = {
+          ...sessionOf(session),
+          ...(bindings === undefined ? {} : { bindings: bindings.map(boundRoleOf) }),
+        }
+        return { apiVersion, kind: 'Session', session: shown }
       },
     }),
     route({

@@ -20,6 +20,20 @@ export const sessionSchema = z.object({
   lastUsedAt: timeSchema.optional(),
   endedAt: timeSchema.optional(),
   endReason: z.string().optional(),
+  /** Roles of its own, as the cluster has them now. Absent: its connection maps none, it is over, or nobody can say. */
+  bindings: z
+    .array(
+      z.object({
+        kind: z.enum(['ClusterRole', 'Role']),
+        name: z.string(),
+        /** Absent: in the whole cluster. */
+        namespace: z.string().optional(),
+        /** Name of the RoleBinding or ClusterRoleBinding. */
+        binding: z.string(),
+        expiresAt: timeSchema,
+      }),
+    )
+    .optional(),
 })
 export type SessionItem = z.infer<typeof sessionSchema>
 export const sessionsSchema = listSchema('SessionList', sessionSchema)

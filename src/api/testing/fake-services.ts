@@ -125,6 +125,7 @@ export function createFake(): Fake {
           return page(all, filter)
         },
         get: async id => fake.sessions.find(s => s.id === id),
+        bindings: async () => undefined,
         async open(principal, connection) {
           if (connection !== 'prod' && connection !== 'staging') throw new Refusal('connection-unknown')
           const session: SessionRecord = {

@@ -1,3 +1,4 @@
+import { UPSTREAM_PREFIX } from '../../brand.ts'
 import type { ClusterEvent } from './cluster-event.ts'
 import type { OurCall } from './our-calls.ts'
 
@@ -7,6 +8,8 @@ export interface Difference {
   readonly cluster: string
 }
 
+const SESSION_USER = `${UPSTREAM_PREFIX}s:`
+const SESSION_ACCOUNT = 'system:serviceaccount:sallyport-sessions:'
 const LAST_STAGES: ReadonlySet<string> = new Set(['ResponseComplete', 'Panic'])
 /** The cluster calls the opening GET of a stream `get`; for us it is a `create`, as RBAC sees a POST. */
 const STREAMS: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy'])
@@ -68,11 +71,19 @@ function compareIdentity(ours: OurCall, event: ClusterEvent, same: Same): void {
   // An impersonation that the cluster refused, or a credential that it did not know, did nothing for anybody.
   if (event.asUser === undefined && (event.code === 403 || event.code === 401)) return
   if (ours.user === undefined) return
+  // With upstreamIdentity serviceaccount a session comes as an account that is named as it is.
+  if (event.asUser === undefined && sessionOf(ours.user, SESSION_USER) !== '') {
+    if (sessionOf(ours.user, SESSION_USER) === sessionOf(event.user, SESSION_ACCOUNT)) return
+  }
   same('user', ours.user, event.asUser ?? `${event.user} itself`)
   if (event.asUser === undefined) return
   const theirs = event.asGroups.filter(group => ours.groups.includes(group) || !ADDED_GROUPS.test(group))
   same('groups', [...ours.groups].sort().join(','), theirs.sort().join(','))
   same('session', ours.session ?? '', event.session ?? '')
+}
+
+function sessionOf(user: string, prefix: string): string {
+  return user.startsWith(prefix) ? user.slice(prefix.length) : ''
 }
 
 function decoded(path: string): string {

@@ -31,6 +31,16 @@ export function sessionFacts(s: SessionItem): string {
     ['Opened', `${time(s.openedAt)}, ${s.opened}`],
     ['Last used', time(s.lastUsedAt)],
     ['Ended', time(s.endedAt)],
+    ['Rights', rights(s)],
     ['Expires', s.state === 'live' ? time(s.expiresAt) : undefined],
   ])
+}
+
+/** What it has on the cluster by bindings of its own; undefined: nobody can say. */
+function rights({ bindings }: SessionItem): string | undefined {
+  if (bindings === undefined) return undefined
+  if (bindings.length === 0) return 'none of its own now'
+  return bindings
+    .map(({ kind, name, namespace }) => `${kind} ${name} in ${namespace ?? 'the whole cluster'}`)
+    .join(', ')
 }

@@ -27,6 +27,7 @@ import { documentServices } from './documents.ts'
 import { maskingServices } from './masking.ts'
 import { ownConnection, ownSession } from './own-circumstances.ts'
 import { policyServices } from './policy.ts'
+import type { SessionBindings } from './session-bindings.ts'
 import { sessionServices } from './sessions.ts'
 import type { TwoPersons } from './two-persons.ts'
 
@@ -54,6 +55,7 @@ export interface ApiParts {
   readonly ownCalls: OwnCalls
   readonly twoPersons: TwoPersons
   readonly approvals: Approvals
+  readonly bindings: SessionBindings
 }
 
 /** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */
@@ -111,7 +113,12 @@ export function apiServices(parts: ApiParts): ApiServices {
       byIdToken: (idToken, provider) => authenticator.signInWithIdToken(provider, idToken),
       signOut: principal => signOut(identity, principal),
     },
-    sessions: sessionServices({ sessions, directory: parts.directory, now }),
+    sessions: sessionServices({
+      sessions,
+      directory: parts.directory,
+      bindings: parts.bindings,
+      now,
+    }),
     connections: connectionServices(parts),
     revocations: {
       async list({ limit, after }) {

@@ -1,7 +1,7 @@
 import type { ConnectionCheck } from '../../api/services.ts'
 import type { Connection } from '../../connections/connection.ts'
 import { Refusal } from '../../errors/refusal.ts'
-import { askVersion, checkUpstream } from '../../tunnel/calls/check-upstream.ts'
+import { askVersion, type BindablePlace, checkUpstream } from '../../tunnel/calls/check-upstream.ts'
 import { fetchDiscovery } from '../../tunnel/calls/fetch-document.ts'
 import { reviewToken } from '../../tunnel/calls/review-token.ts'
 import type { RecordedLink } from '../../tunnel/contract.ts'
@@ -62,7 +62,7 @@ export async function checkConnection(
     )
   }
   try {
-    const { findings, requests } = await checkUpstream(unrecorded(parts, connection), name)
+    const { findings, requests, mayBind } = await checkUpstream(unrecorded(parts, connection), name)
     for (const { id, at, milliseconds, status, method, target, as } of requests) {
       const call = { connection: name, purpose: 'checks', method, target, agent: link.name }
       await parts.ownCalls.made(as === undefined ? call : { ...call, as }, { id, at, milliseconds, status })
@@ -75,11 +75,41 @@ export async function checkConnection(
         ...(advice === undefined ? {} : { cure: advice }),
       })
     }
+    checks.push(...mappingChecks(connection, mayBind, link.name))
   } catch (error) {
     const text = `the agent does not look for itself: ${wordsOf(error)}`
     checks.push({ check: 'rights', level: 'warning', text, cure: `upgrade the agent ${link.name}` })
   }
   return checks
+}
+
+/** Whether the agent can make the bindings that the connection maps. */
+function mappingChecks(
+  { name, bindings, upstreamIdentity }: Connection,
+  mayBind: readonly BindablePlace[] | undefined,
+  agent: string,
+): ConnectionCheck[] {
+  if (bindings === undefined || upstreamIdentity === 'principal') return []
+  const check = 'binder/mapping'
+  const cure = `sallyport agent manifests -f FILE -c ${name}, and binder and mayBind in the configuration of agent ${agent}`
+  if (mayBind === undefined) {
+    const text = `the connection maps roles, and the agent ${agent} has no binder: no session gets any`
+    return [{ check, level: 'failed', text, cure }]
+  }
+  const missing = bindings.flatMap(({ kind, role, namespaces }) =>
+    (namespaces ?? [''])
+      .filter(place => !mayBind.some(one => covers(one, kind, role, place)))
+      .map(place => `${kind} ${role} ${place === '' ? 'in the whole cluster' : `in ${place}`}`),
+  )
+  if (missing.length === 0) {
+    return [{ check, level: 'ok', text: 'the agent may make all bindings that the connection maps' }]
+  }
+  const text = `the agent ${agent} may not bind ${[...new Set(missing)].slice(0, 5).join(', ')}`
+  return [{ check, level: 'failed', text, cure }]
+}
+
+function covers(one: BindablePlace, kind: string, role: string, place: string): boolean {
+  return one.kind === kind && one.name === role && (one.namespace === '*' || one.namespace === place)
 }
 
 /** For the one call that no API server sees: what the agent then asks of it is recorded request by request. */

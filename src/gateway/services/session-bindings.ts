@@ -11,6 +11,7 @@ import {
   LONGEST_BINDING,
   listSessionBindings,
   MOST_BINDINGS,
+  takeSweptRequests,
   unbindSession,
 } from '../../tunnel/calls/session-bindings.ts'
 import type { AgentLink, RecordedLink } from '../../tunnel/contract.ts'
@@ -21,6 +22,8 @@ import type { MadeRequest, OwnCall, OwnCalls } from '../own-calls.ts'
 const MARGIN = 2_000
 /** Milliseconds between two attempts while no agent answers. */
 const AGAIN = 5_000
+/** Milliseconds between two questions what sweepers have done. */
+const HEAR = 30_000
 /** Milliseconds for which an end is remembered, so that it is not done twice. */
 const REMEMBER = 60_000
 
@@ -43,6 +46,7 @@ export interface SessionBindings {
 
 export interface SessionBindingsParts {
   connection(name: string): Connection | undefined
+  connections(): readonly Connection[]
   linkTo(connection: Connection): AgentLink
   /** At once when it has ended. */
   onSessionEnd(id: string, listener: () => void): void
@@ -79,6 +83,7 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
   const ending = new Map<string, Ending>()
   const under = new Set<Promise<void>>()
   const timer = setInterval(tryAgain, AGAIN).unref()
+  const ears = setInterval(() => track(hear(), ''), HEAR).unref()
 
   function track(work: Promise<void>, id: string): void {
     const watched = work.catch(error => onError(error, id)).finally(() => under.delete(watched))
@@ -124,6 +129,20 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     for (const request of answer.swept) track(record(connection, 'sweep', request), '')
     if (failed === undefined) return
     throw new Refusal('binding-failed', { check: failed.check, detail: failed.detail, retryAfter: 5 })
+  }
+
+  /** What sweepers did by themselves belongs in the trail too. An agent that is away is asked again. */
+  async function hear(): Promise<void> {
+    for (const connection of parts.connections()) {
+      const link = parts.linkTo(connection)
+      if (!gives(connection) || !link.connected) continue
+      try {
+        const { swept } = await takeSweptRequests(underId(link, newCallId(now())), connection.name)
+        await Promise.all(swept.map(request => record(connection, 'sweep', request)))
+      } catch {
+        // An older agent, or one that has just gone.
+      }
+    }
   }
 
   function record(connection: Connection, purpose: string, request: MadeRequest): Promise<void> {
@@ -252,6 +271,8 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     list,
     async close() {
       clearInterval(timer)
+      clearInterval(ears)
+      track(hear(), '')
       while (under.size > 0) await Promise.all(under)
     },
   }

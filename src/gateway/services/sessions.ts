@@ -1,16 +1,23 @@
 import type { SessionFilter, SessionRecord, SessionServices } from '../../api/services.ts'
 import type { PastSession, Sessions, SessionView } from '../../connections/sessions.ts'
 import type { Directory } from '../directory.ts'
+import type { SessionBindings } from './session-bindings.ts'
 import { unknownConnection } from './unknown-connection.ts'
 
 export interface SessionServicesParts {
   readonly sessions: Sessions
   readonly directory: Directory
+  readonly bindings: Pick<SessionBindings, 'ready' | 'list'>
   now(): number
 }
 
 /** Live sessions first, in order of opening, then those that have ended, in order of id. */
-export function sessionServices({ sessions, directory, now }: SessionServicesParts): SessionServices {
+export function sessionServices({
+  sessions,
+  directory,
+  bindings,
+  now,
+}: SessionServicesParts): SessionServices {
   return {
     async list(filter) {
       const { limit, after } = filter
@@ -42,10 +49,21 @@ export function sessionServices({ sessions, directory, now }: SessionServicesPar
       const past = await sessions.past(id)
       return past === undefined ? undefined : ofPast(past)
     },
+    async bindings(id) {
+      const view = sessions.get(id)
+      return view === undefined ? undefined : bindings.list(view.session)
+    },
     async open(principal, name) {
       const connection = directory.byName(name)
       if (connection === undefined) throw unknownConnection(name)
       const { session, token, idle } = await sessions.open(principal, connection)
+      try {
+        await bindings.ready(session, connection)
+      } catch (error) {
+        // A session without the rights that it was opened for is none; nobody has its token.
+        await sessions.end(session.id, { reason: 'ended', detail: 'its rights could not be set up' })
+        throw error
+      }
       return { session: { ...session, state: 'live' }, token, idle }
     },
     end: (id, by, reason) => sessions.end(id, { reason: 'ended', by: by.username, detail: reason }),

@@ -35,6 +35,14 @@ export interface UpstreamLook {
   readonly findings: readonly UpstreamFinding[]
   /** To be recorded before anything of this is used. */
   readonly requests: readonly CheckRequest[]
+  /** What its binder may bind: in a namespace, or '*' everywhere. Absent: it has no binder, or is an older agent. */
+  readonly mayBind?: readonly BindablePlace[]
+}
+
+export interface BindablePlace {
+  readonly kind: string
+  readonly name: string
+  readonly namespace: string
 }
 
 /**
@@ -51,12 +59,15 @@ export async function checkUpstream(link: RecordedLink, connection: string): Pro
   } catch {
     throw new Refusal('upstream-answer-refused', { check: 'checks' })
   }
-  const { findings, requests } = (value ?? {}) as { findings?: unknown; requests?: unknown }
+  const { findings, requests, mayBind } = (value ?? {}) as Record<string, unknown>
   if (!Array.isArray(findings) || !findings.every(isFinding))
     throw new Refusal('upstream-answer-refused', { check: 'checks' })
   if (!Array.isArray(requests) || requests.length > MOST_REQUESTS || !requests.every(isRequest))
     throw new Refusal('upstream-answer-refused', { check: 'checks' })
-  return { findings, requests }
+  if (mayBind === undefined) return { findings, requests }
+  if (!Array.isArray(mayBind) || !mayBind.every(isPlace))
+    throw new Refusal('upstream-answer-refused', { check: 'checks' })
+  return { findings, requests, mayBind }
 }
 
 export interface UpstreamVersion {
@@ -95,6 +106,11 @@ export async function askVersion(link: RecordedLink, connection: string): Promis
     date: headerOf(headers, 'date'),
     auditId: headerOf(headers, 'audit-id'),
   }
+}
+
+function isPlace(value: unknown): value is BindablePlace {
+  const { kind, name, namespace } = (value ?? {}) as Record<string, unknown>
+  return [kind, name, namespace].every(text => typeof text === 'string' && text.length < 512)
 }
 
 export function isRequest(value: unknown): value is CheckRequest {

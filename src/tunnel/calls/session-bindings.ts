@@ -79,6 +79,11 @@ export function listSessionBindings(
   return ask(link, connection, 'bindings', { method: 'GET', target: `${BINDINGS_PATH}/${session}` })
 }
 
+/** What the agent's sweeper has done since the last answer; asks nothing of the cluster. */
+export function takeSweptRequests(link: RecordedLink, connection: string): Promise<BindingsAnswer> {
+  return ask(link, connection, 'bindings', { method: 'GET', target: BINDINGS_PATH })
+}
+
 async function ask(
   link: RecordedLink,
   connection: string,
