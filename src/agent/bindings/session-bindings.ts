@@ -56,6 +56,8 @@ export interface SessionBindingsOptions {
   readonly kept?: MadeRequest[]
   /** Milliseconds between two sweeps, at least and at most; 0: only when asked. */
   readonly sweepEvery?: number
+  /** Sessions with bindings at once. */
+  readonly mostSessions?: number
 }
 
 export function createSessionBindings(options: SessionBindingsOptions): SessionBindings {
@@ -137,7 +139,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
       throw denied('binding-role', `this agent may not bind ${role.kind} ${role.name} ${where}`)
     }
     if (ended.has(session)) throw denied('binding-ended', 'this session has ended')
-    if (!bound.has(session) && bound.size >= MOST_SESSIONS) {
+    if (!bound.has(session) && bound.size >= (options.mostSessions ?? MOST_SESSIONS)) {
       throw new Refusal('too-many-requests', { check: 'agent/bindings', retryAfter: 5 })
     }
   }
