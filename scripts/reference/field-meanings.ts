@@ -67,6 +67,27 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.session': ['how long a session lasts'],
     'spec.session.idle': ['ends after so long without a request', '`1h`'],
     'spec.session.maximum': ['ends in any case after so long', '`12h`'],
+    'spec.session.lease': [
+      'bindings of a session that nobody uses, or that gateway and agent lost, end after so long; 10s to 15m',
+      '`5m`',
+    ],
+    'spec.bindings': [
+      'roles that a session gets while it lives; needs upstreamIdentity session or serviceaccount',
+      'none',
+    ],
+    'spec.bindings[].group': ['a group of the principal, exact'],
+    'spec.bindings[].principals': ['who, as in a policy'],
+    'spec.bindings[].principals.users': ['user names with their prefix'],
+    'spec.bindings[].principals.groups': ['groups with their prefix'],
+    'spec.bindings[].principals.serviceAccounts': ['`namespace:name` or `connection/namespace:name`'],
+    'spec.bindings[].principals.kinds': ['narrows the three above; alone: everybody of that kind'],
+    'spec.bindings[].when': [
+      'CEL over principal, connection and now; of group, principals and when all that are there must hold',
+    ],
+    'spec.bindings[].clusterRole': ['the ClusterRole; never `cluster-admin`'],
+    'spec.bindings[].role': ['or the Role of the namespaces'],
+    'spec.bindings[].namespaces': ['where: exact names'],
+    'spec.bindings[].clusterWide': ['or: in the whole cluster'],
     'spec.warnings': ['warnings of ours that kubectl prints', '`on`'],
     'spec.kubernetes': ['for the embedded agent only: where its credential is; a path, never a credential'],
     'spec.kubernetes.kubeconfig': [
@@ -74,6 +95,12 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
       '`$KUBECONFIG`, else `~/.kube/config`',
     ],
     'spec.kubernetes.context': ['its context', 'the current one'],
+    'spec.kubernetes.binder': ['a second credential, for bindings only; of another identity than the first'],
+    'spec.kubernetes.binder.kubeconfig': [
+      'the file, on the machine of the gateway',
+      '`$KUBECONFIG`, else `~/.kube/config`',
+    ],
+    'spec.kubernetes.binder.context': ['its context', 'the current one'],
     'spec.kubernetes.inCluster': ['the service account of the pod that the gateway runs in', 'false'],
   },
   IdentityProvider: {

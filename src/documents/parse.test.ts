@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { bindingProblems } from './binding-problems.ts'
+import { crossReferenceProblems } from './cross-references.ts'
 import { parseDocuments } from './parse.ts'
 import { formatProblem } from './problem.ts'
 
@@ -208,3 +210,93 @@ test('any text is read or refused, never thrown, and errors have a place', () =>
     { numRuns: 500 },
   )
 })
+
+/** Also what shows only when documents are looked at together. */
+function allProblemsOf(text: string): string[] {
+  const { documents, problems } = parseDocuments([{ file: 'p.yaml', text }])
+  return [...problems, ...crossReferenceProblems(documents), ...bindingProblems(documents)].map(formatProblem)
+}
+
+const CONNECTION = `apiVersion: sallyport.dev/v1
+kind: Connection
+metadata: {name: prod}
+spec:
+  agents: [far]
+  upstreamIdentity: session
+  bindings:
+    - group: corp:devs
+      clusterRole: edit
+      namespaces: [shop]
+`
+
+test('bindings of a connection are read, and given to whom they name', () => {
+  const more = `${CONNECTION}    - {principals: {kinds: [job]}, role: deployer, namespaces: [shop]}
+    - {when: "principal.email != ''", clusterRole: view, clusterWide: true}
+  session: {lease: 1m}
+`
+  assert.deepEqual(allProblemsOf(more), [])
+})
+
+for (const [name, text, expected] of [
+  [
+    'nobody',
+    CONNECTION.replace('- group: corp:devs\n      ', '- '),
+    /must say who: group, principals or when/,
+  ],
+  ['no role', CONNECTION.replace('      clusterRole: edit\n', ''), /must name a clusterRole or a role/],
+  ['two roles', `${CONNECTION}      role: x\n`, /must name a clusterRole or a role/],
+  ['nowhere', CONNECTION.replace('      namespaces: [shop]\n', ''), /must say where: namespaces, or/],
+  ['everywhere and somewhere', `${CONNECTION}      clusterWide: true\n`, /must say where/],
+  [
+    'a role of no namespace',
+    CONNECTION.replace('clusterRole: edit', 'role: edit').replace('namespaces: [shop]', 'clusterWide: true'),
+    /a role is of a namespace/,
+  ],
+  [
+    'everything',
+    CONNECTION.replace('clusterRole: edit', 'clusterRole: cluster-admin'),
+    /^p\.yaml:9:20 spec\.bindings\[0\]\.clusterRole: must not be cluster-admin/,
+  ],
+  ['a pattern', CONNECTION.replace('[shop]', '["shop-*"]'), /exact name of a namespace/],
+  [
+    'a misspelt key',
+    CONNECTION.replace('clusterRole: edit', 'clusterrole: edit'),
+    /did you mean clusterRole/,
+  ],
+  [
+    'a principal upstream',
+    CONNECTION.replace('upstreamIdentity: session', 'upstreamIdentity: principal'),
+    /spec\.bindings: need upstreamIdentity session or serviceaccount/,
+  ],
+  [
+    'the embedded agent without a binder',
+    CONNECTION.replace('[far]', '[embedded]').replace('  bindings', '  kubernetes: {context: x}\n  bindings'),
+    /spec\.bindings: need spec\.kubernetes\.binder/,
+  ],
+  ['a lease that is too long', `${CONNECTION}  session: {lease: 1h}\n`, /between 10s and 15m/],
+  ['a lease that is too short', `${CONNECTION}  session: {lease: 5s}\n`, /between 10s and 15m/],
+  [
+    'a lease of nothing',
+    `${CONNECTION.slice(0, CONNECTION.indexOf('  bindings'))}  session: {lease: 1m}\n`,
+    /is of bindings, and there are none/,
+  ],
+  [
+    'a condition about an action',
+    `${CONNECTION}      when: "principal.email != '' && action.verb == 'get'"\n`,
+    /^p\.yaml:\d+:\d+ spec\.bindings\[0\]\.when: .*action.*a binding knows principal/i,
+  ],
+  [
+    'a condition that is none',
+    `${CONNECTION}      when: "principal.emial != ''"\n`,
+    /^p\.yaml:11:\d+ spec\.bindings\[0\]\.when: .*emial/,
+  ],
+  ['the house of the cluster', CONNECTION.replace('[shop]', '[kube-system]'), /can usually become anybody/],
+] as const) {
+  test(`bindings, position and words: ${name}`, () => {
+    const problems = allProblemsOf(text)
+    assert.ok(
+      problems.some(problem => expected.test(problem)),
+      problems.join('\n'),
+    )
+  })
+}

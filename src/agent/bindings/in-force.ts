@@ -70,8 +70,9 @@ export async function comesIntoForce(
   session: string,
   probes: readonly ReviewSpec[],
   made: Note,
+  patience = PATIENCE,
 ): Promise<boolean> {
-  const deadline = Date.now() + PATIENCE
+  const deadline = Date.now() + patience
   let open = probes
   let pause = 2
   for (;;) {

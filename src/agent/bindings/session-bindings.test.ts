@@ -59,6 +59,7 @@ beforeEach(async () => {
     subject: 'User',
     asker: askAsUser(credential('session')),
     sweepEvery: 0,
+    patience: 1_000,
   })
 })
 after(async () => {

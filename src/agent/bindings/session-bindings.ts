@@ -56,6 +56,8 @@ export interface SessionBindingsOptions {
   readonly kept?: MadeRequest[]
   /** Milliseconds between two sweeps, at least and at most; 0: only when asked. */
   readonly sweepEvery?: number
+  /** Milliseconds for the API server to see what was made. */
+  readonly patience?: number
   /** Sessions with bindings at once. */
   readonly mostSessions?: number
 }
@@ -158,7 +160,7 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
     const results = await Promise.allSettled(wanted.map(object => create(object, made)))
     try {
       for (const result of results) if (result.status === 'rejected') throw result.reason
-      if (!(await comesIntoForce(asker, session, probes, made))) {
+      if (!(await comesIntoForce(asker, session, probes, made, options.patience))) {
         throw new Refusal('binding-failed', {
           check: 'agent/binding-review',
           detail: 'the API server does not give the session its rights',

@@ -84,7 +84,11 @@ beforeEach(async () => {
   errors = []
   listeners = new Map()
   answer = async () => ({})
-  bindings = createSessionBindings({
+  bindings = create()
+})
+
+function create(): SessionBindings {
+  return createSessionBindings({
     connection: name => connections.get(name),
     connections: () => [...connections.values()],
     linkTo: () => link,
@@ -101,7 +105,7 @@ beforeEach(async () => {
     now: () => now,
     onError: error => void errors.push(error),
   })
-})
+}
 
 const prod = (): Connection => connections.get('prod')!
 const settle = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 20))
@@ -177,8 +181,7 @@ describe('rights of a session', () => {
     assert.equal(seen[0]!.body.seconds, 42)
   })
 
-  test('go with the session: after what is being made for it, and again until an agent has done it', async t => {
-    t.mock.timers.enable({ apis: ['setInterval'] })
+  test('go with the session, after what is just being made for it', async () => {
     const session = sessionOf('a')
     const gate = Promise.withResolvers<object>()
     answer = () => gate.promise
@@ -192,15 +195,36 @@ describe('rights of a session', () => {
     )
     gate.resolve({})
     await wait
-    answer = async () => {
-      throw new Refusal('agent-unavailable')
-    }
     await settle()
     assert.deepEqual(
       seen.map(each => each.purpose),
       ['bind', 'unbind'],
     )
     await assert.rejects(bindings.ready(session, prod())!, { code: 'session-ended' })
+  })
+
+  test('are taken away again and again until an agent has done it', async t => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const patient = create()
+    answer = async () => {
+      throw new Refusal('agent-unavailable')
+    }
+    patient.end(sessionOf('a'))
+    await settle()
+    for (let i = 0; i < 2; i++) {
+      t.mock.timers.tick(5_000)
+      await settle()
+    }
+    assert.equal(seen.length, 3)
+    assert.equal(errors.length, 3)
+    answer = async () => ({})
+    for (let i = 0; i < 3; i++) {
+      t.mock.timers.tick(5_000)
+      await settle()
+    }
+    assert.equal(seen.length, 4, 'once it is done it is done')
+    assert.ok(seen.every(each => each.purpose === 'unbind'))
+    await patient.close()
   })
 
   test('that another gateway gave go as well when this one ends the session', async () => {
