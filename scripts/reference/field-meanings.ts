@@ -311,6 +311,12 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'connections[].mayBind.roles[].namespace': ['namespace of the Role'],
     'connections[].mayBind.roles[].name': ['its name'],
     'connections[].mayBind.namespaces': ['only in these namespaces, nothing cluster-wide', 'everywhere'],
+    'connections[].mayBind.grants': [
+      'role by role, each in places of its own; as `agent manifests` derives them',
+    ],
+    'connections[].mayBind.grants[].clusterRole': ['a ClusterRole'],
+    'connections[].mayBind.grants[].role': ['or a Role of the namespaces'],
+    'connections[].mayBind.grants[].namespaces': ['only there', 'everywhere, and cluster-wide'],
     ...under('connections[].ceiling', ceiling),
   },
 }

@@ -17,6 +17,7 @@ let listeners: Map<string, () => void>
 let answer: (call: UpstreamCall) => Promise<object>
 let bindings: SessionBindings
 let errors: unknown[]
+let connected = true
 
 const rule = compileBindingRule({ group: 'g', clusterRole: 'edit', namespaces: ['a'] })
 const other = compileBindingRule({ group: 'g', clusterRole: 'view', clusterWide: true })
@@ -56,7 +57,9 @@ const sessionOf = (letter: string, expiresAt = 10_000_000): Session => ({
 
 const link: AgentLink = {
   name: 'far',
-  connected: true,
+  get connected() {
+    return connected
+  },
   dispatch(call, handler) {
     const purpose = call.identity.purpose ?? ''
     const body = call.body === null ? {} : JSON.parse(Buffer.from(call.body).toString())
@@ -212,11 +215,19 @@ describe('rights of a session', () => {
     patient.end(sessionOf('a'))
     await settle()
     for (let i = 0; i < 2; i++) {
+      now += 60_000
       t.mock.timers.tick(5_000)
       await settle()
     }
     assert.equal(seen.length, 3)
     assert.equal(errors.length, 3)
+    connected = false
+    const recorded = order.length
+    now += 60_000
+    t.mock.timers.tick(5_000)
+    await settle()
+    assert.equal(order.length, recorded, 'what cannot be asked is not recorded as tried')
+    connected = true
     answer = async () => ({})
     for (let i = 0; i < 3; i++) {
       t.mock.timers.tick(5_000)

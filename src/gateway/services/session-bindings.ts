@@ -20,8 +20,9 @@ import type { MadeRequest, OwnCall, OwnCalls } from '../own-calls.ts'
 
 /** Milliseconds before its end at which a lease is not relied on any more: a request takes its time too. */
 const MARGIN = 2_000
-/** Milliseconds between two attempts while no agent answers. */
+/** Milliseconds between two attempts to do what failed: at first, and at most. Each is recorded. */
 const AGAIN = 5_000
+const SELDOM = 60_000
 /** Milliseconds between two questions what sweepers have done. */
 const HEAR = 30_000
 /** Milliseconds for which an end is remembered, so that it is not done twice. */
@@ -75,6 +76,9 @@ interface Ending {
   readonly connection: Connection
   readonly since: number
   state: 'running' | 'failed' | 'done'
+  /** When it is tried again, and how long it is waited the next time. */
+  next: number
+  wait: number
 }
 
 export function createSessionBindings(parts: SessionBindingsParts): SessionBindings {
@@ -205,7 +209,7 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     held.delete(session.id)
     const connection = known?.connection ?? parts.connection(session.connection)
     if (connection === undefined || (!gives(connection) && (known?.roles ?? '') === '')) return
-    const over: Ending = { session, connection, since: now(), state: 'running' }
+    const over: Ending = { session, connection, since: now(), state: 'running', next: 0, wait: AGAIN }
     ending.set(session.id, over)
     track(finish(over, known?.running), session.id)
   }
@@ -221,6 +225,8 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
       over.state = 'done'
     } catch (error) {
       over.state = 'failed'
+      over.next = now() + over.wait
+      over.wait = Math.min(over.wait * 2, SELDOM)
       throw error
     }
   }
@@ -231,9 +237,18 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
       // Its bindings are past their end: whichever agent comes first sweeps them.
       const given = over.state === 'failed' && at > over.since + LONGEST_BINDING * 1000
       if (given || (over.state === 'done' && at > over.since + REMEMBER)) ending.delete(id)
-      else if (over.state === 'failed') track(finish(over), id)
+      else if (over.state === 'failed' && at >= over.next && isThere(over.connection)) {
+        track(finish(over), id)
+      }
     }
-    for (const one of held.values()) if (one.stale && one.running === undefined) startUnseen(one)
+    for (const one of held.values()) {
+      if (one.stale && one.running === undefined && isThere(one.connection)) startUnseen(one)
+    }
+  }
+
+  /** What no agent can be asked is not recorded as tried. */
+  function isThere(connection: Connection): boolean {
+    return parts.linkTo(connection).connected
   }
 
   function recheck(): void {
