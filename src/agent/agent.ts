@@ -7,6 +7,7 @@ import { createSessionAccounts, type SessionAccounts } from './accounts/session-
 import { answerBindings } from './bindings/answer-bindings.ts'
 import { askAsUser, askWithToken } from './bindings/in-force.ts'
 import { createSessionBindings, type SessionBindings } from './bindings/session-bindings.ts'
+import { keep } from './bindings/sweeper.ts'
 import { type Ceiling, lowestCeiling, noCeiling } from './ceiling/ceiling.ts'
 import { answerChecks } from './checks/answer-checks.ts'
 import type { UpstreamCredential } from './credentials/credential.ts'
@@ -97,15 +98,19 @@ export function createAgent(options: AgentOptions): Agent {
   function serve(connection: AgentConnection): Served {
     const ceilings = [options.ceiling, connection.ceiling].filter(one => one !== undefined)
     const { session, upstreamIdentity } = connection
+    const unheard = kept.get(connection.name) ?? []
+    kept.set(connection.name, unheard)
     const accounts =
       upstreamIdentity === 'serviceaccount'
         ? {
-            of: createSessionAccounts(session, { clock }),
+            // Without a binder nobody asks for what was done unasked.
+            of: createSessionAccounts(session, {
+              clock,
+              ...(connection.binder === undefined ? {} : { made: one => keep(unheard, one) }),
+            }),
             upstream: createUpstream(noCredential(session.target), limits, clock),
           }
         : undefined
-    const unheard = kept.get(connection.name) ?? []
-    kept.set(connection.name, unheard)
     const bindings = bindingsOf(connection, accounts?.of, unheard, clock)
     return {
       connection,

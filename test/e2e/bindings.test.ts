@@ -28,7 +28,7 @@ let up: Up
 let admin: string
 const scratch = mkdtempSync(join(tmpdir(), 'sallyport-bindings-'))
 const configDir = join(scratch, 'config')
-let users: object
+const specs = new Map<string, object>()
 
 const bindings = [
   { group: 'local:admins', clusterRole: 'editor', namespaces: ['a'] },
@@ -43,7 +43,6 @@ const bindings = [
   },
 ]
 const mapped = {
-  upstreamIdentity: 'session',
   bindings,
   session: { maximum: '1h' },
   serviceAccounts: { enabled: false },
@@ -54,12 +53,22 @@ before(
   async () => {
     cluster = await startCluster({ nodes: [], controllerManager: false })
     await furnish(cluster)
-    const far = connectionDocument('users', { ...mapped, agents: ['far'] })
-    await applyFor(cluster, scratch, far, 'sallyport-users')
-    const kubeconfig = (await credentialOf(cluster, scratch, 'sallyport-users', 'sallyport-session')).path
-    const binder = (await credentialOf(cluster, scratch, 'sallyport-users', 'sallyport-binder')).path
-    users = { ...mapped, agents: ['embedded'], kubernetes: { kubeconfig, binder: { kubeconfig: binder } } }
-    writeConfiguration(configDir, connectionDocument('users', users))
+    for (const [name, upstreamIdentity] of [
+      ['users', 'session'],
+      ['accounts', 'serviceaccount'],
+    ] as const) {
+      const namespace = `sallyport-${name}`
+      const spec = { ...mapped, upstreamIdentity }
+      await applyFor(cluster, scratch, connectionDocument(name, { ...spec, agents: ['far'] }), namespace)
+      const kubeconfig = (await credentialOf(cluster, scratch, namespace, 'sallyport-session')).path
+      const binder = (await credentialOf(cluster, scratch, namespace, 'sallyport-binder')).path
+      specs.set(name, {
+        ...spec,
+        agents: ['embedded'],
+        kubernetes: { kubeconfig, binder: { kubeconfig: binder } },
+      })
+    }
+    writeConfiguration(configDir, ...[...specs].map(([name, spec]) => connectionDocument(name, spec)))
     up = await startUp({ configDir, env: { KUBECONFIG: '' } })
     admin = await signInAsAdmin(up)
   },
@@ -88,7 +97,7 @@ const gone = (id: string): Promise<number> =>
 
 /** A connection that is written through the API, with the credentials that files of this machine name. */
 async function putConnection(name: string, changes: object): Promise<void> {
-  const body = connectionDocument(name, { ...users, ...changes })
+  const body = connectionDocument(name, { ...specs.get('users'), ...changes })
   await expectStatus(200, up, `/v1/documents/Connection/${name}`, { method: 'PUT', token: admin, body })
   // The embedded agent takes it up a moment later.
   await within(20_000, async () => (await agentCheck(name)) === 'ok', `an agent serves ${name}`)
@@ -99,37 +108,42 @@ async function agentCheck(name: string): Promise<string> {
   return json.checks.find((each: { check: string }) => each.check === 'binder/mapping')?.level ?? ''
 }
 
-test('a session has exactly the roles that its principal is mapped to, while it lives', async t => {
-  const { id, token } = await openSession(up, admin, 'users')
-  for (const [namespace, resource, status] of [
-    ['a', 'configmaps', 200],
-    ['b', 'configmaps', 403],
-    ['b', 'endpoints', 200],
-    ['a', 'endpoints', 403],
-    ['b', 'pods', 200],
-    ['a', 'secrets', 403],
-  ] as const) {
-    const answered = await list('users', token, namespace, resource)
-    assert.equal(answered.status, status, `${resource} in ${namespace}: ${answered.body}`)
-  }
-  const found = await bindingsOf(cluster, id)
-  assert.deepEqual(rolesIn(found), held)
-  for (const { metadata, subjects } of found) {
-    assert.deepEqual(
-      [subjects?.length, subjects?.[0]?.kind, subjects?.[0]?.name],
-      [1, 'User', `sallyport:s:${id}`],
-    )
-    assert.equal(metadata.labels!['app.kubernetes.io/managed-by'], 'sallyport')
-    const left = Date.parse(metadata.annotations!['sallyport.dev/expires-at']!) - Date.now()
-    assert.ok(left > 0 && left <= 300_000, `${left} ms`)
-  }
-  const shown = await sallyport(['session', 'show', id, '--gateway', up.url], { env: asAdmin() })
-  assert.match(shown.stdout, /Rights:\s+.*ClusterRole editor in a/, shown.stderr)
-  assert.match(shown.stdout, /ClusterRole looker in the whole cluster/)
-  await expectStatus(200, up, `/v1/sessions/${id}`, { method: 'DELETE', token: admin })
-  t.diagnostic(`gone ${await gone(id)} ms after its end, kubectl included`)
-  assert.equal((await list('users', token, 'a')).status, 401)
-})
+for (const [connection, kind] of [
+  ['users', 'User'],
+  ['accounts', 'ServiceAccount'],
+] as const) {
+  test(`${connection}: a session has exactly the mapped roles, while it lives`, async t => {
+    const { id, token } = await openSession(up, admin, connection)
+    for (const [namespace, resource, status] of [
+      ['a', 'configmaps', 200],
+      ['b', 'configmaps', 403],
+      ['b', 'endpoints', 200],
+      ['a', 'endpoints', 403],
+      ['b', 'pods', 200],
+      ['a', 'secrets', 403],
+    ] as const) {
+      const answered = await list(connection, token, namespace, resource)
+      assert.equal(answered.status, status, `${resource} in ${namespace}: ${answered.body}`)
+    }
+    const found = await bindingsOf(cluster, id)
+    assert.deepEqual(rolesIn(found), held)
+    for (const { metadata, subjects } of found) {
+      assert.deepEqual(
+        [subjects?.length, subjects?.[0]?.kind, subjects?.[0]?.name],
+        [1, kind, kind === 'User' ? `sallyport:s:${id}` : id],
+      )
+      assert.equal(metadata.labels!['app.kubernetes.io/managed-by'], 'sallyport')
+      const left = Date.parse(metadata.annotations!['sallyport.dev/expires-at']!) - Date.now()
+      assert.ok(left > 0 && left <= 300_000, `${left} ms`)
+    }
+    const shown = await sallyport(['session', 'show', id, '--gateway', up.url], { env: asAdmin() })
+    assert.match(shown.stdout, /Rights:\s+.*ClusterRole editor in a/, shown.stderr)
+    assert.match(shown.stdout, /ClusterRole looker in the whole cluster/)
+    await expectStatus(200, up, `/v1/sessions/${id}`, { method: 'DELETE', token: admin })
+    t.diagnostic(`gone ${await gone(id)} ms after its end, kubectl included`)
+    assert.equal((await list(connection, token, 'a')).status, 401)
+  })
+}
 
 const asAdmin = (): Record<string, string> => ({ SALLYPORT_TOKEN: admin, SALLYPORT_CA_FILE: up.caFile })
 

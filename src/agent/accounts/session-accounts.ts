@@ -2,7 +2,7 @@ import { Refusal } from '../../errors/refusal.ts'
 import { type Fetched, fetchedCredential, type UpstreamCredential } from '../credentials/credential.ts'
 import { bearer } from '../credentials/token.ts'
 import { EXPIRES_AT, MANAGED_BY, SESSION_ID, SESSION_LABEL, SESSIONS_NAMESPACE } from '../names.ts'
-import { type ApiAnswer, type ApiClient, openApiClient } from '../upstream/api-client.ts'
+import { type ApiAnswer, type ApiClient, type MadeRequest, openApiClient } from '../upstream/api-client.ts'
 
 /** Seconds that a token of a session lives. Kubernetes gives none for less than 600. */
 const TOKEN_SECONDS = 900
@@ -30,6 +30,8 @@ export interface SessionAccountsOptions {
   readonly clock?: () => number
   /** Milliseconds between two sweeps; 0: only when asked. */
   readonly sweepEvery?: number
+  /** Is told of each request, for who keeps the books. */
+  readonly made?: (request: MadeRequest) => void
 }
 
 interface Account {
@@ -43,7 +45,7 @@ export function createSessionAccounts(
   options: SessionAccountsOptions = {},
 ): SessionAccounts {
   const clock = options.clock ?? Date.now
-  const client = openApiClient(session, clock)
+  const client = openApiClient(session, clock, options.made)
   const accounts = new Map<string, Account>()
   const every = options.sweepEvery ?? SWEEP_EVERY
   // After a crash the accounts of the last life are there: the first sweep comes soon. A failure waits for the next.

@@ -153,7 +153,7 @@ test('a gateway that invents sessions fills no cluster', { timeout: 60_000 }, as
     subject: 'User',
     asker: { may: async () => true, close: async () => {} },
     sweepEvery: 0,
-    mostSessions: 3,
+    most: 3,
   })
   const bind = (i: number) =>
     many.bind({ ...request([edit]), session: `s-${letters.at(i)!.repeat(26)}` }, () => {})

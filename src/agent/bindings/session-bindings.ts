@@ -29,7 +29,7 @@ import { createSweeper } from './sweeper.ts'
 /** Milliseconds for which the rules of a role are remembered; they only choose what is asked for. */
 const REMEMBER_ROLE = 30_000
 /** A gateway that invents sessions fills no cluster. */
-const MOST_SESSIONS = 5_000
+const MOST = 10_000
 
 /** Just-in-time bindings on one upstream: made, found and deleted under the binder's credential. */
 export interface SessionBindings {
@@ -58,8 +58,8 @@ export interface SessionBindingsOptions {
   readonly sweepEvery?: number
   /** Milliseconds for the API server to see what was made. */
   readonly patience?: number
-  /** Sessions with bindings at once. */
-  readonly mostSessions?: number
+  /** Bindings at once. */
+  readonly most?: number
 }
 
 export function createSessionBindings(options: SessionBindingsOptions): SessionBindings {
@@ -68,8 +68,8 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
   const client = openApiClient(binder, clock)
   const grants = grantsOf(mayBind)
   const rules = new Map<string, { readonly rules: Promise<RoleRule[]>; readonly until: number }>()
-  /** Sessions with bindings of ours, and when the last of them ends. */
-  const bound = new Map<string, number>()
+  /** Sessions with bindings of ours, when the last of them ends, and how many were made for each at a time. */
+  const bound = new Map<string, { readonly end: number; readonly count: number }>()
   /** Sessions that have ended, and until when that is remembered: longer than a call for them can be on its way. */
   const ended = new Map<string, number>()
   const under = new Set<Promise<unknown>>()
@@ -141,22 +141,24 @@ export function createSessionBindings(options: SessionBindingsOptions): SessionB
       throw denied('binding-role', `this agent may not bind ${role.kind} ${role.name} ${where}`)
     }
     if (ended.has(session)) throw denied('binding-ended', 'this session has ended')
-    if (!bound.has(session) && bound.size >= (options.mostSessions ?? MOST_SESSIONS)) {
+    let others = 0
+    for (const [id, { count }] of bound) if (id !== session) others += count
+    if (others + roles.length > (options.most ?? MOST)) {
       throw new Refusal('too-many-requests', { check: 'agent/bindings', retryAfter: 5 })
     }
   }
 
   async function bind(request: BindRequest, made: Note): Promise<BoundRole[]> {
-    check(request)
     const { session, roles } = request
     const now = clock()
-    for (const [id, until] of bound) if (until < now) bound.delete(id)
+    for (const [id, { end }] of bound) if (end < now) bound.delete(id)
     for (const [id, until] of ended) if (until < now) ended.delete(id)
+    check(request)
     const end = now + request.seconds * 1000
     const wanted = roles.map(role => bindingObject(session, subject, role, new Date(end).toISOString()))
     const ruleLists = await all(roles.map(role => rulesOf(role, made)))
     const probes = roles.flatMap((role, i) => probesOf(ruleLists[i]!, role.namespace))
-    if (wanted.length > 0) bound.set(session, Math.max(bound.get(session) ?? 0, end))
+    if (wanted.length > 0) bound.set(session, { end, count: wanted.length })
     const results = await Promise.allSettled(wanted.map(object => create(object, made)))
     try {
       for (const result of results) if (result.status === 'rejected') throw result.reason

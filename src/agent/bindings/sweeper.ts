@@ -27,6 +27,12 @@ export interface SweeperParts {
   readonly every?: number
 }
 
+/** The newest are kept. */
+export function keep(kept: MadeRequest[], request: MadeRequest): void {
+  kept.push(request)
+  if (kept.length > MOST_KEPT) kept.shift()
+}
+
 /**
  * Deletes bindings of sessions that are past their end, with nobody's help: also when the gateway is gone, and what
  * another agent or an earlier life of this one has left.
@@ -40,10 +46,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
   let running = false
   let stopped = every === 0
 
-  function note(request: MadeRequest): void {
-    kept.push(request)
-    if (kept.length > MOST_KEPT) kept.shift()
-  }
+  const note = (request: MadeRequest): void => keep(kept, request)
 
   async function sweep(made: Note): Promise<number> {
     const now = clock()
