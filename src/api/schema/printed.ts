@@ -78,6 +78,8 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
         serverVersion: z.string().optional(),
         sessionUser: z.string().optional(),
         binderUser: z.string().optional(),
+        /** What the binder may bind; namespace `*` is everywhere. */
+        mayBind: z.array(z.object({ kind: z.string(), name: z.string(), namespace: z.string() })).optional(),
         findings: z.array(
           z.object({
             check: z.string(),

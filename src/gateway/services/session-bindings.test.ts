@@ -269,6 +269,35 @@ describe('rights of a session', () => {
     assert.deepEqual([seen.at(-1)!.body.replace, seen.at(-1)!.body.roles], [true, []])
   })
 
+  test('are those of the documents, also when these change while others are being given', async () => {
+    const session = sessionOf('a')
+    const gate = Promise.withResolvers<object>()
+    answer = () => gate.promise
+    const wait = bindings.ready(session, prod())
+    await settle()
+    connections.set('prod', connectionOf({ bindings: [other] }))
+    bindings.recheck()
+    answer = async () => ({})
+    gate.resolve({})
+    await wait
+    assert.deepEqual(
+      seen.map(({ body }) => [body.replace, (body.roles as { name: string }[]).map(role => role.name)]),
+      [
+        [false, ['edit']],
+        [true, ['view']],
+      ],
+    )
+    assert.equal(bindings.ready(session, prod()), undefined)
+  })
+
+  test('of a session that never had any are not taken away', async () => {
+    const stranger = { ...sessionOf('c'), principal: { ...sessionOf('c').principal, groups: [] } }
+    await bindings.ready(stranger, prod())
+    bindings.end(stranger)
+    await settle()
+    assert.deepEqual(order, [])
+  })
+
   test('of too many places are refused with a clear word', async () => {
     const namespaces = Array.from({ length: 33 }, (_, i) => `n${i}`)
     const many = compileBindingRule({ group: 'g', clusterRole: 'edit', namespaces })

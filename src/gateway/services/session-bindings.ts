@@ -3,20 +3,8 @@ import type { Connection } from '../../connections/connection.ts'
 import type { Session } from '../../connections/session.ts'
 import type { SessionHooks } from '../../connections/sessions.ts'
 import { Refusal } from '../../errors/refusal.ts'
-import {
-  BINDINGS_PATH,
-  type BindingsAnswer,
-  type BoundRole,
-  bindSession,
-  LONGEST_BINDING,
-  listSessionBindings,
-  MOST_BINDINGS,
-  takeSweptRequests,
-  unbindSession,
-} from '../../tunnel/calls/session-bindings.ts'
-import type { AgentLink, RecordedLink } from '../../tunnel/contract.ts'
-import { newCallId } from '../call-id.ts'
-import type { MadeRequest, OwnCall, OwnCalls } from '../own-calls.ts'
+import { type BoundRole, LONGEST_BINDING, MOST_BINDINGS } from '../../tunnel/calls/session-bindings.ts'
+import { type BindingActsParts, createBindingActs, gives, wordsOf } from './binding-acts.ts'
 
 /** Milliseconds before its end at which a lease is not relied on any more: a request takes its time too. */
 const MARGIN = 2_000
@@ -45,14 +33,11 @@ export interface SessionBindings {
   close(): Promise<void>
 }
 
-export interface SessionBindingsParts {
+export interface SessionBindingsParts extends BindingActsParts {
   connection(name: string): Connection | undefined
   connections(): readonly Connection[]
-  linkTo(connection: Connection): AgentLink
   /** At once when it has ended. */
   onSessionEnd(id: string, listener: () => void): void
-  readonly ownCalls: Pick<OwnCalls, 'act' | 'made'>
-  now(): number
   /** What went wrong outside of a request. */
   onError(error: unknown, session: string): void
 }
@@ -67,6 +52,8 @@ interface Held {
   /** Milliseconds since the epoch: until then the bindings are there for sure. */
   until: number
   running: Promise<void> | undefined
+  /** Whether an agent was asked to make any. */
+  asked: boolean
   /** It may hold roles that it should not: tried again until it does not. */
   stale: boolean
 }
@@ -82,12 +69,13 @@ interface Ending {
 }
 
 export function createSessionBindings(parts: SessionBindingsParts): SessionBindings {
-  const { ownCalls, now, onError } = parts
+  const { now, onError } = parts
+  const acts = createBindingActs(parts)
   const held = new Map<string, Held>()
   const ending = new Map<string, Ending>()
   const under = new Set<Promise<void>>()
   const timer = setInterval(tryAgain, AGAIN).unref()
-  const ears = setInterval(() => track(hear(), ''), HEAR).unref()
+  const ears = setInterval(() => track(acts.hear(parts.connections()), ''), HEAR).unref()
 
   function track(work: Promise<void>, id: string): void {
     const watched = work.catch(error => onError(error, id)).finally(() => under.delete(watched))
@@ -107,52 +95,15 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     const lease = leaseOf(one, asked)
     if (roles.length > 0 || replace) {
       const seconds = Math.min(LONGEST_BINDING, Math.max(1, Math.ceil(lease / 1000)))
-      const call = ofSession(one, 'bind', 'POST', BINDINGS_PATH, { seconds, roles: roles.map(wordsOf) })
-      await act(connection, call, link =>
-        bindSession(link, connection.name, { session: session.id, seconds, roles, replace }),
-      )
+      one.asked = true
+      await acts.give(session, connection, { seconds, roles, replace })
     }
-    one.until = asked + lease
     one.roles = text
     one.mode = connection.upstreamIdentity
+    // The documents may have changed meanwhile.
+    if (!isRight(one)) return give(one)
+    one.until = asked + lease
     one.stale = false
-  }
-
-  /** One act of an agent, recorded with all that it took. Rejects with a Refusal, also when the agent says why not. */
-  async function act(
-    connection: Connection,
-    call: OwnCall,
-    ask: (link: RecordedLink) => Promise<BindingsAnswer>,
-  ): Promise<void> {
-    const link = parts.linkTo(connection)
-    const { answer } = await ownCalls.act(call, async auditId => {
-      const answer = await ask(underId(link, auditId))
-      return { status: answer.failed === undefined ? 200 : 503, requests: answer.requests, answer }
-    })
-    const { failed } = answer
-    for (const request of answer.swept) track(record(connection, 'sweep', request), '')
-    if (failed === undefined) return
-    throw new Refusal('binding-failed', { check: failed.check, detail: failed.detail, retryAfter: 5 })
-  }
-
-  /** What sweepers did by themselves belongs in the trail too. An agent that is away is asked again. */
-  async function hear(): Promise<void> {
-    for (const connection of parts.connections()) {
-      const link = parts.linkTo(connection)
-      if (!gives(connection) || !link.connected) continue
-      try {
-        const { swept } = await takeSweptRequests(underId(link, newCallId(now())), connection.name)
-        await Promise.all(swept.map(request => record(connection, 'sweep', request)))
-      } catch {
-        // An older agent, or one that has just gone.
-      }
-    }
-  }
-
-  function record(connection: Connection, purpose: string, request: MadeRequest): Promise<void> {
-    const { method, target, as } = request
-    const call = { connection: connection.name, purpose, method, target }
-    return ownCalls.made(as === undefined ? call : { ...call, as }, request)
   }
 
   function start(one: Held): Promise<void> {
@@ -180,6 +131,7 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
       roles: '',
       until: 0,
       running: undefined,
+      asked: false,
       stale: false,
     }
     held.set(session.id, one)
@@ -208,7 +160,7 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     const known = held.get(session.id)
     held.delete(session.id)
     const connection = known?.connection ?? parts.connection(session.connection)
-    if (connection === undefined || (!gives(connection) && (known?.roles ?? '') === '')) return
+    if (connection === undefined || (known === undefined ? !gives(connection) : !known.asked)) return
     const over: Ending = { session, connection, since: now(), state: 'running', next: 0, wait: AGAIN }
     ending.set(session.id, over)
     track(finish(over, known?.running), session.id)
@@ -219,9 +171,8 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     over.state = 'running'
     // What is being made now would come after the deletion.
     await running?.catch(() => {})
-    const call = ofSession(over, 'unbind', 'DELETE', `${BINDINGS_PATH}/${session.id}`, {})
     try {
-      await act(connection, call, link => unbindSession(link, connection.name, session.id))
+      await acts.take(session, connection)
       over.state = 'done'
     } catch (error) {
       over.state = 'failed'
@@ -251,13 +202,18 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     return parts.linkTo(connection).connected
   }
 
+  function isRight({ session, connection, roles, mode }: Held): boolean {
+    return (
+      mode === connection.upstreamIdentity && roles === textOf(rolesOf(connection, session.principal, now()))
+    )
+  }
+
   function recheck(): void {
     for (const one of held.values()) {
       const { session, connection: old } = one
       const next = parts.connection(session.connection) ?? { ...old, bindings: [] }
       one.connection = gives(next) ? next : { ...old, bindings: [] }
-      const text = textOf(rolesOf(one.connection, session.principal, now()))
-      if (text === one.roles && one.mode === one.connection.upstreamIdentity) continue
+      if (isRight(one)) continue
       // Nobody relies on what it had, from here on.
       one.until = 0
       one.stale = true
@@ -265,29 +221,24 @@ export function createSessionBindings(parts: SessionBindingsParts): SessionBindi
     }
   }
 
-  async function list(session: Session): Promise<readonly BoundRole[] | undefined> {
-    const connection = parts.connection(session.connection)
-    if (connection === undefined || !gives(connection)) return undefined
-    try {
-      const link = underId(parts.linkTo(connection), newCallId(now()))
-      const answer = await listSessionBindings(link, connection.name, session.id)
-      await Promise.all(answer.requests.map(request => record(connection, 'bindings', request)))
-      return answer.failed === undefined ? answer.bindings : undefined
-    } catch (error) {
-      onError(error, session.id)
-      return undefined
-    }
-  }
-
   return {
     ready,
     end,
     recheck,
-    list,
+    async list(session) {
+      const connection = parts.connection(session.connection)
+      if (connection === undefined || !gives(connection)) return undefined
+      try {
+        return await acts.list(session, connection)
+      } catch (error) {
+        onError(error, session.id)
+        return undefined
+      }
+    },
     async close() {
       clearInterval(timer)
       clearInterval(ears)
-      track(hear(), '')
+      track(acts.hear(parts.connections()), '')
       while (under.size > 0) await Promise.all(under)
     },
   }
@@ -304,47 +255,11 @@ export function withSessionBindings(hooks: SessionHooks, end: (session: Session)
   }
 }
 
-function gives(connection: Connection): boolean {
-  return connection.bindings !== undefined && connection.upstreamIdentity !== 'principal'
-}
-
 /** Milliseconds; never past the session's own end. */
 function leaseOf({ connection, session }: Held, at: number): number {
   return Math.min(connection.bindingLease ?? 0, session.expiresAt - at)
 }
 
-function wordsOf({ kind, name, namespace }: RoleThere): string {
-  return `${kind} ${name} ${namespace === '' ? 'in the whole cluster' : `in ${namespace}`}`
-}
-
 function textOf(roles: readonly RoleThere[]): string {
   return roles.map(wordsOf).join('\n')
-}
-
-function ofSession(
-  { session, connection }: Pick<Held, 'session' | 'connection'>,
-  purpose: string,
-  method: string,
-  target: string,
-  facts: Readonly<Record<string, unknown>>,
-): OwnCall {
-  return {
-    connection: connection.name,
-    purpose,
-    method,
-    target,
-    session: session.id,
-    facts: { session: session.id, ...facts },
-  }
-}
-
-/** `act` records it, and has given it its id. */
-function underId(link: AgentLink, auditId: string): RecordedLink {
-  return {
-    recorded: true,
-    name: link.name,
-    connected: link.connected,
-    dispatch: (sent, handler) => link.dispatch({ ...sent, auditId }, handler),
-    close: () => link.close(),
-  }
 }
