@@ -299,7 +299,11 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     })
     closers.push(() => failures.close())
 
-    const live = liveObjectReader({ ownCalls, agentFor: connection => registry.agentFor(connection) })
+    const live = liveObjectReader({
+      ownCalls,
+      agentFor: connection => registry.agentFor(connection),
+      haveRights: bindings.ready,
+    })
     const gateway: Gateway = {
       log: guarded,
       recordFailure: failures.record,

@@ -17,14 +17,18 @@ const LIMIT = 32 * 1024 * 1024
 export function liveObjectReader(parts: {
   readonly ownCalls: OwnCalls
   agentFor(connection: Decided['connection']): AgentLink | undefined
+  /** The roles that the session gets while it lives; undefined: they are there. */
+  haveRights(session: Decided['session'], connection: Decided['connection']): Promise<void> | undefined
 }): LiveReader {
-  function send(
+  async function send(
     x: Decided,
     purpose: string,
     call: Pick<UpstreamCall, 'method' | 'target' | 'headers' | 'body'>,
   ): Promise<CollectedAnswer> {
+    const rights = parts.haveRights(x.session, x.connection)
+    if (rights !== undefined) await rights
     const link = parts.agentFor(x.connection)
-    if (link === undefined) return Promise.reject(new Refusal('agent-unavailable', { retryAfter: 2 }))
+    if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
     const identity = describeUpstreamIdentity(x.session, x.connection, x.action)
     const connection = x.connection.name
     const whole = { ...call, connection, identity, auditId: '', headTimeout: 30_000 }

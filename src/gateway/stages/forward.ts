@@ -9,6 +9,9 @@ import type { Gateway } from '../gateway.ts'
 
 /** Sends the rebuilt request through the agent and returns when the head of the answer is there. */
 export async function forward(gateway: Gateway, x: Committed, answer: Answer): Promise<Answered> {
+  // After every decision: a request that is refused gives nobody rights.
+  const rights = gateway.haveRights(x.session, x.connection)
+  if (rights !== undefined) await rights
   const link = gateway.agentFor(x.connection)
   if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
   const accept = acceptFor(gateway, x)
