@@ -405,6 +405,61 @@ test('a denied request has an intent and an outcome and never reaches the agent'
   assert.match(status.message, /01900000-0000-7000-8000-000000000000/)
 })
 
+test('nothing is sent before the session has its rights, and refused requests give nobody any', async () => {
+  const asked: string[] = []
+  const gate = Promise.withResolvers<void>()
+  const haveRights = (session: { readonly id: string }): Promise<void> => {
+    asked.push(session.id)
+    return gate.promise
+  }
+  const denied = stage({ decision: { effect: 'deny' } })
+  Object.assign(denied.gateway, { haveRights })
+  const refused = handle(denied.gateway, denied.received)
+  await denied.durableAll()
+  await refused
+  assert.deepEqual(asked, [])
+
+  const s = stage()
+  Object.assign(s.gateway, { haveRights })
+  const done = handle(s.gateway, s.received)
+  await s.settle()
+  assert.deepEqual([asked, s.calls.length], [['s-abc'], 0])
+  gate.resolve()
+  await s.settle()
+  assert.equal(s.calls.length, 1)
+  s.calls[0]!.answer.onHead(200, headers, controller)
+  s.calls[0]!.answer.onEnd()
+  await s.durableAll()
+  await done
+})
+
+test('a session that does not get its rights: 503, recorded, and nothing was sent', async () => {
+  const s = stage({ sideEffect: true })
+  const why = new Refusal('binding-failed', { check: 'agent/binding', detail: 'the role is not there' })
+  Object.assign(s.gateway, { haveRights: () => Promise.reject(why) })
+  const done = handle(s.gateway, s.received)
+  await s.durableAll()
+  await done
+  assert.deepEqual([s.calls.length, s.caller.status], [0, 503])
+  assert.match(Buffer.concat(s.written).toString(), /the role is not there \[agent\/binding\]/)
+  assert.equal(s.events.filter(event => event === 'append outcome').length, 1)
+})
+
+test('a caller that does not wait for its rights has nothing done', async () => {
+  const s = stage({ sideEffect: true })
+  const gate = Promise.withResolvers<void>()
+  Object.assign(s.gateway, { haveRights: () => gate.promise })
+  const done = handle(s.gateway, s.received)
+  await s.settle()
+  s.commits.shift()!.durable()
+  await s.settle()
+  Object.assign(s.caller, { gone: true })
+  gate.resolve()
+  await s.durableAll()
+  await done
+  assert.equal(s.calls.length, 0)
+})
+
 test('a stranger is answered 401 before anything is known of connections', async () => {
   for (const rawHeaders of [[], ['Authorization', 'Bearer bad'], ['Authorization', 'Basic eDp5']]) {
     const s = stage()

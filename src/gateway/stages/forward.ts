@@ -11,7 +11,11 @@ import type { Gateway } from '../gateway.ts'
 export async function forward(gateway: Gateway, x: Committed, answer: Answer): Promise<Answered> {
   // After every decision: a request that is refused gives nobody rights.
   const rights = gateway.haveRights(x.session, x.connection)
-  if (rights !== undefined) await rights
+  if (rights !== undefined) {
+    await rights
+    // Who did not wait for them wants nothing done any more.
+    if (x.caller.gone) throw new CallerLeft()
+  }
   const link = gateway.agentFor(x.connection)
   if (link === undefined) throw new Refusal('agent-unavailable', { retryAfter: 2 })
   const accept = acceptFor(gateway, x)
