@@ -64,6 +64,7 @@ export const access: Readonly<Record<string, Access>> = {
     actions: x => [admin('session.open', 'connections', (x.body as { connection: string }).connection)],
   },
   'GET /v1/sessions/:id': ownOr('self.read', 'session.read', false),
+  'PUT /v1/sessions/:id/reason': ownOr('self.session.reason', 'session.reason', true),
   'DELETE /v1/sessions/:id': ownOr('self.session.end', 'session.end', true),
 
   'GET /v1/revocations': read('revocation.list', 'revocations'),
@@ -204,6 +205,20 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /v1/policy/check': read('policy.check', 'policies'),
   'POST /v1/policy/test': read('policy.check', 'policies'),
   'POST /v1/policy/explain': read('self.explain', 'policies'),
+  'POST /v1/policy/replay': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['policy.replay', 'audit.search'],
+    actions: () => [admin('policy.replay', 'policies', ''), admin('audit.search', 'entries', '')],
+  },
+  'GET /v1/policy/suggestion': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['policy.suggest', 'audit.search'],
+    actions: () => [admin('policy.suggest', 'policies', ''), admin('audit.search', 'entries', '')],
+  },
+  'GET /v1/policies/:name/history': read('policy.read', 'policies', 'name'),
+  'GET /v1/policies/:name/history/:number': read('policy.read', 'policies', 'name'),
   'GET /v1/decisions/:call': {
     kind: 'decided',
     mutation: false,

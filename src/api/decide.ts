@@ -19,8 +19,9 @@ export async function decide(
   recorded.actions = actions
   const held: { action: AdminAction; decision: Decision }[] = []
   for (const action of actions) {
-    const decision = services.decideAdmin(judged.principal, action)
+    const decision = services.decideAdmin(judged.principal, action, recorded.client)
     recorded.decision = decision
+    recorded.decidedAt = services.now()
     if (decision.effect === 'allow') continue
     recorded.actions = [action]
     if (decision.effect === 'hold') {

@@ -40,6 +40,7 @@ export function sessionOf(s: SessionRecord) {
     state: s.state,
     openedAt: time(s.openedAt),
     expiresAt: time(s.expiresAt),
+    ...(s.reason === undefined ? {} : { reason: s.reason }),
     ...optionalTime('lastUsedAt', s.lastUsedAt),
     ...optionalTime('endedAt', s.endedAt),
     ...(s.endReason === undefined ? {} : { endReason: s.endReason }),

@@ -16,6 +16,8 @@ export interface Recorded {
   sessionId?: string
   actions?: readonly AdminAction[]
   decision?: Decision
+  /** Milliseconds since the epoch. */
+  decidedAt?: number
   intentWritten?: boolean
   outcomeWritten?: boolean
 }
@@ -30,7 +32,14 @@ export function intentOf(x: Recorded): NewEntry {
       ...(first === undefined ? {} : { action: actionFacts(first, x.actions!) }),
       ...(x.decision === undefined
         ? {}
-        : { decision: { effect: x.decision.effect, rules: x.decision.rules, reason: x.decision.reason } }),
+        : {
+            decision: {
+              effect: x.decision.effect,
+              rules: x.decision.rules,
+              reason: x.decision.reason,
+              ...(x.decidedAt === undefined ? {} : { at: x.decidedAt }),
+            },
+          }),
     },
   }
 }

@@ -10,10 +10,13 @@ import type { Holds } from '../audit/shred/holds.ts'
 import type { Shreds } from '../audit/shred/shreds.ts'
 import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
+import type { PolicyVersion } from '../documents/history.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { MaskingView } from '../masking/rules/describe.ts'
 import type { Sample, SampleResult } from '../masking/rules/mask-sample.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
+import type { ReplayReport } from '../policy/replay/replay.ts'
+import type { Suggestion } from '../policy/suggest/suggest.ts'
 import type { BoundRole } from '../tunnel/calls/session-bindings.ts'
 
 /**
@@ -28,7 +31,7 @@ export interface ApiServices {
   /** Verifies a bearer token. 401 and 503 as Refusals; the API records them. */
   authenticate(token: string, client: Client): Promise<ApiCaller>
   /** The policy engine. Must answer deny for whatever no rule allows. */
-  decideAdmin(principal: Principal, action: AdminAction): Decision
+  decideAdmin(principal: Principal, action: AdminAction, client: Client): Decision
   /** What rules hold: the decision that an approval made of it, or a Refusal that names the approval to wait for. */
   hold(principal: Principal, wish: HeldRequest): Promise<Decision>
   /** Resolves when the entry is durable; rejects with Refusal `audit-unavailable`. */
@@ -157,6 +160,8 @@ export interface SessionServices {
   bindings(id: string): Promise<readonly BoundRole[] | undefined>
   /** Refusals: connection-unknown, denied-by-policy. */
   open(principal: Principal, connection: string, client: Client): Promise<OpenedSession>
+  /** Undefined: it is not live. */
+  setReason(id: string, reason: string): Promise<SessionRecord | undefined>
   /** False when it had ended before. */
   end(id: string, by: Principal, reason: string): Promise<boolean>
 }
@@ -353,6 +358,9 @@ export interface ApplyRequest {
 }
 
 export interface DocumentServices {
+  /** Versions of a policy, newest first. */
+  history(policy: string): Promise<readonly PolicyVersion[]>
+  version(policy: string, number: number): Promise<PolicyVersion | undefined>
   kinds(): readonly string[]
   /** What the sources hold, without applying it; pure. */
   parse(sources: readonly SourceText[]): {
@@ -451,6 +459,35 @@ export interface PolicyServices {
   test(sources: readonly SourceText[]): readonly PolicyTestResult[]
   /** What this principal would be told for this action, now. */
   explain(principal: Principal, request: ExplainRequest): Promise<Explanation>
+  /** What the rules of now say to a recorded call; only notes when it cannot be judged again. */
+  explainRecorded(detail: AuditDetail): Promise<Pick<Explanation, 'considered' | 'notes' | 'policyDigest'>>
+  /** Recorded decisions under other policies: those in force, with the sources in the place of what they name. */
+  replay(request: ReplayRequest): Promise<ReplayReport>
+  suggest(request: SuggestRequest): Promise<SuggestedPolicy>
+}
+
+export interface ReplayRequest {
+  /** Milliseconds since the epoch; `until` exclusive. */
+  readonly since: number
+  readonly until: number
+  readonly principal?: string
+  readonly connection?: string
+  /** Empty: the policies in force. Refusal `document-invalid` when they cannot take effect. */
+  readonly sources: readonly SourceText[]
+}
+
+export interface SuggestRequest {
+  readonly since: number
+  readonly until: number
+  /** User name, or the principal's key. */
+  readonly principal: string
+  readonly connection?: string
+}
+
+export interface SuggestedPolicy extends Suggestion {
+  readonly username: string
+  readonly calls: number
+  readonly notes: readonly string[]
 }
 
 export interface MaskingServices {

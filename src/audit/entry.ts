@@ -1,3 +1,5 @@
+import type { CarriedClaims, ServiceAccountFacts } from '../identity/principal.ts'
+
 /**
  * What the gateway hands to the log. The log turns each into a leaf (a commitment, under 1 KB, no free text),
  * an encrypted head and encrypted bodies, and resolves when all of it is durable.
@@ -53,6 +55,7 @@ export interface NewEntry {
 
 /** Readable facts. Encrypted beside the log, indexed for search, deletable without breaking a proof. */
 export interface Head {
+  /** All that policy looks at of who acts, so that it can be asked again. */
   readonly principal?: {
     readonly issuer: string
     readonly subject: string
@@ -60,8 +63,21 @@ export interface Head {
     readonly groups: readonly string[]
     readonly kind: string
     readonly method: string
+    readonly provider?: string
+    readonly displayName?: string
+    readonly email?: string
+    readonly claims?: CarriedClaims
+    readonly serviceAccount?: ServiceAccountFacts
   }
-  readonly client?: { readonly address: string; readonly port: number; readonly userAgent: string }
+  readonly client?: {
+    readonly address: string
+    readonly port: number
+    readonly userAgent: string
+    /** `Kubectl-Command` */
+    readonly command?: string
+  }
+  /** Why, in the words of the caller. */
+  readonly statedReason?: string
   readonly connection?: string
   readonly request?: { readonly method: string; readonly uri: string }
   readonly action?: Readonly<Record<string, unknown>>
@@ -72,7 +88,18 @@ export interface Head {
     /** Of the upstream's own answer, where the call ended with an error of ours; absent then: no answer came. */
     readonly status?: number
   }
-  readonly decision?: { readonly effect: string; readonly rules: readonly string[]; readonly reason: string }
+  readonly decision?: {
+    readonly effect: string
+    readonly rules: readonly string[]
+    readonly reason: string
+    /** When it was made, where that is not the time of the entry; milliseconds since the epoch. */
+    readonly at?: number
+    /** Policy held it, and people let it pass. */
+    readonly approved?: true
+    readonly requireReason?: true
+    /** Rules with effect limit that it counted against. */
+    readonly limits?: readonly string[]
+  }
   readonly result?: {
     readonly code: number
     readonly reason?: string

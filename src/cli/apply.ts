@@ -5,6 +5,7 @@ import { readPages } from './client/pages.ts'
 import { readSources, type Source } from './client/sources.ts'
 import { flag, type Options, type Run, text, texts } from './frame/context.ts'
 import { exitCodes, Failure, usage } from './frame/failure.ts'
+import { problemLines } from './output/problems.ts'
 
 const done = { create: 'created', update: 'updated', unchanged: 'unchanged', delete: 'deleted' } as const
 
@@ -23,6 +24,7 @@ export const run: Run = async (context, _args, options) => {
     const word = `${c.kind.toLowerCase()}/${c.name} ${done[c.change]}${dryRun && c.change !== 'unchanged' ? ' (dry run)' : ''}`
     return dryRun && c.diff !== '' ? `${word}\n${shown(c.diff)}` : word
   })
+  for (const line of problemLines(answer.warnings ?? [])) context.warn(line)
   const names = answer.changes.map(c => `${c.kind.toLowerCase()}/${c.name}`)
   await context.output.one(answer, lines.join('\n'), names.join('\n'))
   return exitCodes.done

@@ -18,6 +18,7 @@ export const run: Run = async (context, _args, options) => {
       listen: text(options, 'listen'),
       kubeconfig: text(options, 'kubeconfig'),
       context: text(options, 'context'),
+      presets: texts(options, 'preset'),
       logLevel: text(options, 'logLevel'),
       store: text(options, 'store'),
       storePassword: text(options, 'storePassword'),

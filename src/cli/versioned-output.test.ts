@@ -41,6 +41,7 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   'connection doctor': { args: ['prod'], kind: 'ConnectionReport' },
   'session list': { args: [], kind: 'SessionList' },
   'session show': { args: ['SESSION'], kind: 'Session' },
+  'session reason': { args: ['INC-42 restart'], kind: 'SessionList' },
   'session end': { args: ['SESSION'], kind: 'SessionEndList' },
   revoke: { args: ['issuer', 'https://other.test'], kind: 'Revocation' },
   'audit search': { args: [], kind: 'AuditList' },
@@ -86,6 +87,12 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   'mask list': { args: [], kind: 'MaskingInForce' },
   'mask test': { args: ['DIR/base.json'], kind: 'MaskingTest' },
   'policy test': { args: ['DIR'], kind: 'PolicyTestReport' },
+  'policy preset': { args: ['list'], kind: 'PresetList' },
+  'policy history': { args: ['base'], kind: 'PolicyVersionList' },
+  'policy rollback': { args: ['base', '--to', '1', '--dry-run'], kind: 'ApplyResult' },
+  'policy explain': { args: ['call-1'], kind: 'Explanation' },
+  'policy replay': { args: ['--since', '7d'], kind: 'PolicyReplay' },
+  'policy suggest': { args: ['--principal', 'corp:alice', '--since', '7d'], kind: 'PolicySuggestion' },
   logout: { args: [], kind: 'ClientSignOut' },
 }
 

@@ -6,7 +6,8 @@ import { type SessionEnd, type SessionRecord, toSession } from './session-record
 /** A session in memory. The record is as last seen in the store; `lastUsedAt` runs ahead of it. */
 export interface LiveSession {
   readonly key: string
-  readonly session: Session
+  /** Another object when its reason changes. */
+  session: Session
   /** What the session's own token stands for. */
   readonly principal: Principal
   record: SessionRecord
@@ -71,6 +72,7 @@ export function createLiveSessions(onError: (error: unknown) => void): LiveSessi
       if (present !== undefined) {
         if (revision < present.revision) return present
         if (present.session.id === record.id) {
+          if (present.record.reason !== record.reason) present.session = toSession(record)
           present.record = record
           present.version = version
           present.revision = revision

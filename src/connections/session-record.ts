@@ -17,6 +17,7 @@ export interface SessionRecord {
   readonly credential: string | null
   /** Id of the sign-in that opened it. */
   readonly signIn: string | null
+  readonly reason?: string
 }
 
 /** Why a session ended. `by` is a user name. */
@@ -37,8 +38,16 @@ export interface PastSession {
 }
 
 export function toSession(record: SessionRecord): Session {
-  const { id, principal, connection, opened, openedAt, expiresAt } = record
-  return { id, principal, connection, opened, openedAt, expiresAt }
+  const { id, principal, connection, opened, openedAt, expiresAt, reason } = record
+  return {
+    id,
+    principal,
+    connection,
+    opened,
+    openedAt,
+    expiresAt,
+    ...(reason === undefined ? {} : { reason }),
+  }
 }
 
 /**
@@ -47,7 +56,8 @@ export function toSession(record: SessionRecord): Session {
  * facts that the credential at hand does not carry.
  */
 export function implicitKey(principal: Principal, connection: string): string {
-  const { issuer, subject, kind, username, displayName, email, authentication, serviceAccount } = principal
+  const { issuer, subject, kind, username, displayName, email, claims, authentication, serviceAccount } =
+    principal
   const facts = [
     connection,
     issuer,
@@ -57,6 +67,11 @@ export function implicitKey(principal: Principal, connection: string): string {
     [...principal.groups].sort(),
     displayName ?? null,
     email ?? null,
+    claims === undefined
+      ? null
+      : Object.keys(claims)
+          .sort()
+          .map(name => [name, claims[name]]),
     authentication.method,
     authentication.provider,
     serviceAccount === undefined

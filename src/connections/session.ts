@@ -10,4 +10,6 @@ export interface Session {
   /** Milliseconds since the epoch. */
   readonly openedAt: number
   readonly expiresAt: number
+  /** Why it is used, in the words of its principal. Absent: nothing was said. */
+  readonly reason?: string
 }

@@ -138,6 +138,10 @@ describe('implicit sessions', () => {
       { groups: ['corp:dev,corp:ops'] },
       { displayName: 'x' },
       { email: 'x' },
+      { claims: {} },
+      { claims: { team: [] } },
+      { claims: { team: ['a', 'b'] } },
+      { claims: { team: ['a,b'] } },
       { authentication: { ...principal().authentication, provider: 'other' } },
       { authentication: { ...principal().authentication, method: 'tokenreview' } },
       { serviceAccount: account },
@@ -180,6 +184,29 @@ describe('implicit sessions', () => {
         `open ${third.id}`,
       ])
     })
+  })
+
+  it('carry a reason that all processes see, until they end', async () => {
+    const store = await openSqliteStore(':memory:')
+    const [here, there] = (await Promise.all([1, 2].map(() => openIdentityRig({ store })))) as [
+      IdentityRig,
+      IdentityRig,
+    ]
+    const { id } = await here.sessions.enter(principal(), prod)
+    assert.equal((await there.sessions.setReason(id, 'INC-42'))?.reason, 'INC-42')
+    assert.equal((await there.sessions.enter(principal(), prod)).reason, 'INC-42')
+    await here.feed.catchUp()
+    assert.equal(here.sessions.live(principal(), 'prod')?.reason, 'INC-42')
+    // Being used, and another reason meanwhile, do not take turns to undo each other.
+    await Promise.all([here.sessions.setReason(id, 'INC-43'), there.sessions.sweep()])
+    await there.feed.catchUp()
+    assert.equal(there.sessions.get(id)?.session.reason, 'INC-43')
+    await here.sessions.end(id, { reason: 'ended' })
+    assert.equal(await here.sessions.setReason(id, 'late'), undefined)
+    assert.equal(await there.sessions.setReason(id, 'late'), undefined)
+    assert.equal(await there.sessions.setReason('s-none', 'x'), undefined)
+    for (const rig of [here, there]) await rig.close()
+    await store.close()
   })
 
   it('are one for all processes, whoever is first', async () => {

@@ -46,6 +46,8 @@ export interface Sessions extends CuttableSessions {
   past(id: string): Promise<PastSession | undefined>
   /** Ended ones in order of id, `after` exclusive. */
   listPast(page: { readonly after?: string; readonly limit: number }): Promise<PastSession[]>
+  /** Says why it is used, from now on; everywhere. Undefined when there is no such live session. */
+  setReason(id: string, reason: string): Promise<Session | undefined>
   /** False when it had ended before. Long streams are cut before the first wait. */
   end(id: string, end: SessionEnd): Promise<boolean>
   /** Runs once, when the session ends for whatever reason (at once if it has); returns how to stop listening. */
@@ -331,6 +333,23 @@ export async function openSessions(options: SessionOptions): Promise<Sessions> {
     },
     past: past.get,
     listPast: past.list,
+    async setReason(id, reason) {
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        if (known.byId(id) === undefined || attempt > 0) await feed.catchUp().catch(unavailable)
+        const found = known.byId(id)
+        if (found === undefined || isOver(found, now()) !== undefined) return undefined
+        const value: SessionRecord = { ...found.record, reason }
+        try {
+          const { key, version } = found
+          const [stored] = await store.commit([{ op: 'update', kind: SESSION_KIND, key, version, value }])
+          return known.put({ ...stored!, value })?.session
+        } catch (error) {
+          // It was used, or ended, meanwhile: looked at again.
+          if (!(error instanceof StoreConflict)) unavailable(error)
+        }
+      }
+      throw new Refusal('state-unavailable', { check: 'session' })
+    },
     async end(id, why) {
       if (known.byId(id) === undefined) await feed.catchUp().catch(unavailable)
       const found = known.byId(id)

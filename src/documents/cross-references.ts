@@ -159,7 +159,7 @@ function separatePrefixes(
 /** A warning only: a policy may be there before the connection that it speaks of. */
 function checkPolicyConnections(located: LocatedDocument, names: ReadonlySet<string>, report: Report): void {
   if (located.document.kind !== 'Policy') return
-  located.document.spec.rules.forEach((rule, r) => {
+  located.document.spec.rules?.forEach((rule, r) => {
     rule.match.connections?.forEach((name, i) => {
       if (name.includes('*') || names.has(name)) return
       const message = `there is no connection ${name}${didYouMean(name, names)}`

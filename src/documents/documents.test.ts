@@ -261,3 +261,55 @@ spec:
   assert.equal(settings.maxAge, 86_400_000)
   await assert.rejects(toIdentityProvider(document, secretSource(dir, {})), /TEST_SECRET is not set/)
 })
+
+test('versions of a policy are kept with who made them, and an older text can be applied again', async () => {
+  const store = memoryStore()
+  const documents = await createDocuments({ store, validate, now: () => 7 })
+  await documents.apply({ ...apply(policy('a')), by: 'corp:alice' })
+  await documents.apply({ ...apply(policy('a', 'list')), by: 'corp:bob' })
+  await documents.apply({ ...apply(policy('a', 'list')), by: 'corp:nobody' })
+  await documents.apply({ ...apply(policy('a', 'watch')), dryRun: true })
+  await documents.apply({ ...apply(''), remove: [{ kind: 'Policy', name: 'a' }], by: 'corp:carol' })
+  const history = await documents.history('a')
+  assert.deepEqual(
+    history.map(({ number, at, by, change, text }) => [number, at, by, change, text?.match(/get|list/)?.[0]]),
+    [
+      [3, 7, 'corp:carol', 'delete', undefined],
+      [2, 7, 'corp:bob', 'update', 'list'],
+      [1, 7, 'corp:alice', 'create', 'get'],
+    ],
+  )
+  const first = (await documents.version('a', 1))!
+  const [again] = await documents.apply(apply(first.text!))
+  assert.equal(again?.change, 'create')
+  assert.equal((await documents.history('a')).length, 4)
+  assert.deepEqual(await documents.history('b'), [])
+})
+
+test('what a change must not bring about refuses the change, not what was there before', async () => {
+  const store = memoryStore()
+  const complain = (documents: readonly { document: { kind: string; metadata: { name: string } } }[]) =>
+    documents
+      .filter(d => d.document.metadata.name.startsWith('bad'))
+      .map(d => ({
+        file: 'f',
+        line: 1,
+        column: 1,
+        path: '',
+        message: d.document.metadata.name,
+        severity: 'error' as const,
+      }))
+  const before = await createDocuments({ store, validate })
+  await before.apply(apply(policy('bad-1')))
+  const documents = await createDocuments({ store, validate, validateChange: complain })
+  assert.deepEqual(
+    documents.warnings().map(w => [w.message, w.severity]),
+    [['bad-1', 'warning']],
+  )
+  await documents.apply(apply(policy('good')))
+  await assert.rejects(documents.apply(apply(policy('bad-2'))), (e: DocumentsInvalid) =>
+    e.problems.every(p => p.message === 'bad-2'),
+  )
+  await assert.rejects(documents.apply({ ...apply(policy('bad-2')), dryRun: true }))
+  assert.equal(documents.current().get('Policy', 'bad-2'), undefined)
+})

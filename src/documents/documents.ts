@@ -3,6 +3,7 @@ import { type Change, type StateStore, StoreConflict } from '../store/store.ts'
 import { canonicalJson, documentKey, toYaml } from './canonical.ts'
 import { crossReferenceProblems } from './cross-references.ts'
 import { type DocumentRecord, type DocumentRef, type DocumentSet, mergeDocuments } from './document-set.ts'
+import { type PolicyVersion, policyHistory, policyVersion, versionsOf } from './history.ts'
 import { loadStored, STORE_KIND, type StoredDocument } from './load-stored.ts'
 import { type LocatedDocument, parseDocuments, type SourceText } from './parse.ts'
 import { DocumentsInvalid, errorsOf, type Problem } from './problem.ts'
@@ -14,6 +15,11 @@ export interface DocumentsOptions {
   readonly configDir?: string
   /** What else must hold for the whole set, e.g. `policyProblems`. Pure. */
   readonly validate: (documents: readonly LocatedDocument[]) => readonly Problem[]
+  /**
+   * What a change must not bring about, beyond `validate`: errors of it that were not there before refuse the change. At
+   * start-up they are warnings: a gateway that holds for ever is better than one that does not come up. Pure.
+   */
+  readonly validateChange?: (documents: readonly LocatedDocument[]) => readonly Problem[]
   readonly now?: () => number
 }
 
@@ -23,6 +29,8 @@ export interface ApplyRequest {
   readonly dryRun: boolean
   /** `Kind/name` to the version that the caller has seen; 0: must not exist. Another version is Refusal `conflict`. */
   readonly versions?: Readonly<Record<string, number>>
+  /** User name of who changes it, for the history. */
+  readonly by?: string
   /** Runs when the change is known to be valid and before it takes effect; if it rejects, nothing changes. */
   readonly beforeCommit?: (changes: readonly DocumentChange[]) => Promise<void>
 }
@@ -46,6 +54,9 @@ export interface Documents {
   reload(): Promise<readonly Problem[]>
   /** Follows changes that other replicas made; cheap when there are none. Like `reload` for errors. */
   refresh(): Promise<readonly Problem[]>
+  /** Versions of a policy of the store, newest first; none for what only ever stood in files. */
+  history(policy: string): Promise<readonly PolicyVersion[]>
+  version(policy: string, number: number): Promise<PolicyVersion | undefined>
   /** Called with each new set, after it took effect. Returns how to stop. */
   subscribe(listener: (set: DocumentSet) => void): () => void
 }
@@ -100,6 +111,7 @@ export async function createDocuments(options: DocumentsOptions): Promise<Docume
     const plan = planChanges(state, parsed.documents, request, now())
     const judged = judge(options, state.files, plan.stored)
     if (errorsOf(judged.problems).length > 0) throw new DocumentsInvalid(judged.problems)
+    refuseNewProblems(options, state, plan)
     if (request.dryRun) return plan.changes
     await request.beforeCommit?.(plan.changes)
     if (plan.writes.length === 0) return plan.changes
@@ -107,7 +119,8 @@ export async function createDocuments(options: DocumentsOptions): Promise<Docume
       state.generation === 0
         ? { op: 'create', ...GENERATION, value: now() }
         : { op: 'update', ...GENERATION, value: now(), version: state.generation }
-    const written = await store.commit([...plan.writes, generation]).catch((cause: unknown) => {
+    const kept = await versionsOf(store, plan.changes, request.by ?? '', now())
+    const written = await store.commit([...plan.writes, ...kept, generation]).catch((cause: unknown) => {
       if (!(cause instanceof StoreConflict)) throw cause
       throw new Refusal('conflict', { check: 'version', detail: cause.message, cause })
     })
@@ -134,6 +147,8 @@ export async function createDocuments(options: DocumentsOptions): Promise<Docume
         const generation = await store.get(GENERATION.kind, GENERATION.key)
         return (generation?.version ?? 0) === state.generation ? [] : reload()
       }),
+    history: name => policyHistory(store, name),
+    version: (name, number) => policyVersion(store, name, number),
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -165,6 +180,14 @@ async function load(options: DocumentsOptions): Promise<State | { problems: read
   }
 }
 
+function refuseNewProblems({ validateChange }: DocumentsOptions, state: State, plan: Plan): void {
+  if (validateChange === undefined) return
+  const known = new Set(validateChange(state.set.records.map(r => r.located)).map(p => p.message))
+  const { set } = mergeDocuments(state.files, plan.stored)
+  const fresh = errorsOf(validateChange(set.records.map(r => r.located))).filter(p => !known.has(p.message))
+  if (fresh.length > 0) throw new DocumentsInvalid(fresh)
+}
+
 function judge(
   options: DocumentsOptions,
   files: readonly DocumentRecord[],
@@ -172,7 +195,11 @@ function judge(
 ): { set: DocumentSet; problems: Problem[] } {
   const { set, problems } = mergeDocuments(files, stored)
   const located = set.records.map(r => r.located)
-  return { set, problems: [...problems, ...crossReferenceProblems(located), ...options.validate(located)] }
+  const later = (options.validateChange?.(located) ?? []).map(p => ({ ...p, severity: 'warning' as const }))
+  return {
+    set,
+    problems: [...problems, ...crossReferenceProblems(located), ...options.validate(located), ...later],
+  }
 }
 
 function fileRecord(located: LocatedDocument): DocumentRecord {

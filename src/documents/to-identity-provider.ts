@@ -16,6 +16,7 @@ export interface IdentityProviderSettings {
     readonly email: string
     readonly displayName: string
   }
+  readonly carriedClaims?: readonly string[]
   readonly clockSkew: number
   /** Oldest `iat`; absent: only `exp` counts. */
   readonly maxAge?: number
@@ -52,6 +53,7 @@ export async function toIdentityProvider(
       email: oidc.claims?.email ?? 'email',
       displayName: oidc.claims?.displayName ?? 'name',
     },
+    ...(oidc.carriedClaims === undefined ? {} : { carriedClaims: oidc.carriedClaims }),
     clockSkew: (oidc.clockSkew === undefined ? undefined : parseDuration(oidc.clockSkew)) ?? 30_000,
     ...(oidc.maxAge === undefined ? {} : { maxAge: parseDuration(oidc.maxAge)! }),
     ...(ca === undefined ? {} : { ca }),

@@ -123,6 +123,20 @@ export const catalogue = {
     cause: 'A rule denies it, or no rule allows it: what nothing allows is denied.',
     next: 'ask why with: sallyport why <request id>',
   },
+  'reason-required': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'policy wants to know why',
+    cause: 'A rule lets this happen only when the caller has said why.',
+    next: 'say it: sallyport session reason "TEXT", and repeat (programs: header Sallyport-Reason)',
+  },
+  'rate-limited': {
+    status: 429,
+    reason: 'TooManyRequests',
+    summary: 'a limit of policy was reached',
+    cause: 'A rule lets only so many such requests through in a stretch of time.',
+    next: 'try again after the time in Retry-After',
+  },
   'approval-pending': {
     status: 429,
     reason: 'TooManyRequests',

@@ -36,8 +36,10 @@ import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
-import { policyProblems } from '../policy/check/policy-problems.ts'
+import { isPolicy, policyProblems } from '../policy/check/policy-problems.ts'
+import { unapprovableHolds } from '../policy/check/unapprovable-holds.ts'
 import { type CompiledPolicies, compilePolicies } from '../policy/compile.ts'
+import { createRateLimits } from '../policy/rate-limits.ts'
 import { type PostgresSettings, shownSettings } from '../postgres/settings.ts'
 import { claimOrigin } from '../store/log-origin.ts'
 import { openSqliteStore } from '../store/open-sqlite-store.ts'
@@ -190,6 +192,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         ...maskingProblems(all, shippedDetectors),
         ...bindingProblems(all),
       ],
+      validateChange: all => unapprovableHolds(all.filter(isPolicy)),
       now,
     })
     const directory = createDirectory(connectionsOf(documents.current()))
@@ -320,6 +323,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       classify: side.classify,
       policies: () => policies,
       approvals,
+      rates: createRateLimits(),
       masking: () => masking,
       maskEngine,
       guesses: createGuesses(now),

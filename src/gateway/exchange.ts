@@ -35,6 +35,10 @@ export interface Progress {
   connection?: Connection
   action?: KubernetesAction
   decision?: Decision
+  /** When it was made; milliseconds since the epoch. */
+  decidedAt?: number
+  /** Why, in the caller's own words: of this request, or of its session. */
+  statedReason?: string
   requestBody?: RequestBody
   /** Set once an intent was handed to the log: whatever happens then needs an outcome. */
   intent?: Promise<EntryReceipt>

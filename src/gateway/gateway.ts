@@ -8,6 +8,7 @@ import type { MaskEngines } from '../masking/engines.ts'
 import type { MaskEngine } from '../masking/json/mask-engine.ts'
 import type { CompiledMasking } from '../masking/rules/compile.ts'
 import type { PolicySet } from '../policy/decision.ts'
+import type { RateLimits } from '../policy/rate-limits.ts'
 import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { AgentLink } from '../tunnel/contract.ts'
 import type { Classified, Decided, InSession } from './exchange.ts'
@@ -39,6 +40,8 @@ export interface Gateway {
   policies(): PolicySet
   /** Who waits for people, and what they have granted. */
   readonly approvals: Pick<Approvals, 'use' | 'giveBack' | 'ask' | 'wait' | 'grantOf'>
+  /** Counts of rules with effect limit. */
+  readonly rates: RateLimits
   /** What is masked, for whom and where. */
   masking(): CompiledMasking
   readonly maskEngine: MaskEngines

@@ -8,7 +8,8 @@ import type { Principal } from '../identity/principal.ts'
 import { compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { testEngine } from '../masking/testing/rig.ts'
-import type { Decision } from '../policy/decision.ts'
+import type { Decision, Limit } from '../policy/decision.ts'
+import { createRateLimits } from '../policy/rate-limits.ts'
 import type { AgentLink, AnswerHandler, UpstreamCall } from '../tunnel/contract.ts'
 import { type Caller, CallerLeft } from './caller.ts'
 import type { Classified, InSession, Received } from './exchange.ts'
@@ -168,6 +169,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
         ...options.decision,
       }),
     }),
+    rates: createRateLimits(),
     masking: () => compileMasking([], shippedDetectors),
     maskEngine: () => testEngine(),
     trailEngine: () => testEngine(),
@@ -334,6 +336,70 @@ test('a read whose intent fails shows the caller nothing of the answer', async (
   await done
   assert.equal(s.caller.status, 503)
   assert.doesNotMatch(Buffer.concat(s.written).toString(), /password/)
+})
+
+const once: Limit = { rule: 'p/once', reason: undefined, count: 1, per: 60_000, of: 'principal' }
+
+test('what a limit of policy stops is refused with the rule and the time, and reaches no agent', async () => {
+  const first = stage({ decision: { limits: [once] } })
+  first.gateway.rates.take([once], { principal: '["https://issuer.example","alice"]', session: '' }, 500)
+  const done = handle(first.gateway, first.received)
+  await first.durableAll()
+  await done
+  assert.equal(first.caller.status, 429)
+  assert.equal(first.calls.length, 0)
+  const status = JSON.parse(Buffer.concat(first.written).toString())
+  assert.match(status.message, /1 in 60 s of each person or program \[p\/once\]/)
+  assert.equal(status.details.retryAfterSeconds, 60)
+})
+
+test('without a reason nothing happens where a rule wants one; with one it stands in the trail', async () => {
+  const s = stage({ decision: { requireReason: true } })
+  const refused = handle(s.gateway, s.received)
+  await s.durableAll()
+  await refused
+  assert.equal(s.caller.status, 403)
+  assert.equal(s.calls.length, 0)
+  assert.match(Buffer.concat(s.written).toString(), /sallyport session reason/)
+
+  const said = stage({ decision: { requireReason: true } })
+  const { classify } = said.gateway
+  const gateway: Gateway = {
+    ...said.gateway,
+    async classify(x) {
+      const classified = await classify(x)
+      ;(classified.parsed.headers as Map<string, string>).set('sallyport-reason', 'INC-42')
+      return classified
+    },
+  }
+  const done = handle(gateway, said.received)
+  await said.settle()
+  assert.equal(said.commits[0]!.entry.head.statedReason, 'INC-42')
+  assert.equal(said.calls.length, 1)
+  assert.ok(!said.calls[0]!.call.headers.includes('sallyport-reason'))
+  said.calls[0]!.answer.onHead(200, headers, controller)
+  said.calls[0]!.answer.onData(Buffer.from('{}'))
+  said.calls[0]!.answer.onEnd()
+  await said.durableAll()
+  await done
+  assert.equal(said.caller.status, 200)
+})
+
+test('a reason of nothing but spaces is none', async () => {
+  const s = stage({ decision: { requireReason: true } })
+  const { classify } = s.gateway
+  const gateway: Gateway = {
+    ...s.gateway,
+    async classify(x) {
+      const classified = await classify(x)
+      ;(classified.parsed.headers as Map<string, string>).set('sallyport-reason', '  ')
+      return classified
+    },
+  }
+  const done = handle(gateway, s.received)
+  await s.durableAll()
+  await done
+  assert.equal(s.caller.status, 403)
 })
 
 test('a long answer leaves frame by frame, each after its commit, and ends after the outcome', async () => {

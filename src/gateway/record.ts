@@ -7,8 +7,10 @@ import { isWorthRemembering } from '../masking/fingerprints/is-worth-remembering
 import type { MaskedField } from '../masking/json/json-masker.ts'
 import type { MaskEngine } from '../masking/json/mask-engine.ts'
 import { maskCommand, maskTarget, maskText } from '../masking/request/mask-head.ts'
+import type { Decision } from '../policy/decision.ts'
+import { imagesOf } from '../policy/fields/images.ts'
 import { CallerLeft } from './caller.ts'
-import type { Answered, Progress, Received } from './exchange.ts'
+import type { Answered, Classified, Progress, Received } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 
 /** What the log is told of an exchange. One function per kind of entry; none of them decides anything. */
@@ -195,9 +197,8 @@ function headOf(gateway: Gateway, x: Received, progress: Progress): Head {
     connection: x.connectionName,
     request: { method: x.caller.method, uri: maskTarget(engine, x.target) },
     ...(action === undefined ? {} : { action: actionFacts(engine, action) }),
-    ...(decision === undefined
-      ? {}
-      : { decision: { effect: decision.effect, rules: decision.rules, reason: decision.reason } }),
+    ...(progress.statedReason === undefined ? {} : { statedReason: maskText(engine, progress.statedReason) }),
+    ...(decision === undefined ? {} : { decision: decisionFacts(decision, progress) }),
     ...factsOf(progress),
   }
 }
@@ -209,8 +210,31 @@ function factsOf({ restored, grant }: Progress): Pick<Head, 'facts'> {
   }
 }
 
+function decisionFacts(
+  decision: Decision,
+  { decidedAt: at, grant }: Progress,
+): NonNullable<Head['decision']> {
+  const { effect, rules, reason, requireReason, limits } = decision
+  return {
+    effect,
+    rules,
+    reason,
+    ...(at === undefined ? {} : { at }),
+    ...(grant === undefined ? {} : { approved: true as const }),
+    ...(requireReason === undefined ? {} : { requireReason }),
+    ...(limits === undefined ? {} : { limits: limits.map(limit => limit.rule) }),
+  }
+}
+
 function clientOf(engine: MaskEngine, x: Received): NonNullable<Head['client']> {
-  return { address: x.caller.address, port: x.caller.port, userAgent: maskText(engine, x.caller.userAgent) }
+  const { address, port, userAgent } = x.caller
+  const command = (x as Partial<Classified>).parsed?.headers.get('kubectl-command')
+  return {
+    address,
+    port,
+    userAgent: maskText(engine, userAgent),
+    ...(command === undefined ? {} : { command: maskText(engine, command.slice(0, 256)) }),
+  }
 }
 
 /** Empty fields say nothing and cost bytes in every record: they are left out. */
@@ -225,14 +249,32 @@ export function actionFacts(engine: MaskEngine, a: KubernetesAction): Record<str
     if (a.name !== '') facts.name = a.name
   } else facts.path = a.path
   if (a.risk !== 'none') facts.risk = a.risk
+  if (a.risks !== undefined && a.risks.length > 1) facts.risks = a.risks
+  if (a.namespaced !== undefined) facts.namespaced = a.namespaced
+  if (a.longRunning) facts.longRunning = true
   if (a.query.dryRun) facts.dryRun = true
   if (a.query.labelSelector !== '') facts.labelSelector = maskText(engine, a.query.labelSelector)
   if (a.query.fieldSelector !== '') facts.fieldSelector = maskText(engine, a.query.fieldSelector)
   if (a.query.command.length > 0) facts.command = maskCommand(engine, a.query.command)
   if (a.query.container !== '') facts.container = a.query.container
+  if (a.query.follow) facts.follow = true
   if (a.impersonate !== null) facts.impersonate = a.impersonate
-  if (a.body !== null) facts.body = { kind: a.body.kind, name: a.body.name, form: a.body.form }
+  if (a.body !== null) {
+    const { apiVersion, kind, name, namespace, form } = a.body
+    facts.body = { apiVersion, kind, name, ...(namespace === '' ? {} : { namespace }), form }
+    facts.images = imagesFacts(engine, a)
+  }
   return facts
+}
+
+const IMAGES_KEPT = 100
+
+/** Null: they could not be told. More than are kept are told by the body alone. */
+function imagesFacts(engine: MaskEngine, action: KubernetesAction): readonly string[] | null | undefined {
+  const images = imagesOf(action)
+  if (images === null) return null
+  if (images.length > IMAGES_KEPT) return undefined
+  return images.map(image => maskText(engine, image))
 }
 
 /** Who is exempt sees what the readers of the trail must not: then the whole answer is sealed, originals included. */

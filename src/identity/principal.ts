@@ -11,9 +11,16 @@ export interface Principal {
   readonly groups: readonly string[]
   readonly displayName?: string
   readonly email?: string
+  /**
+   * Verified claims that the issuer's document carries along for policies, all values as text; a claim of that list that
+   * the token does not have is an empty list. Absent: the credential has no claims, or none is carried.
+   */
+  readonly claims?: CarriedClaims
   readonly authentication: Authentication
   readonly serviceAccount?: ServiceAccountFacts
 }
+
+export type CarriedClaims = Readonly<Record<string, readonly string[]>>
 
 export interface Authentication {
   readonly method: 'oidc' | 'tokenreview' | 'serviceaccount-jwt' | 'local' | 'session'

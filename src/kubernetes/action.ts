@@ -17,6 +17,8 @@ export interface KubernetesAction {
   readonly query: QueryFacts
   readonly body: BodyFacts | null
   /** Another identity that the caller asks for with `--as`; a denied action unless a rule allows it. */
+  /** Images that the body named, of a recorded call only. Absent: they are found in the body (`policy/fields/images.ts`). */
+  readonly images?: readonly string[] | null
   readonly impersonate: ImpersonationRequest | null
   /** Second doors and other dangerous effects, from the one table in `policy/risk.ts`; `none` when nothing applies. */
   readonly risk: string

@@ -8,6 +8,8 @@ import { resourceVerbs } from './vocabulary.ts'
 export interface Candidates {
   readonly deny: readonly Rule[]
   readonly hold: readonly Rule[]
+  /** Rules that count what is allowed. */
+  readonly limit: readonly Rule[]
   /** Verb, resource and subresource are already known to match. */
   readonly allow: readonly Rule[]
 }
@@ -31,6 +33,7 @@ export function indexCandidates(rules: readonly Rule[]): (action: KubernetesActi
   const others = byResource.get(OTHER)!
   const anyDeny = ofResources.filter(r => r.effect === 'deny')
   const anyHold = ofResources.filter(r => r.effect === 'hold')
+  const anyLimit = ofResources.filter(r => r.effect === 'limit')
 
   return action => {
     if (!action.isResource) return urls.get(action.verb) ?? urls.get(OTHER)!
@@ -39,7 +42,7 @@ export function indexCandidates(rules: readonly Rule[]): (action: KubernetesActi
     const found = verbs.get(action.verb) ?? verbs.get(OTHER)!
     // It touches rules about whatever can be in the namespace, or about the same objects under another name.
     return deletesNamespace(action) || hasOtherResourceName(action)
-      ? { ...found, deny: anyDeny, hold: anyHold }
+      ? { ...found, deny: anyDeny, hold: anyHold, limit: anyLimit }
       : found
   }
 }
@@ -73,9 +76,13 @@ const VERBS = [...resourceVerbs, 'head', 'post', 'put', OTHER]
 function byVerb(rules: readonly Rule[]): ByVerb {
   const deny = rules.filter(r => r.effect === 'deny')
   const hold = rules.filter(r => r.effect === 'hold')
+  const limit = rules.filter(r => r.effect === 'limit')
   const allow = rules.filter(r => r.effect === 'allow')
   const verbs = new Set([...VERBS, ...allow.flatMap(r => [...(r.verbs?.set ?? [])])])
   return new Map(
-    [...verbs].map(verb => [verb, { deny, hold, allow: allow.filter(r => matchesWord(r.verbs, verb)) }]),
+    [...verbs].map(verb => [
+      verb,
+      { deny, hold, limit, allow: allow.filter(r => matchesWord(r.verbs, verb)) },
+    ]),
   )
 }

@@ -5,6 +5,7 @@ import { createDecide } from './decide.ts'
 import type { Action, Circumstances, Decision, PolicySet } from './decision.ts'
 import { defaultsDocument } from './defaults.ts'
 import { type ConsideredRule, explainWith } from './explain.ts'
+import { rulesOf } from './presets/expand.ts'
 import { compileRule, type Rule } from './rule.ts'
 
 export interface CompiledPolicies extends PolicySet {
@@ -19,15 +20,18 @@ export interface Explanation extends Decision {
 }
 
 /**
- * Makes a policy set of documents that `policyProblems` found no error in; throws when a condition does not compile, so
+ * Makes a policy set of documents that `policyProblems` found no error in; throws when a condition does not compile or a preset does not exist, so
  * that a rule can never be missing from a set. The built-in `defaults` policy is always part of it.
  */
 export function compilePolicies(documents: readonly PolicyDocument[]): CompiledPolicies {
   const all = [defaultsDocument, ...documents]
-  const digest = digestDocuments(all)
+  // What a preset says belongs to it: another version of the product may say something else.
+  const digest = digestDocuments(
+    all.map(d => (d.spec.use === undefined ? d : { ...d, spec: { ...d.spec, rules: rulesOf(d) } })),
+  )
   const sorted = [...all].sort((a, b) => (canonicalName(a) < canonicalName(b) ? -1 : 1))
   const rules = sorted.flatMap(document =>
-    document.spec.rules.map(rule => {
+    rulesOf(document).map(rule => {
       const name = document.metadata.name
       const compiled = rule.when === undefined ? null : compileCondition(rule.when)
       if (compiled !== null && 'errors' in compiled) {

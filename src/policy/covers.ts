@@ -1,6 +1,7 @@
 import type { ImpersonationRequest, KubernetesAction } from '../kubernetes/action.ts'
 import type { AdminAction, Circumstances } from './decision.ts'
 import { mayCreate } from './effects.ts'
+import { coversCircumstances } from './fields/circumstantial.ts'
 import type { GlobList } from './glob.ts'
 import { ordinaryRiskClasses } from './risk-classes.ts'
 import type { Impersonation, Resources, Rule, Urls, Words } from './rule.ts'
@@ -17,7 +18,8 @@ export function covers(rule: Rule, action: KubernetesAction, c: Circumstances): 
     coversRisks(rule, action) &&
     coversImpersonation(rule, action) &&
     coversConnection(rule, c) &&
-    rule.subjects.includes(c.session.principal, c.connection.name)
+    rule.subjects.includes(c.session.principal, c.connection.name) &&
+    (rule.circumstantial === null || coversCircumstances(rule.circumstantial, action, c))
   )
 }
 
@@ -33,12 +35,17 @@ export function coversIndexed(rule: Rule, action: KubernetesAction, c: Circumsta
     coversImpersonation(rule, action) &&
     coversConnection(rule, c) &&
     rule.subjects.includes(c.session.principal, c.connection.name) &&
-    coversVerb(rule, action)
+    coversVerb(rule, action) &&
+    (rule.circumstantial === null || coversCircumstances(rule.circumstantial, action, c))
   )
 }
 
 export function coversAdmin(rule: Rule, action: AdminAction, c: Circumstances): boolean {
-  return matchesAdmin(rule, action) && rule.subjects.includes(c.session.principal, '')
+  return (
+    matchesAdmin(rule, action) &&
+    rule.subjects.includes(c.session.principal, '') &&
+    (rule.circumstantial === null || coversCircumstances(rule.circumstantial, action, c))
+  )
 }
 
 export function matchesAdmin(rule: Rule, action: AdminAction): boolean {

@@ -15,6 +15,9 @@ import { touches } from './touches.ts'
 const some = <T>(...values: T[]) => fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 3 })
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 })
 
+/** So that most rules still match something. */
+const rarely = <T>(...values: T[]) => fc.option(fc.constantFrom(...values), { nil: undefined, freq: 1 })
+
 const verbs = some('*', 'get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection')
 const resources = some(
   '*',
@@ -35,6 +38,8 @@ const principals = fc.constantFrom<PolicyRule['match']['principals']>(
   { groups: ['corp:*'] },
   { serviceAccounts: ['a:a'] },
   { kinds: ['person'] },
+  { users: ['*'], claims: { team: ['shop', 'web-*'] } },
+  { claims: { team: ['shop'] } },
 )
 const when = maybe(
   fc.constantFrom(
@@ -58,6 +63,17 @@ const ruleOf = (effect: Effect): fc.Arbitrary<PolicyRule> =>
         some<never>('*' as never, 'exec' as never, 'secret-read' as never, 'impersonate' as never),
       ),
       impersonate: maybe(fc.record({ users: some('*', 'bob', 'system:*') })),
+      images: rarely({ from: ['docker.io/*'] }, { notFrom: ['docker.io/*'] }),
+      dryRun: rarely(true, false),
+      time: rarely(
+        { within: [{ hours: '00:00-12:00' }] },
+        { outside: [{ days: ['thu' as const], hours: '06:00-18:00', zone: 'Europe/Berlin' }] },
+      ),
+      client: rarely(
+        { addresses: ['10.0.0.0/8'] },
+        { userAgents: ['kubectl'] },
+        { commands: ['kubectl get'], addresses: ['::/0'] },
+      ),
       when,
     })
     .map(({ when: condition, ...match }) => {
@@ -122,8 +138,10 @@ const action: fc.Arbitrary<KubernetesAction> = fc
     bodyName: fc.constantFrom('', 'a', 'b', 'a*'),
     impersonate: fc.constantFrom(null, null, null, { user: 'bob' }, { user: 'system:admin' }),
     risky: fc.boolean(),
+    image: fc.constantFrom('', 'nginx', 'quay.io/a', 7),
+    dryRun: fc.boolean(),
   })
-  .map(({ target, body, bodyName, impersonate, risky, ...rest }) => {
+  .map(({ target, body, bodyName, impersonate, risky, image, dryRun, ...rest }) => {
     const [apiGroup, resource, subresource] = target as [string, string, string]
     const facts = {
       ...rest,
@@ -141,7 +159,7 @@ const action: fc.Arbitrary<KubernetesAction> = fc
               apiVersion: 'v1',
               name: bodyName,
               namespace: '',
-              object: risky ? { hostPID: true } : {},
+              object: { ...(risky ? { hostPID: true } : {}), ...(image === '' ? {} : { image }) },
             },
       impersonate: impersonate === null ? null : { ...impersonate, groups: [], uid: '', extra: [] },
     }
@@ -152,7 +170,7 @@ const action: fc.Arbitrary<KubernetesAction> = fc
       query: {
         fieldSelector: '',
         labelSelector: '',
-        dryRun: false,
+        dryRun,
         follow: false,
         container: '',
         command: [],
@@ -165,8 +183,26 @@ const action: fc.Arbitrary<KubernetesAction> = fc
   })
 
 const circumstances: fc.Arbitrary<Circumstances> = fc
-  .tuple(fc.constantFrom(alice, robot), fc.constantFrom('prod', 'staging'))
-  .map(([principal, connection]) => standIn(principal, connection, 0))
+  .tuple(
+    fc.constantFrom(
+      alice,
+      robot,
+      { ...alice, claims: { team: ['shop'] } },
+      { ...alice, claims: { team: ['x', 'web-1'] } },
+      { ...alice, claims: {} },
+    ),
+    fc.constantFrom('prod', 'staging'),
+    fc.constantFrom(0, 8 * 3_600_000, 15 * 3_600_000),
+    fc.constantFrom(
+      undefined,
+      { address: '10.0.0.1', userAgent: 'kubectl/v1', command: 'kubectl get' },
+      { address: '11.0.0.1', userAgent: 'curl/8', command: '' },
+    ),
+  )
+  .map(([principal, connection, now, client]) => ({
+    ...standIn(principal, connection, now),
+    ...(client === undefined ? {} : { client }),
+  }))
 
 const RANK: Readonly<Record<Effect, number>> = { deny: 0, hold: 1, allow: 2 }
 
@@ -272,5 +308,34 @@ test('what an allow rule covers, the same words in a deny rule stop', () => {
       assert.equal(rank([rule as PolicyRule, deny], a, c), 0)
     }),
     { numRuns: 3000 },
+  )
+})
+
+test('a limit changes no effect, and a reason that a rule wants takes nothing from what another one allows', () => {
+  fc.assert(
+    fc.property(rules, ruleOf('allow'), fc.nat(), action, circumstances, (list, rule, at, a, c) => {
+      const limit = { ...rule, effect: 'limit', limit: { count: 1, per: '1m' } } as PolicyRule
+      const before = compilePolicies([documentOf(list)]).decide(a, c)
+      const counted = compilePolicies([documentOf(inserted(list, limit, at))]).decide(a, c)
+      assert.equal(counted.effect, before.effect)
+      if (before.effect !== 'allow') return
+      const wanting = { ...rule, requireReason: true } as PolicyRule
+      const { effect, requireReason } = compilePolicies([documentOf(inserted(list, wanting, at))]).decide(
+        a,
+        c,
+      )
+      assert.equal(effect, 'allow')
+      assert.equal(requireReason, undefined)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a guard opens nothing: with it no more is asked for than without', () => {
+  fc.assert(
+    fc.property(rules, ruleOf('hold'), action, circumstances, (list, hold, a, c) => {
+      assert.ok(rank([...list, { ...hold, guard: true }], a, c) <= rank(list, a, c))
+    }),
+    { numRuns: 1500 },
   )
 })

@@ -1,8 +1,9 @@
+import type { Principal } from '../identity/principal.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import { indexCandidates } from './candidates.ts'
 import { Facts } from './condition/facts.ts'
 import { covers, coversAdmin, coversIndexed, matchesResource, matchesWord } from './covers.ts'
-import type { Action, AdminAction, Circumstances, Decision } from './decision.ts'
+import type { Action, AdminAction, Circumstances, Decision, Limit } from './decision.ts'
 import { explainDefaultDeny } from './reason.ts'
 import { joinRequirements } from './requirement.ts'
 import type { Rule } from './rule.ts'
@@ -24,12 +25,12 @@ export function createDecide(
   digest: string,
 ): (action: Action, circumstances: Circumstances) => Decision {
   const admin = split(rules.filter(r => r.about.admin))
-  const ofResources = rules.filter(r => r.about.resources)
-  const ofUrls = rules.filter(r => r.about.urls)
+  const nearResources = rulesForCaller(rules.filter(r => r.about.resources))
+  const nearUrls = rulesForCaller(rules.filter(r => r.about.urls))
   const candidatesFor = indexCandidates(rules)
 
   function decideRequest(action: KubernetesAction, c: Circumstances): Decision {
-    const { deny, hold, allow } = candidatesFor(action)
+    const { deny, hold, limit, allow } = candidatesFor(action)
     const evaluation: Evaluation = { facts: null, failures: null }
     for (let i = 0; i < deny.length; i++) {
       const rule = deny[i]!
@@ -38,26 +39,53 @@ export function createDecide(
       }
     }
     let held: Rule[] | null = null
+    let requireReason = false
     for (let i = 0; i < hold.length; i++) {
       const rule = hold[i]!
       if (!touches(rule, action, c) || !mayBeMet(rule, action, c, evaluation)) continue
       if (held === null) held = [rule]
       else held.push(rule)
+      requireReason ||= rule.requireReason
     }
     let allowing: Rule | null = null
-    for (let i = 0; i < allow.length && allowing === null; i++) {
+    for (let i = 0; i < allow.length; i++) {
       const rule = allow[i]!
-      if (coversIndexed(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
+      // One that asks for no reason is better: an allow rule never takes away what another one gives.
+      if (allowing !== null && rule.requireReason) continue
+      if (!coversIndexed(rule, action, c) || !isMet(rule, action, c, evaluation)) continue
+      allowing = rule
+      if (!rule.requireReason) break
     }
-    if (held === null) {
-      return allowing === null ? nothing(action, c, evaluation) : allowing.decision
+    let decision: Decision | null = null
+    if (held === null) decision = allowing === null ? null : allowing.decision
+    else {
+      // What an approval may open must be covered by somebody's words: a rule that allows, or one that holds.
+      for (let i = 0; i < hold.length && allowing === null; i++) {
+        const rule = hold[i]!
+        if (!rule.guard && covers(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
+      }
+      if (allowing !== null) decision = heldBy(held, allowing, requireReason || allowing.requireReason)
     }
-    // What an approval may open must be covered by somebody's words: a rule that allows, or one that holds.
-    for (let i = 0; i < hold.length && allowing === null; i++) {
-      const rule = hold[i]!
-      if (covers(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
+    if (decision === null) return nothing(action, c, evaluation)
+    return limit.length === 0 ? decision : counted(decision, limit, action, c, evaluation)
+  }
+
+  /** In doubt a request counts. */
+  function counted(
+    decision: Decision,
+    candidates: readonly Rule[],
+    action: KubernetesAction,
+    c: Circumstances,
+    evaluation: Evaluation,
+  ): Decision {
+    let limits: Limit[] | null = null
+    for (let i = 0; i < candidates.length; i++) {
+      const rule = candidates[i]!
+      if (!touches(rule, action, c) || !mayBeMet(rule, action, c, evaluation)) continue
+      limits ??= []
+      limits.push(rule.limit!)
     }
-    return allowing === null ? nothing(action, c, evaluation) : heldBy(held, allowing)
+    return limits === null ? decision : { ...decision, limits }
   }
 
   function decideAdmin(action: AdminAction, c: Circumstances): Decision {
@@ -68,7 +96,8 @@ export function createDecide(
       }
     }
     for (const rule of admin.hold) {
-      if (touchesAdmin(rule, action, c) && mayBeMet(rule, action, c, evaluation)) return heldBy([rule], rule)
+      if (touchesAdmin(rule, action, c) && mayBeMet(rule, action, c, evaluation))
+        return heldBy([rule], rule, false)
     }
     for (const rule of admin.allow) {
       if (coversAdmin(rule, action, c) && isMet(rule, action, c, evaluation)) return rule.decision
@@ -90,7 +119,7 @@ export function createDecide(
   }
 
   /** Every rule that holds it must be satisfied, so all are named; an approval of one is none of another. */
-  function heldBy(held: readonly Rule[], covering: Rule): Decision {
+  function heldBy(held: readonly Rule[], covering: Rule, requireReason: boolean): Decision {
     const [first] = held as readonly [Rule]
     const names = held.map(rule => rule.name)
     return {
@@ -98,11 +127,12 @@ export function createDecide(
       rules: names.includes(covering.name) ? names : [...names, covering.name],
       holds: names,
       requirement: joinRequirements(held.map(rule => rule.requirement)),
+      ...(requireReason ? { requireReason } : {}),
     }
   }
 
   function nothing(action: KubernetesAction, c: Circumstances, evaluation: Evaluation): Decision {
-    const candidates = action.isResource ? ofResources : ofUrls
+    const candidates = action.isResource ? nearResources(c) : nearUrls(c)
     const why = explainDefaultDeny(candidates, action, c, evaluation.failures ?? new Map())
     return { effect: 'deny', rules: why.rules, reason: shortReason(why.reason), policyDigest: digest }
   }
@@ -134,6 +164,24 @@ function evaluateCondition(
   evaluation.failures ??= new Map()
   evaluation.failures.set(rule, result.error)
   return null
+}
+
+/** The rules that are for a caller at all, remembered as long as the caller is: a refusal names the nearest of them. */
+function rulesForCaller(rules: readonly Rule[]): (c: Circumstances) => readonly Rule[] {
+  const known = new WeakMap<Principal, Map<string, readonly Rule[]>>()
+  return ({ session: { principal }, connection: { name } }) => {
+    let byConnection = known.get(principal)
+    if (byConnection === undefined) {
+      byConnection = new Map()
+      known.set(principal, byConnection)
+    }
+    let own = byConnection.get(name)
+    if (own === undefined) {
+      own = rules.filter(rule => rule.subjects.includes(principal, name))
+      byConnection.set(name, own)
+    }
+    return own
+  }
 }
 
 /** Says why a rule stops a request that does not name what the rule names. */

@@ -5,6 +5,9 @@ import type { Requirement } from './requirement.ts'
 
 export type Effect = 'allow' | 'deny' | 'hold'
 
+/** What a rule can be: it decides, or it counts what others allow. */
+export type RuleEffect = Effect | 'limit'
+
 export interface Decision {
   readonly effect: Effect
   /** `policy/rule` names that made it, the deciding one first. Empty when nothing matched (deny). */
@@ -17,14 +20,40 @@ export interface Decision {
   readonly requirement?: Requirement
   /** SHA-256 of the policy set that decided, `sha256:` + hex. */
   readonly policyDigest: string
+  /** Nothing happens before the caller has said why: every allow rule that covers the request asks for it, or a hold rule does. */
+  readonly requireReason?: true
+  /** Limits that this request counts against; absent: none. */
+  readonly limits?: readonly Limit[]
+}
+
+/** So many requests in so long a time, of one principal or one session. */
+export interface Limit {
+  /** `policy/rule` */
+  readonly rule: string
+  readonly reason: string | undefined
+  readonly count: number
+  /** Milliseconds. */
+  readonly per: number
+  readonly of: 'principal' | 'session'
 }
 
 /** What a rule may look at beside the action. */
 export interface Circumstances {
   readonly session: Session
   readonly connection: Connection
+  /** Absent: nothing is known of the client, and rules that ask count as in doubt. */
+  readonly client?: ClientFacts
   /** Milliseconds since the epoch. */
   readonly now: number
+}
+
+/** What the client says of itself, and where it connects from. Empty: it did not say. */
+export interface ClientFacts {
+  /** Of the connection to the gateway; a load balancer in between is what is seen. */
+  readonly address: string
+  readonly userAgent: string
+  /** `Kubectl-Command`: `kubectl delete`. */
+  readonly command: string
 }
 
 /** What is done to Sallyport itself: decided by the same engine. */

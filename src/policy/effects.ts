@@ -43,7 +43,11 @@ const CREATED_BY_PUT = new Set([
 ])
 
 /** Server-side apply creates what is missing, and so does PUT for some kinds: such a request is also a create. */
-export function mayCreate(action: KubernetesAction): boolean {
+export function mayCreate(
+  action: Pick<KubernetesAction, 'subresource' | 'verb' | 'apiGroup' | 'resource'> & {
+    readonly body: { readonly form: string } | null
+  },
+): boolean {
   if (action.subresource !== '') return false
   if (action.verb === 'patch') return action.body?.form === 'apply-patch'
   return action.verb === 'update' && CREATED_BY_PUT.has(`${action.apiGroup}/${action.resource}`)

@@ -1,7 +1,10 @@
 import type { RiskClassName } from './risk-classes.ts'
 
 /** Stands for a value that a JSON patch copies from somewhere: it could be anything. */
-const ANYTHING = Symbol('anything')
+export const ANYTHING = Symbol('anything')
+
+/** Core resources whose keys are anybody's words. */
+export const PLAIN_DATA: ReadonlySet<string> = new Set(['configmaps', 'secrets', 'events'])
 
 /**
  * What pods of this body could do, wherever in it a pod spec stands: a Pod, a template of any kind, a custom resource,
@@ -157,7 +160,7 @@ function has(value: unknown, key: string): boolean {
 }
 
 /** `{op: add, path: /spec/hostNetwork, value: true}` as the object `{spec: {hostNetwork: true}}` (RFC 6902). */
-function patchedObject(operation: unknown): unknown {
+export function patchedObject(operation: unknown): unknown {
   if (typeof operation !== 'object' || operation === null) return operation
   const { op, path, value } = operation as Record<string, unknown>
   if (op === 'remove' || op === 'test') return null

@@ -6,6 +6,7 @@ import {
   coversName,
   coversNamespace,
   coversRisk,
+  coversRisks,
   coversVerb,
   matchesResource,
   matchesUrl,
@@ -13,6 +14,12 @@ import {
 } from './covers.ts'
 import type { Circumstances } from './decision.ts'
 import { mayCreate } from './effects.ts'
+import {
+  type Circumstantial,
+  type CircumstantialField,
+  circumstantialFields,
+  holds,
+} from './fields/circumstantial.ts'
 import type { Rule } from './rule.ts'
 import { sayAction } from './words.ts'
 
@@ -55,7 +62,29 @@ export function gapsOf(rule: Rule, action: KubernetesAction, c: Circumstances): 
         : `impersonate that covers ${JSON.stringify(action.impersonate.user)} and what else --as asks for`,
     )
   }
+  if (rule.circumstantial !== null) {
+    for (const field of circumstantialFields) {
+      if (holds(rule.circumstantial, field, action, c, true) !== true) {
+        gap(field, `another ${NAMES_OF[field]}${wordsOf(rule.circumstantial, field)}`)
+      }
+    }
+  }
   return gaps
+}
+
+const NAMES_OF: Readonly<Record<CircumstantialField, string>> = {
+  time: 'time',
+  dryRun: 'dryRun',
+  client: 'client',
+  images: 'images',
+}
+
+function wordsOf(rule: Circumstantial, field: CircumstantialField): string {
+  if (field === 'time') return ` (it holds ${rule.time!.words})`
+  if (field === 'dryRun')
+    return ` (it is for ${rule.dryRun === true ? 'dry runs only' : 'what is no dry run'})`
+  if (field === 'images') return ` (it is for images ${rule.images!.words})`
+  return ''
 }
 
 function resourceGaps(
@@ -108,7 +137,8 @@ export function explainDefaultDeny(
 ): DefaultDeny {
   let nearest: { rule: Rule; gap: Gap | null } | undefined
   for (const rule of rules) {
-    if (rule.effect === 'deny') continue
+    if (rule.effect === 'deny' || rule.effect === 'limit' || rule.guard) continue
+    if (!isNear(rule, action, c)) continue
     const gaps = gapsOf(rule, action, c)
     if (gaps.length > 1 || gaps[0]?.field === 'principals') continue
     const gap = gaps[0] ?? null
@@ -131,6 +161,24 @@ export function explainDefaultDeny(
   }
 }
 
+/** Whether one field at most stands in the way, and not the principal: what `gapsOf` says, without words, cheapest first. */
+function isNear(rule: Rule, action: KubernetesAction, c: Circumstances): boolean {
+  let gaps = 0
+  if (action.isResource) {
+    if (!matchesResource(rule.resources, action.resource, action.subresource)) gaps += 1
+    if (!coversVerb(rule, action) && ++gaps > 1) return false
+    if (!matchesWord(rule.apiGroups, action.apiGroup) && ++gaps > 1) return false
+    if (!coversNamespace(rule, action) && ++gaps > 1) return false
+    if (!coversName(rule, action) && ++gaps > 1) return false
+  } else {
+    if (!matchesUrl(rule.urls, action.path)) gaps += 1
+    if (!coversVerb(rule, action) && ++gaps > 1) return false
+  }
+  if (!coversConnection(rule, c) && ++gaps > 1) return false
+  if (!coversRisks(rule, action) && ++gaps > 1) return false
+  return rule.subjects.includes(c.session.principal, c.connection.name)
+}
+
 const NEARNESS = [
   'connections',
   'nonResourceURLs',
@@ -139,6 +187,10 @@ const NEARNESS = [
   'verbs',
   'namespaces',
   'resourceNames',
+  'images',
+  'dryRun',
+  'client',
+  'time',
 ]
 
 function rank(gap: Gap | null): number {

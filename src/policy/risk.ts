@@ -1,5 +1,5 @@
 import type { BodyFacts, ImpersonationRequest, KubernetesAction } from '../kubernetes/action.ts'
-import { podSpecRisks } from './pod-spec.ts'
+import { PLAIN_DATA, podSpecRisks } from './pod-spec.ts'
 import { type RiskClassName, riskClassNames } from './risk-classes.ts'
 import { resourceVerbs } from './vocabulary.ts'
 
@@ -197,9 +197,6 @@ function bodyRisks(facts: RiskFacts, body: BodyFacts, found: Set<RiskClassName>)
     found.add('control-plane')
   }
 }
-
-/** Their keys are anybody's words. */
-const PLAIN_DATA: ReadonlySet<string> = new Set(['configmaps', 'secrets', 'events'])
 
 function mentionsPodSecurity(value: unknown): boolean {
   const stack: unknown[] = [value]

@@ -1,7 +1,9 @@
+import { parseDuration } from '../documents/duration.ts'
 import type { PolicyRule, RuleMatch } from '../documents/schema/policy.ts'
 import type { Condition } from './condition/compile-condition.ts'
-import type { Decision, Effect } from './decision.ts'
+import type { Decision, Effect, Limit, RuleEffect } from './decision.ts'
 import { touchedVerbs } from './effects.ts'
+import { type Circumstantial, compileCircumstantial } from './fields/circumstantial.ts'
 import { compileGlobList, type GlobList } from './glob.ts'
 import { type Requirement, requirementOf } from './requirement.ts'
 import { compileSubjects, type Subjects } from './subjects.ts'
@@ -10,7 +12,7 @@ import { compileSubjects, type Subjects } from './subjects.ts'
 export interface Rule {
   /** `policy/rule` */
   readonly name: string
-  readonly effect: Effect
+  readonly effect: RuleEffect
   readonly reason: string | undefined
   readonly subjects: Subjects
   readonly connections: GlobList | null
@@ -30,6 +32,12 @@ export interface Rule {
   readonly condition: Condition | null
   /** Of a hold rule: what it takes. */
   readonly requirement: Requirement
+  /** Time, client, images, dry run. */
+  readonly circumstantial: Circumstantial | null
+  readonly requireReason: boolean
+  /** A hold rule that opens nothing by itself. */
+  readonly guard: boolean
+  readonly limit: Limit | null
   /** The answer when this rule alone decides, made once. */
   readonly decision: Decision
 }
@@ -79,6 +87,7 @@ export function compileRule(
 ): Rule {
   const { match } = rule
   const name = `${policy}/${rule.name}`
+  const requireReason = rule.requireReason === true
   return {
     name,
     effect: rule.effect,
@@ -95,14 +104,29 @@ export function compileRule(
     risks: words(match.riskClasses),
     impersonate: compileImpersonation(match.impersonate),
     admin: compileAdmin(match.admin),
-    about: aboutOf(match),
+    about: aboutOf(match, rule.effect === 'limit'),
     condition,
     requirement: requirementOf(rule),
+    circumstantial: compileCircumstantial(match),
+    requireReason,
+    guard: rule.guard === true,
+    limit:
+      rule.limit === undefined
+        ? null
+        : {
+            rule: name,
+            reason: rule.reason,
+            count: rule.limit.count,
+            per: parseDuration(rule.limit.per)!,
+            of: rule.limit.of ?? 'principal',
+          },
     decision: Object.freeze({
-      effect: rule.effect,
+      // A limit decides nothing: this answer of it is never given.
+      effect: rule.effect === 'limit' ? 'deny' : rule.effect,
       rules: Object.freeze([name]),
-      reason: rule.reason ?? DEFAULT_REASONS[rule.effect](name),
+      reason: rule.reason ?? DEFAULT_REASONS[rule.effect === 'limit' ? 'deny' : rule.effect](name),
       policyDigest,
+      ...(requireReason ? { requireReason } : {}),
     }),
   }
 }
@@ -113,17 +137,20 @@ const DEFAULT_REASONS: Readonly<Record<Effect, (name: string) => string>> = {
   hold: name => `rule ${name} asks for an approval`,
 }
 
-function aboutOf(match: RuleMatch): Rule['about'] {
+function aboutOf(match: RuleMatch, limits: boolean): Rule['about'] {
   const ofResources =
     match.resources !== undefined ||
     match.apiGroups !== undefined ||
     match.namespaces !== undefined ||
-    match.resourceNames !== undefined
+    match.resourceNames !== undefined ||
+    match.images !== undefined ||
+    match.dryRun !== undefined
   const ofRequests =
     match.verbs !== undefined ||
     match.connections !== undefined ||
     match.riskClasses !== undefined ||
     match.impersonate !== undefined
+  if (limits) return { resources: match.nonResourceURLs === undefined, urls: !ofResources, admin: false }
   if (match.admin !== undefined) return { resources: false, urls: false, admin: true }
   if (ofResources) return { resources: true, urls: false, admin: false }
   if (match.nonResourceURLs !== undefined) return { resources: false, urls: true, admin: false }

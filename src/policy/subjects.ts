@@ -1,5 +1,6 @@
 import { UPSTREAM_PREFIX } from '../brand.ts'
 import type { RuleMatch } from '../documents/schema/policy.ts'
+import { LOCAL_ISSUER } from '../identity/local/users.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { ImpersonationRequest } from '../kubernetes/action.ts'
 import { compileGlobList, type GlobList } from './glob.ts'
@@ -20,13 +21,21 @@ export function compileSubjects(principals: RuleMatch['principals']): Subjects {
   const users = principals.users === undefined ? null : compileGlobList(principals.users)
   const groups = principals.groups === undefined ? null : compileGlobList(principals.groups)
   const accounts = principals.serviceAccounts?.map(compileAccount) ?? null
+  const claims = principals.claims === undefined ? null : compileClaims(principals.claims)
   if (users === null && groups === null && accounts === null) {
-    const ofKind = (principal: Principal): boolean => kinds!.has(principal.kind)
-    return { includes: ofKind, couldMean: ofKind }
+    return {
+      includes: principal =>
+        (kinds === null || kinds.has(principal.kind)) &&
+        (claims === null || hasClaims(claims, principal) === true),
+      couldMean: (principal, as) =>
+        (kinds === null || kinds.has(principal.kind)) &&
+        (claims === null || couldHave(claims, principal, as)),
+    }
   }
   return {
     includes(principal, connection) {
       if (kinds !== null && !kinds.has(principal.kind)) return false
+      if (claims !== null && hasClaims(claims, principal) !== true) return false
       const account = principal.serviceAccount
       if (users !== null) {
         if (users.any) return true
@@ -45,11 +54,39 @@ export function compileSubjects(principals: RuleMatch['principals']): Subjects {
     },
     couldMean(principal, as) {
       if (kinds !== null && !kinds.has(principal.kind)) return false
+      if (claims !== null && !couldHave(claims, principal, as)) return false
       if (named(users, groups, accounts, principal.username, principal.groups, principal.serviceAccount))
         return true
       return as !== null && couldMeanImpersonated(users, groups, accounts, as)
     },
   }
+}
+
+type Claims = readonly (readonly [name: string, values: GlobList])[]
+
+function compileClaims(claims: Readonly<Record<string, readonly string[]>>): Claims {
+  return Object.entries(claims).map(([name, values]) => [name, compileGlobList(values)])
+}
+
+/**
+ * Null: not known, because the issuer's document does not carry such a claim. Credentials that have no claims at all (local
+ * sign-in, service accounts) are known not to have this one.
+ */
+function hasClaims(claims: Claims, principal: Principal): boolean | null {
+  let known = true
+  for (const [name, values] of claims) {
+    const given = principal.claims
+    if (given !== undefined && Object.hasOwn(given, name)) {
+      if (!someOf(values, given[name]!)) return false
+    } else if (principal.serviceAccount !== undefined || principal.issuer === LOCAL_ISSUER) return false
+    else known = false
+  }
+  return known ? true : null
+}
+
+/** Of whom somebody acts as, no claims are known. */
+function couldHave(claims: Claims, principal: Principal, as: ImpersonationRequest | null): boolean {
+  return as !== null || hasClaims(claims, principal) !== false
 }
 
 interface Account {

@@ -10,6 +10,7 @@ import {
 } from './covers.ts'
 import type { AdminAction, Circumstances } from './decision.ts'
 import { deletesNamespace, mayCreate, otherNameOf } from './effects.ts'
+import { touchesCircumstances } from './fields/circumstantial.ts'
 import type { Rule } from './rule.ts'
 import { groupsOf, isNamespaced } from './vocabulary.ts'
 
@@ -25,12 +26,17 @@ export function touches(rule: Rule, action: KubernetesAction, c: Circumstances):
     (rule.impersonate === null ||
       (action.impersonate !== null && touchesImpersonation(rule.impersonate, action.impersonate))) &&
     coversConnection(rule, c) &&
-    rule.subjects.couldMean(c.session.principal, action.impersonate)
+    rule.subjects.couldMean(c.session.principal, action.impersonate) &&
+    (rule.circumstantial === null || touchesCircumstances(rule.circumstantial, action, c))
   )
 }
 
 export function touchesAdmin(rule: Rule, action: AdminAction, c: Circumstances): boolean {
-  return matchesAdmin(rule, action) && rule.subjects.couldMean(c.session.principal, null)
+  return (
+    matchesAdmin(rule, action) &&
+    rule.subjects.couldMean(c.session.principal, null) &&
+    (rule.circumstantial === null || touchesCircumstances(rule.circumstantial, action, c))
+  )
 }
 
 export function touchesUrl(rule: Rule, action: KubernetesAction): boolean {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { API_VERSION } from '../brand.ts'
+import { presetNames } from '../policy/presets/read-preset.ts'
 import { LOCAL_ADMIN_GROUP, UPSTREAM_ADMIN_GROUP } from './local-admins.ts'
 
 export interface UpCluster {
@@ -38,4 +39,18 @@ export function writeOwnConfiguration(dataDir: string, cluster: UpCluster, polic
     mode: 0o600,
   })
   return directory
+}
+
+/** A policy that uses shipped presets, as one more YAML document; '' when there is none. Throws for an unknown name. */
+export function presetsPolicy(names: readonly string[]): string {
+  if (names.length === 0) return ''
+  const unknown = names.find(name => !presetNames.includes(name))
+  if (unknown !== undefined) {
+    throw new Error(`--preset ${unknown}: there is no such preset; see them: sallyport policy preset list`)
+  }
+  // Whoever started the gateway is who may read Secrets, where a preset asks for groups.
+  const use = [...new Set(names)].map(preset =>
+    preset === 'secrets-read-only-by' ? { preset, groups: [LOCAL_ADMIN_GROUP] } : preset,
+  )
+  return `---\n${stringify({ apiVersion: API_VERSION, kind: 'Policy', metadata: { name: 'presets' }, spec: { use } })}`
 }

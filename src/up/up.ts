@@ -23,7 +23,7 @@ import { readPreset } from '../policy/presets/read-preset.ts'
 import { chooseStore, isInTheClear } from '../store/choose-store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { type ClusterChoice, chooseCluster, connectionNameOf } from './choose-cluster.ts'
-import { writeOwnConfiguration } from './configuration.ts'
+import { presetsPolicy, writeOwnConfiguration } from './configuration.ts'
 import { type DemoCluster, startDemoCluster } from './demo-cluster.ts'
 import { createLiveLine } from './live.ts'
 import { ensureLocalAdmins } from './local-admins.ts'
@@ -31,6 +31,8 @@ import { ensureLocalAdmins } from './local-admins.ts'
 export interface UpOptions {
   readonly dataDir?: string | undefined
   readonly configDir?: string | undefined
+  /** Shipped presets that hold beside the policies of `up` itself; not with a configuration of one's own. */
+  readonly presets?: readonly string[] | undefined
   /** HOST:PORT; port 0 takes a free one. Default 127.0.0.1:8443, or a free port when that is taken. */
   readonly listen?: string | undefined
   readonly kubeconfig?: string | undefined
@@ -106,6 +108,9 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
   const dataDir = resolve(options.dataDir ?? defaultDataDir(process.env))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const logger = createLogger(options.logLevel ?? 'warn')
+  if (options.configDir !== undefined && (options.presets ?? []).length > 0) {
+    throw new Error('--preset is given beside --config-dir: name presets under `use` in a policy there')
+  }
   const postgres = await chooseStore(
     { url: options.store, password: options.storePassword },
     process.env,
@@ -137,7 +142,9 @@ export async function up(options: UpOptions, talk: (line: string) => void): Prom
           context: choice.context,
         }
       : { connection: 'demo', kubeconfig: demoKubeconfig }
-  const configDir = options.configDir ?? writeOwnConfiguration(dataDir, cluster, readPreset('local'))
+  const configDir =
+    options.configDir ??
+    writeOwnConfiguration(dataDir, cluster, readPreset('local') + presetsPolicy(options.presets ?? []))
 
   // On the same machine as the log: it shows what is rewritten by mistake or from a backup, not what its owner does.
   const witness = await openAgentWitness({

@@ -88,7 +88,9 @@ export function documentRoutes(services: ApiServices): Route[] {
       response: appliedSchema,
       handle: async x => {
         const changes = await documents.apply(x.caller.principal, x.call, x.body)
-        return applied(changes, x.body.dryRun)
+        // Errors of the sources alone may be none of the set: what matters of those has been judged by now.
+        const warnings = services.policy.check(x.body.sources).filter(p => p.severity === 'warning')
+        return { ...applied(changes, x.body.dryRun), ...(warnings.length === 0 ? {} : { warnings }) }
       },
     }),
   ]

@@ -1,9 +1,24 @@
 import { sentence } from '../../audit/sentence.ts'
+import type { PolicyVersion } from '../../documents/history.ts'
 import { Refusal } from '../../errors/refusal.ts'
-import { apiVersion, defined } from '../present.ts'
+import { apiVersion, defined, listOf, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import { auditParams } from '../schema/audit.ts'
-import { checkBody, checkedSchema, explainBody, explainedSchema, testedSchema } from '../schema/documents.ts'
+import {
+  checkBody,
+  checkedSchema,
+  explainBody,
+  explainedSchema,
+  historyParams,
+  historySchema,
+  replayBody,
+  replayedSchema,
+  suggestedSchema,
+  suggestQuery,
+  testedSchema,
+  versionParams,
+  versionSchema,
+} from '../schema/documents.ts'
 import type { ApiServices, AuditDetail } from '../services.ts'
 
 export function policyRoutes(services: ApiServices): Route[] {
@@ -47,6 +62,92 @@ export function policyRoutes(services: ApiServices): Route[] {
       },
     }),
     route({
+      method: 'POST',
+      path: '/v1/policy/replay',
+      summary: 'Which recorded decisions would change under other policies',
+      body: replayBody,
+      response: replayedSchema,
+      handle: async x => {
+        const since = Date.parse(x.body.since)
+        const until = x.body.until === undefined ? services.now() : Date.parse(x.body.until)
+        const { principal, connection, sources } = x.body
+        const report = await services.policy.replay({
+          since,
+          until,
+          sources,
+          ...defined({ principal, connection }),
+        })
+        return {
+          apiVersion,
+          kind: 'PolicyReplay',
+          since: time(since),
+          until: time(until),
+          judged: report.judged,
+          unchanged: report.unchanged,
+          changed: report.changed,
+          changes: report.changes.map(c => ({
+            ...c,
+            time: time(c.time),
+            before: { ...c.before, rules: [...c.before.rules] },
+            after: { ...c.after, rules: [...c.after.rules] },
+          })),
+          notJudged: report.notJudged.map(n => ({ ...n, calls: [...n.calls] })),
+          cut: report.cut,
+        }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/policy/suggestion',
+      summary: 'The smallest policy and roles for what somebody really did',
+      query: suggestQuery,
+      response: suggestedSchema,
+      handle: async x => {
+        const { principal, connection } = x.query
+        const since = Date.parse(x.query.since)
+        const until = x.query.until === undefined ? services.now() : Date.parse(x.query.until)
+        const s = await services.policy.suggest({ since, until, principal, ...defined({ connection }) })
+        return {
+          apiVersion,
+          kind: 'PolicySuggestion',
+          principal: s.username,
+          calls: s.calls,
+          policy: s.policy === null ? null : { ...s.policy },
+          roles: s.roles.map(role => ({ ...role })),
+          notes: [...s.notes],
+        }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/policies/:name/history',
+      summary: 'Versions of a policy that was written through the API, newest first',
+      params: historyParams,
+      response: historySchema,
+      handle: async x => {
+        const items = await services.documents.history(x.params.name)
+        if (items.length === 0) throw await noHistory(services, x.params.name)
+        return listOf('PolicyVersionList', { items }, versionFacts)
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/policies/:name/history/:number',
+      summary: 'One version of a policy, with its text',
+      params: versionParams,
+      response: versionSchema,
+      handle: async x => {
+        const { name, number } = x.params
+        const version = await services.documents.version(name, Number(number))
+        if (version === undefined) {
+          const detail = `there is no version ${number} of policy ${name}`
+          throw new Refusal('resource-unknown', { check: 'version', detail })
+        }
+        const facts = { ...versionFacts(version), text: version.text }
+        return { apiVersion, kind: 'PolicyVersion', name, version: facts }
+      },
+    }),
+    route({
       method: 'GET',
       path: '/v1/decisions/:call',
       summary: 'Why a recorded call was allowed or refused',
@@ -78,44 +179,27 @@ export function policyRoutes(services: ApiServices): Route[] {
   ]
 }
 
-/**
- * The rules as they would be looked at now, for the action as it was recorded. Of people only: what a service account is
- * beside its name is not in the record. A call that was refused before it was understood has no action to look at.
- */
-async function considered(services: ApiServices, { row, policyDigest }: AuditDetail) {
-  const { principal, action, connection } = row.head
-  const nothing = { considered: [], notes: [] }
-  if (row.kind !== 'k8s.request' || principal?.kind !== 'person' || connection === undefined) return nothing
-  if (typeof action?.verb !== 'string') return nothing
-  const text = (name: string): string => (typeof action[name] === 'string' ? (action[name] as string) : '')
-  try {
-    const e = await services.policy.explain(
-      {
-        ...principal,
-        kind: 'person',
-        authentication: { method: 'session', provider: '', validUntil: services.now(), credentialDigest: '' },
-      },
-      {
-        connection,
-        action: {
-          verb: action.verb,
-          group: text('apiGroup'),
-          resource: text('resource'),
-          subresource: text('subresource'),
-          namespace: text('namespace'),
-          name: text('name'),
-          path: text('path'),
-        },
-      },
-    )
-    const changed =
-      policyDigest === null || e.policyDigest === policyDigest
-        ? []
-        : ['policy has changed since: the rules below are those of now']
-    return { considered: [...e.considered], notes: [...changed, ...e.notes] }
-  } catch (error) {
-    // The connection may be gone by now; what was decided is known all the same.
-    if (error instanceof Refusal) return nothing
-    throw error
-  }
+function versionFacts({ number, at, by, change }: PolicyVersion) {
+  return { number, time: time(at), by, change }
+}
+
+async function noHistory(services: ApiServices, name: string): Promise<Refusal> {
+  const record = await services.documents.get('Policy', name)
+  const detail =
+    record === undefined
+      ? `there is no policy ${name}`
+      : record.source === 'file'
+        ? `policy ${name} is owned by the file ${record.file ?? ''}: its versions are with that file`
+        : `no version of policy ${name} was kept: it was not changed since versions are`
+  return new Refusal('resource-unknown', { check: 'version', detail })
+}
+
+/** The rules of now, for the call as it was recorded. */
+async function considered(services: ApiServices, detail: AuditDetail) {
+  const e = await services.policy.explainRecorded(detail)
+  const changed =
+    detail.policyDigest === null || e.policyDigest === detail.policyDigest
+      ? []
+      : ['policy has changed since: the rules below are those of now']
+  return { considered: [...e.considered], notes: [...changed, ...e.notes] }
 }

@@ -6,6 +6,7 @@ import {
   endQuery,
   openBody,
   openedSchema,
+  reasonBody,
   sessionEnvelope,
   sessionParams,
   sessionsQuery,
@@ -65,6 +66,19 @@ export function sessionRoutes(services: ApiServices): Route[] {
           ...(bindings === undefined ? {} : { bindings: bindings.map(boundRoleOf) }),
         }
         return { apiVersion, kind: 'Session', session: shown }
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/v1/sessions/:id/reason',
+      summary: 'Say why a session is used: for rules that want a reason, and for the trail',
+      params: sessionParams,
+      body: reasonBody,
+      response: sessionEnvelope,
+      handle: async x => {
+        const session = await services.sessions.setReason(x.params.id, x.body.reason.trim())
+        if (session === undefined) throw unknown(x.params.id)
+        return { apiVersion, kind: 'Session', session: sessionOf(session) }
       },
     }),
     route({

@@ -65,14 +65,6 @@ export const changeSchema = z.object({
   /** Unified diff of the YAML; empty when nothing changes. */
   diff: z.string(),
 })
-export const appliedSchema = z.object({
-  apiVersion: apiVersionSchema,
-  kind: z.literal('ApplyResult'),
-  dryRun: z.boolean(),
-  changes: z.array(changeSchema),
-})
-export type ApplyResult = z.infer<typeof appliedSchema>
-
 export const sourceProblemSchema = z.object({
   file: z.string(),
   line: z.number().int(),
@@ -81,6 +73,16 @@ export const sourceProblemSchema = z.object({
   message: z.string(),
   severity: z.enum(['error', 'warning']),
 })
+
+export const appliedSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('ApplyResult'),
+  dryRun: z.boolean(),
+  changes: z.array(changeSchema),
+  /** What probably does not mean what it says, in the policies of the sources. */
+  warnings: z.array(sourceProblemSchema).optional(),
+})
+export type ApplyResult = z.infer<typeof appliedSchema>
 
 export const checkBody = z.strictObject({ sources: sourcesSchema })
 export const checkedSchema = z.object({
@@ -141,3 +143,80 @@ export const explainedSchema = z.object({
   notes: z.array(z.string()),
 })
 export type Explained = z.infer<typeof explainedSchema>
+
+export const historyParams = z.strictObject({ name: nameSchema })
+export const versionParams = z.strictObject({ name: nameSchema, number: z.string().regex(/^[1-9]\d{0,7}$/) })
+const policyVersion = z.object({
+  number: z.number().int(),
+  time: timeSchema,
+  by: z.string(),
+  change: z.enum(['create', 'update', 'delete']),
+})
+export const historySchema = listSchema('PolicyVersionList', policyVersion)
+export type PolicyHistory = z.infer<typeof historySchema>
+export const versionSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('PolicyVersion'),
+  name: z.string(),
+  version: policyVersion.extend({
+    /** YAML; null: it was deleted. */
+    text: z.string().nullable(),
+  }),
+})
+export type PolicyVersionDocument = z.infer<typeof versionSchema>
+
+export const replayBody = z.strictObject({
+  since: timeSchema,
+  until: timeSchema.optional(),
+  principal: z.string().min(1).max(1024).optional(),
+  connection: nameSchema.optional(),
+  /** Policies that would take the place of those of the same name; none: those in force. */
+  sources: z
+    .array(z.strictObject({ file: z.string().max(1024), text: z.string().max(SOURCE_LIMIT) }))
+    .max(500)
+    .default([]),
+})
+const decided = z.object({ effect: z.string(), rules: z.array(z.string()) })
+export const replayedSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('PolicyReplay'),
+  since: timeSchema,
+  until: timeSchema,
+  judged: z.number().int(),
+  unchanged: z.number().int(),
+  changed: z.number().int(),
+  /** Oldest first, at most 1,000. */
+  changes: z.array(
+    z.object({
+      call: z.string(),
+      time: timeSchema,
+      user: z.string(),
+      sentence: z.string(),
+      before: decided,
+      after: decided.extend({ reason: z.string() }),
+    }),
+  ),
+  /** Recorded decisions that could not be asked again, and why. */
+  notJudged: z.array(z.object({ why: z.string(), count: z.number().int(), calls: z.array(z.string()) })),
+  /** There was more than one replay looks at. */
+  cut: z.boolean(),
+})
+export type PolicyReplay = z.infer<typeof replayedSchema>
+
+export const suggestQuery = z.strictObject({
+  principal: z.string().min(1).max(1024),
+  since: timeSchema,
+  until: timeSchema.optional(),
+  connection: nameSchema.optional(),
+})
+export const suggestedSchema = z.object({
+  apiVersion: apiVersionSchema,
+  kind: z.literal('PolicySuggestion'),
+  principal: z.string(),
+  /** Calls that were looked at. */
+  calls: z.number().int(),
+  policy: z.record(z.string(), z.unknown()).nullable(),
+  roles: z.array(z.record(z.string(), z.unknown())),
+  notes: z.array(z.string()),
+})
+export type PolicySuggestion = z.infer<typeof suggestedSchema>

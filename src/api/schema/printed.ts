@@ -9,7 +9,16 @@ import {
   maskReportSchema,
 } from './audit.ts'
 import { apiVersionSchema, timeSchema } from './common.ts'
-import { appliedSchema, checkedSchema, documentsSchema, explainedSchema, testedSchema } from './documents.ts'
+import {
+  appliedSchema,
+  checkedSchema,
+  documentsSchema,
+  explainedSchema,
+  historySchema,
+  replayedSchema,
+  suggestedSchema,
+  testedSchema,
+} from './documents.ts'
 import {
   connectionReportSchema,
   connectionsSchema,
@@ -200,6 +209,13 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
       signedInAs: z.string().nullable(),
       caFile: z.string().nullable(),
     }),
+  ),
+  PolicyReplay: replayedSchema,
+  PolicySuggestion: suggestedSchema,
+  PolicyVersionList: historySchema,
+  PresetList: ownList(
+    'PresetList',
+    z.object({ name: z.string(), effect: z.string(), description: z.string() }),
   ),
   Revocation: revokedSchema,
   Session: sessionEnvelope,

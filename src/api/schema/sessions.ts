@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { lineSchema } from '../../documents/schema/scalars.ts'
 import {
   apiVersionSchema,
   idSchema,
@@ -17,6 +18,8 @@ export const sessionSchema = z.object({
   state: z.enum(['live', 'ended', 'expired']),
   openedAt: timeSchema,
   expiresAt: timeSchema,
+  /** Why it is used, in the words of its principal. */
+  reason: z.string().optional(),
   lastUsedAt: timeSchema.optional(),
   endedAt: timeSchema.optional(),
   endReason: z.string().optional(),
@@ -68,6 +71,11 @@ export const openedSchema = z.object({
   idleSeconds: z.number(),
 })
 export type OpenedSession = z.infer<typeof openedSchema>
+
+/** One line for people: it stands in the trail of every request of the session. */
+export const reasonBody = z.strictObject({
+  reason: lineSchema.refine(text => text.trim().length >= 3, 'must be at least 3 characters'),
+})
 
 export const endQuery = z.strictObject({ reason: z.string().max(500).default('') })
 export const endedSchema = z.object({

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { NewEntry } from '../../audit/entry.ts'
+import { API_VERSION } from '../../brand.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { type Principal, principalKey } from '../../identity/principal.ts'
 import { UnreadableSample } from '../../masking/rules/mask-sample.ts'
@@ -44,6 +45,14 @@ export interface Fake {
   certificateAuthority: string
   push(row: AuditRow): void
 }
+
+const versionOfBase = {
+  number: 1,
+  at: 0,
+  by: 'alice@example.com',
+  change: 'create',
+  text: JSON.stringify({ apiVersion: API_VERSION, kind: 'Policy', metadata: { name: 'base' }, spec: {} }),
+} as const
 
 /** A whole product in memory, for tests of the API and of its client. */
 export function createFake(): Fake {
@@ -139,6 +148,12 @@ export function createFake(): Fake {
           }
           fake.sessions.unshift(session)
           return { session, token: `session-token-${session.id}`, idle: fake.sessionIdle }
+        },
+        async setReason(id, reason) {
+          const at = fake.sessions.findIndex(s => s.id === id && s.state === 'live')
+          if (at < 0) return undefined
+          fake.sessions[at] = { ...fake.sessions[at]!, reason }
+          return fake.sessions[at]
         },
         end: async id => endAll(fake, s => s.id === id) > 0,
       },
@@ -268,6 +283,8 @@ export function createFake(): Fake {
             filter,
           ),
         get: async (kind, name) => fake.documents.get(`${kind}/${name}`),
+        history: async name => (name === 'base' ? [versionOfBase] : []),
+        version: async (name, number) => (name === 'base' && number === 1 ? versionOfBase : undefined),
         async apply(by, call, request) {
           const removed = (request.remove ?? []).map(ref => {
             const key = `${ref.kind}/${ref.name}`
@@ -377,6 +394,38 @@ export function createFake(): Fake {
             { rule: 'base/far', effect: 'allow', matched: false, why: 'does not cover it: needs a; needs b' },
           ],
           notes: ['judged without a body'],
+        }),
+        explainRecorded: async () => ({ considered: [], notes: [], policyDigest: 'sha256:00' }),
+        replay: async () => ({
+          judged: 2,
+          unchanged: 1,
+          changed: 1,
+          changes: [
+            {
+              call: 'call-1',
+              time: 0,
+              user: 'alice@example.com',
+              sentence: 'alice · get pods · prod · ok',
+              before: { effect: 'allow', rules: ['base/all'] },
+              after: { effect: 'deny', rules: ['base/no'], reason: 'because' },
+            },
+          ],
+          notJudged: [{ why: 'old', count: 1, calls: ['call-0'] }],
+          cut: false,
+        }),
+        suggest: async ({ principal }) => ({
+          username: principal,
+          calls: 1,
+          policy: null,
+          roles: [
+            {
+              apiVersion: 'rbac.authorization.k8s.io/v1',
+              kind: 'ClusterRole',
+              metadata: { name: 'seen' },
+              rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }],
+            },
+          ],
+          notes: [],
         }),
       },
       masking: {

@@ -67,7 +67,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   shred: 'Destroy keys, so that what they open is gone',
   hold: 'Legal holds: what must not be destroyed',
   agent: 'Agents, the processes that hold upstream credentials',
-  policy: 'Check and test policies offline',
+  policy: 'Check, test, explain, replay and suggest policies',
 }
 
 /** All options of a command, its own first. */

@@ -65,6 +65,8 @@ export const identityProviderDocumentSchema = z.strictObject({
           displayName: claim.optional(),
         })
         .optional(),
+      /** Further claims that rules may look at (`principals.claims`); what is not named here is dropped. */
+      carriedClaims: someOf(claim, 20).optional(),
       clockSkew: durationSchema
         .refine(text => (parseDuration(text) ?? 0) <= 300_000, 'must be at most 5m')
         .optional(),

@@ -1,5 +1,8 @@
 import { z } from 'zod'
 import { API_VERSION } from '../../brand.ts'
+import { parseRange } from '../../policy/fields/addresses.ts'
+import { imagePatternFault } from '../../policy/fields/images.ts'
+import { isTimeZone } from '../../policy/fields/time-windows.ts'
 import { riskClassNames } from '../../policy/risk-classes.ts'
 import { parseDuration } from '../duration.ts'
 import { durationSchema, lineSchema, metadataSchema, nameSchema, someOf } from './scalars.ts'
@@ -43,8 +46,66 @@ export const principalsSchema = z
     serviceAccounts: someOf(serviceAccountSchema).optional(),
     /** Narrows the three above; alone it means everybody of that kind. */
     kinds: someOf(z.enum(['person', 'serviceaccount', 'job', 'role', 'agent'])).optional(),
+    /** Narrows as well: of each claim that is named, some value must match. */
+    claims: z
+      .record(lineSchema.min(1).max(200), someOf(glob, 100))
+      .refine(c => Object.keys(c).length > 0, 'must name a claim')
+      .optional(),
   })
   .refine(p => Object.keys(p).length > 0, 'must name somebody; users: ["*"] is everybody')
+
+const windowSchema = z
+  .strictObject({
+    days: someOf(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'])).optional(),
+    hours: z
+      .string()
+      .regex(
+        /^(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/,
+        'must be from-to, such as 08:00-18:00',
+      )
+      .refine(text => text.slice(0, 5) !== text.slice(6), 'begins when it ends')
+      .optional(),
+    /** IANA name; left out: UTC. */
+    zone: z
+      .string()
+      .max(64)
+      .refine(isTimeZone, 'is no time zone that is known here, such as Europe/Berlin or UTC')
+      .optional(),
+  })
+  .refine(w => w.days !== undefined || w.hours !== undefined, 'must have days or hours')
+
+const timeSchema = z
+  .strictObject({ within: someOf(windowSchema, 50).optional(), outside: someOf(windowSchema, 50).optional() })
+  .refine(t => (t.within === undefined) !== (t.outside === undefined), 'must have either within or outside')
+
+const clientSchema = z
+  .strictObject({
+    addresses: someOf(
+      z
+        .string()
+        .max(64)
+        .refine(
+          text => parseRange(text) !== undefined,
+          'must be an address or a range such as 10.0.0.0/8, without bits behind its prefix',
+        ),
+    ).optional(),
+    /** First product of the User-Agent, with or without its version. */
+    userAgents: someOf(glob).optional(),
+    /** What kubectl says it runs: `kubectl delete`. */
+    commands: someOf(glob).optional(),
+  })
+  .refine(c => Object.keys(c).length > 0, 'must say something about the client')
+
+const imagePattern = z
+  .string()
+  .max(512)
+  .superRefine((text, context) => {
+    const fault = imagePatternFault(text)
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault })
+  })
+const imagesSchema = z
+  .strictObject({ from: someOf(imagePattern).optional(), notFrom: someOf(imagePattern).optional() })
+  .refine(i => (i.from === undefined) !== (i.notFrom === undefined), 'must have either from or notFrom')
 
 const matchSchema = z.strictObject({
   principals: principalsSchema.optional(),
@@ -71,9 +132,14 @@ const matchSchema = z.strictObject({
       names: someOf(glob).optional(),
     })
     .optional(),
+  /** Images that the body names, at any depth. */
+  images: imagesSchema.optional(),
+  dryRun: z.boolean().optional(),
+  time: timeSchema.optional(),
+  client: clientSchema.optional(),
 })
 
-const RESOURCE_FIELDS = ['apiGroups', 'resources', 'namespaces', 'resourceNames'] as const
+const RESOURCE_FIELDS = ['apiGroups', 'resources', 'namespaces', 'resourceNames', 'images', 'dryRun'] as const
 const REQUEST_FIELDS = [
   ...RESOURCE_FIELDS,
   'connections',
@@ -118,17 +184,33 @@ function within(text: string, least: number, most: number): boolean {
   return milliseconds !== undefined && milliseconds >= least && milliseconds <= most
 }
 
+const limitSchema = z.strictObject({
+  /** Requests that pass in any stretch of `per`. */
+  count: z.number().int().min(1).max(1000),
+  per: durationSchema.refine(
+    text => (parseDuration(text) ?? 0) >= 1000 && (parseDuration(text) ?? 0) <= 86_400_000,
+    'must be between 1s and 1d',
+  ),
+  /** Whose requests are counted together; left out: those of a principal. */
+  of: z.enum(['principal', 'session']).optional(),
+})
+
 const ruleSchema = z
   .strictObject({
     name: nameSchema,
-    effect: z.enum(['allow', 'deny', 'hold']),
+    effect: z.enum(['allow', 'deny', 'hold', 'limit']),
     /** What a caller reads when this rule decides. */
     reason: lineSchema.max(200).optional(),
     match: matchSchema,
-    /** CEL over principal, action, session, connection and now. */
+    /** CEL over principal, action, session, connection, client and now. */
     when: z.string().min(1).max(4096).optional(),
     /** Of a hold rule. */
     approval: approvalSchema.optional(),
+    /** Of an allow or hold rule: the caller has to say why. */
+    requireReason: z.boolean().optional(),
+    /** Of a hold rule: it only holds. It lets nobody ask for what no allow rule covers. */
+    guard: z.boolean().optional(),
+    limit: limitSchema.optional(),
   })
   .superRefine((rule, context) => {
     const { match } = rule
@@ -148,12 +230,13 @@ const ruleSchema = z
         if (match[field] !== undefined) complain(field, 'cannot stand beside nonResourceURLs: make two rules')
       }
     }
-    if (rule.effect === 'deny') return
+    checkEffect(rule, (field, message) => context.addIssue({ code: 'custom', path: [field], message }))
+    if (rule.effect === 'deny' || rule.effect === 'limit') return
     // What opens something says for whom; what is left out by mistake must not mean everybody.
     if (match.principals === undefined) {
       complain('principals', `is required in a rule with effect ${rule.effect}; users: ["*"] is everybody`)
     }
-    if (rule.effect === 'hold' || match.admin !== undefined) return
+    if (rule.effect !== 'allow' || match.admin !== undefined) return
     if (match.resources === undefined && match.nonResourceURLs === undefined) {
       complain('resources', 'an allow rule names resources, nonResourceURLs or admin')
       return
@@ -164,6 +247,50 @@ const ruleSchema = z
     }
   })
 
+/** Fields that belong to one effect. */
+function checkEffect(
+  rule: {
+    readonly effect: string
+    readonly limit?: unknown
+    readonly requireReason?: boolean | undefined
+    readonly guard?: boolean | undefined
+    readonly match: { readonly admin?: unknown }
+  },
+  complain: (field: string, message: string) => void,
+): void {
+  if (rule.effect === 'limit') {
+    if (rule.limit === undefined)
+      complain('limit', 'is required in a rule with effect limit: {count: 10, per: 1m}')
+    if (rule.match.admin !== undefined) complain('match', 'a limit counts requests to connections, not admin')
+  } else if (rule.limit !== undefined) complain('limit', 'belongs to a rule with effect limit')
+  if (rule.requireReason !== undefined && rule.effect !== 'allow' && rule.effect !== 'hold') {
+    complain('requireReason', 'belongs to a rule with effect allow or hold')
+  }
+  if (rule.requireReason !== undefined && rule.match.admin !== undefined) {
+    complain(
+      'requireReason',
+      'is not known beside admin: what is done to Sallyport itself takes its own reasons',
+    )
+  }
+  if (rule.guard !== undefined && rule.effect !== 'hold') {
+    complain('guard', 'belongs to a rule with effect hold')
+  }
+}
+
+const useSchema = z.strictObject({
+  preset: nameSchema,
+  /** For whom, instead of everybody. */
+  principals: principalsSchema.optional(),
+  connections: someOf(glob).optional(),
+  /** What a preset asks for, such as `secrets-read-only-by`: groups by their exact names. */
+  groups: someOf(
+    lineSchema
+      .min(1)
+      .max(253)
+      .refine(g => !g.includes('*'), 'must be exact names'),
+  ).optional(),
+})
+
 export const policyDocumentSchema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal('Policy'),
@@ -171,11 +298,23 @@ export const policyDocumentSchema = z.strictObject({
   spec: z
     .strictObject({
       description: lineSchema.optional(),
-      rules: someOf(ruleSchema, 1000),
+      /** Shipped rules (`sallyport policy preset list`), by name or with what they shall be about. */
+      use: someOf(
+        z.union([nameSchema, useSchema], 'must be the name of a shipped preset, or {preset: NAME} with more'),
+        100,
+      ).optional(),
+      rules: someOf(ruleSchema, 1000).optional(),
     })
     .superRefine((spec, context) => {
+      if (spec.use === undefined && spec.rules === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: ['rules'],
+          message: 'is required unless `use` names shipped rules',
+        })
+      }
       const seen = new Set<string>()
-      spec.rules.forEach((rule, i) => {
+      spec.rules?.forEach((rule, i) => {
         if (seen.has(rule.name)) {
           const message = `there is another rule named ${rule.name} in this policy`
           context.addIssue({ code: 'custom', path: ['rules', i, 'name'], message })
@@ -186,5 +325,6 @@ export const policyDocumentSchema = z.strictObject({
 })
 
 export type PolicyDocument = z.infer<typeof policyDocumentSchema>
-export type PolicyRule = PolicyDocument['spec']['rules'][number]
+export type PolicyRule = z.infer<typeof ruleSchema>
+export type PolicyUse = z.infer<typeof useSchema>
 export type RuleMatch = PolicyRule['match']

@@ -70,10 +70,11 @@ export function apiServices(parts: ApiParts): ApiServices {
       const principal = authenticator.cached(token, null) ?? (await authenticator.authenticate(token, null))
       return { principal }
     },
-    decideAdmin: (principal, action) =>
+    decideAdmin: (principal, action, { address, userAgent }) =>
       parts.policies().decide(action, {
         session: ownSession(principal, now()),
         connection: ownConnection,
+        client: { address, userAgent, command: '' },
         now: now(),
       }),
     hold: holdRequests(parts),

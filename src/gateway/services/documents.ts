@@ -42,6 +42,8 @@ export function documentServices(documents: Documents, log: AuditLog): DocumentS
       }
     }
   return {
+    history: name => documents.history(name),
+    version: (name, number) => documents.version(name, number),
     kinds: () => Object.keys(documentKinds),
     parse(sources) {
       const { documents: found, problems } = parseDocuments(sources)
@@ -59,13 +61,15 @@ export function documentServices(documents: Documents, log: AuditLog): DocumentS
       return more ? { items, next: `${last.kind}/${last.name}` } : { items }
     },
     get: async (kind, name) => documents.current().get(kind, name),
-    apply: (by, call, request) => documents.apply({ ...request, beforeCommit: record(by, call) }),
+    apply: (by, call, request) =>
+      documents.apply({ ...request, by: by.username, beforeCommit: record(by, call) }),
     async remove(by, call, ref, version) {
       const key = `${ref.kind}/${ref.name}`
       const changes = await documents.apply({
         sources: [],
         remove: [ref],
         dryRun: false,
+        by: by.username,
         ...(version === undefined ? {} : { versions: { [key]: version } }),
         beforeCommit: record(by, call),
       })

@@ -66,6 +66,10 @@ export function sessionServices({
       }
       return { session: { ...session, state: 'live' }, token, idle }
     },
+    async setReason(id, reason) {
+      const session = await sessions.setReason(id, reason)
+      return session === undefined ? undefined : { ...session, state: 'live' }
+    },
     end: (id, by, reason) => sessions.end(id, { reason: 'ended', by: by.username, detail: reason }),
   }
 }

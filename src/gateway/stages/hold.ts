@@ -26,6 +26,7 @@ import { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
 import type { Answered, Committed, Decided, Held } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { circumstancesOf } from '../policy-circumstances.ts'
 import { actionFacts } from '../record.ts'
 
 /**
@@ -50,8 +51,9 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
     const settled = await wait(gateway, x, approval, until)
     if (settled.state !== 'approved') throw refusalOf(gateway, settled)
     approved = settled
-    decision = gateway.policies().decide(x.action, circumstances(gateway, x))
+    decision = gateway.policies().decide(x.action, circumstancesOf(x, gateway.now()))
     x.progress.decision = decision
+    x.progress.decidedAt = gateway.now()
     if (decision.effect === 'deny') {
       const check = decision.rules[0] ?? 'default-deny'
       throw new Refusal('denied-by-policy', { check, detail: decision.reason })
@@ -209,12 +211,8 @@ function wishOf(gateway: Gateway, x: Decided, decision: Decision): Wish {
     sentence: sentence({ kind: 'k8s.request', effect: null, head }),
     action: facts,
     policyDigest: decision.policyDigest,
-    isWithin: scope => isWithin(scope, action, circumstances(gateway, x)),
+    isWithin: scope => isWithin(scope, action, circumstancesOf(x, gateway.now())),
   }
-}
-
-function circumstances(gateway: Gateway, x: Decided) {
-  return { session: x.session, connection: x.connection, now: gateway.now() }
 }
 
 function parameter(x: Decided, name: string): string | undefined {

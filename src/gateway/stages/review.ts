@@ -3,6 +3,7 @@ import { risksOf } from '../../policy/risk.ts'
 import { Answer } from '../answer.ts'
 import type { Answered, Committed } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { circumstancesOf } from '../policy-circumstances.ts'
 
 /**
  * `kubectl auth can-i` asks the cluster, which does not know our policy. Where policy says no, the answer is no and
@@ -15,11 +16,7 @@ export function reviewAccess(gateway: Gateway, x: Committed): Answered | undefin
   if (asked === undefined) return undefined
   const risks = risksOf(asked)
   const action = { ...asked, risks, risk: risks[0] ?? 'none' } as const
-  const decision = gateway.policies().decide(action, {
-    session: x.session,
-    connection: x.connection,
-    now: gateway.now(),
-  })
+  const decision = gateway.policies().decide(action, circumstancesOf(x, gateway.now()))
   if (decision.effect === 'allow') return undefined
   const by = decision.rules[0] ?? 'default-deny'
   const what = decision.effect === 'hold' ? 'needs an approval' : 'denied by policy'

@@ -1,8 +1,11 @@
+import type { Refusal } from '../../errors/refusal.ts'
 import { type Claims, ownClaim } from '../jwt/read-jwt.ts'
+import type { CarriedClaims } from '../principal.ts'
 import { invalidCredential } from '../refuse.ts'
 
 const LONGEST_NAME = 256
 const MOST_GROUPS = 2_000
+const MOST_VALUES = 50
 
 /** A claim by its own name (which may hold dots, as URLs do), else by a path with dots into nested objects. */
 export function claimAt(claims: Claims, name: string): unknown {
@@ -50,4 +53,34 @@ export function groupsOf(claims: Claims, claimName: string, prefix: string): str
     if (!isReservedName(name)) groups.add(prefix + name)
   }
   return [...groups]
+}
+
+/**
+ * The claims that policies may look at, as lists of text. One that is there but cannot be read is refused, like groups:
+ * rules that deny by it would otherwise not apply.
+ */
+export function carriedOf(claims: Claims, names: readonly string[]): CarriedClaims {
+  const carried = Object.create(null) as Record<string, readonly string[]>
+  for (const name of names) {
+    const value = claimAt(claims, name)
+    const list: unknown[] = Array.isArray(value)
+      ? value
+      : value === undefined || value === null
+        ? []
+        : [value]
+    if (list.length > MOST_VALUES) throw unreadable(name)
+    carried[name] = list.map(item => {
+      const text = typeof item === 'number' || typeof item === 'boolean' ? String(item) : nameOf(item)
+      if (text === undefined) throw unreadable(name)
+      return text
+    })
+  }
+  return carried
+}
+
+function unreadable(name: string): Refusal {
+  return invalidCredential(
+    'claim-carried',
+    `the claim ${name} of the token is no text, number or short list of them`,
+  )
 }

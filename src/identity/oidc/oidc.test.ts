@@ -526,3 +526,44 @@ describe('OIDC providers', () => {
     assert.throws(() => rig.authenticator.setProviders([config({ prefix: '' })]))
   })
 })
+
+describe('claims that are carried along', () => {
+  it('become lists of text; what the token does not have is an empty list, what is not named is dropped', async () => {
+    const carrying = await openIdentityRig({
+      providers: [config({ carriedClaims: ['repository', 'run_id', 'roles', 'deep.er', 'missing'] })],
+    })
+    try {
+      const token = await signToken(
+        key,
+        claims({ repository: 'corp/shop', run_id: 7, roles: ['a', 'b'], deep: { er: true }, secret: 'x' }),
+      )
+      const principal = await carrying.authenticator.authenticate(token, 'prod')
+      assert.deepEqual(
+        { ...principal.claims },
+        {
+          repository: ['corp/shop'],
+          run_id: ['7'],
+          roles: ['a', 'b'],
+          'deep.er': ['true'],
+          missing: [],
+        },
+      )
+    } finally {
+      await carrying.close()
+    }
+  })
+
+  it('are refused when they cannot be read: a deny rule would not see them', async () => {
+    const carrying = await openIdentityRig({ providers: [config({ carriedClaims: ['team'] })] })
+    try {
+      for (const team of [{ a: 1 }, [['x']], ['a\u0007'], 'x'.repeat(257), new Array(51).fill('x')]) {
+        await assert.rejects(
+          carrying.authenticator.authenticate(await signToken(key, claims({ team })), 'prod'),
+          (error: Refusal) => error.code === 'credential-invalid' && error.check === 'claim-carried',
+        )
+      }
+    } finally {
+      await carrying.close()
+    }
+  })
+})

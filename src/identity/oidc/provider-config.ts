@@ -14,6 +14,8 @@ export interface OidcProviderConfig {
   readonly prefix: string
   /** Claim names: an own name, or a path with dots into nested objects. */
   readonly claims?: Partial<ClaimNames>
+  /** Further claims that policies may look at. Absent: none. */
+  readonly carriedClaims?: readonly string[]
   /** Tolerance of `exp`, `nbf` and `iat`; at most five minutes. Absent: 30 s. */
   readonly clockSkew?: number
   /** Oldest `iat`; absent: only `exp` counts. */

@@ -1,7 +1,7 @@
 import { type Claims, ownClaim } from '../jwt/read-jwt.ts'
 import type { Principal } from '../principal.ts'
 import { invalidCredential } from '../refuse.ts'
-import { claimAt, groupsOf, isReservedName, nameOf } from './claims.ts'
+import { carriedOf, claimAt, groupsOf, isReservedName, nameOf } from './claims.ts'
 import { defaultClaims, type OidcProviderConfig } from './provider-config.ts'
 
 /** Claims of a verified token to a principal. Throws `credential-invalid` when they name nobody. */
@@ -23,6 +23,7 @@ export function toPrincipal(
     groups: groupsOf(claims, names.groups, config.prefix),
     ...(displayName === undefined ? {} : { displayName }),
     ...(email === undefined || !isVerified(claims) ? {} : { email }),
+    ...(config.carriedClaims === undefined ? {} : { claims: carriedOf(claims, config.carriedClaims) }),
     authentication,
   }
 }

@@ -35,6 +35,7 @@ const treatment = new Map<string, number>([
   ['kubectl-command', KEPT],
   ['kubectl-session', KEPT],
   ['origin', KEPT],
+  ['sallyport-reason', KEPT],
   ['sec-websocket-extensions', JOINED],
   ['sec-websocket-key', KEPT],
   ['sec-websocket-protocol', JOINED],

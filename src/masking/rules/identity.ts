@@ -7,9 +7,9 @@ const known = new WeakMap<Principal, string>()
 export function identityOf(principal: Principal): string {
   let text = known.get(principal)
   if (text === undefined) {
-    const { kind, username, groups, serviceAccount: account } = principal
+    const { kind, username, groups, claims, serviceAccount: account } = principal
     const facts = account === undefined ? null : [account.connection, account.namespace, account.name]
-    text = `${principalKey(principal)} ${JSON.stringify([kind, username, groups, facts])}`
+    text = `${principalKey(principal)} ${JSON.stringify([kind, username, groups, facts, claims ?? null])}`
     known.set(principal, text)
   }
   return text

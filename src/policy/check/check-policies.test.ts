@@ -113,6 +113,44 @@ for (const [name, rules, expected] of [
     [allow(PODS, ', when: "principal.usrname == 1"')],
     /^error p\.yaml:6:(\d+) spec\.rules\[0\]\.when: no such key: usrname$/,
   ],
+  [
+    'images of what has none',
+    [allow('verbs: [get], apiGroups: [""], resources: [pods], images: {from: ["docker.io/*"]}')],
+    /match\.images: get have no images: the rule covers nothing/,
+  ],
+  [
+    'images in a rule that stops everything',
+    ['{name: d, effect: deny, match: {images: {notFrom: ["registry.example.com/*"]}}}'],
+    /match\.images: get, list, watch, delete, deletecollection have no images, and then the rule counts as met/,
+  ],
+  [
+    'a body that a delete does not have',
+    ['{name: d, effect: deny, match: {verbs: [delete]}, when: "action.body.kind == \'Pod\'"}'],
+    /\.when: delete, deletecollection have no body, and then the rule counts as met/,
+  ],
+  [
+    'dry runs of reads',
+    [allow('verbs: [get, list], apiGroups: [""], resources: [pods], dryRun: true')],
+    /a read is never a dry run: the rule covers nothing/,
+  ],
+  [
+    'commands of what is done to Sallyport',
+    [allow('admin: {verbs: ["*"]}, client: {commands: ["kubectl get"]}')],
+    /has no Kubectl-Command: the rule covers nothing/,
+  ],
+  [
+    'a hold that nobody can approve',
+    ['{name: h, effect: hold, match: {principals: {users: ["*"]}, resources: [pods]}}'],
+    /^error p\.yaml:6:7 spec\.rules\[0\]: nobody can approve what p\/h holds/,
+  ],
+  [
+    'a hold that somebody else can approve',
+    [
+      '{name: h, effect: hold, match: {principals: {users: ["*"]}, resources: [pods]}}',
+      '{name: a, effect: allow, match: {principals: {users: [x]}, admin: {verbs: ["approval.*"], names: ["q/*"]}}}',
+    ],
+    /nobody can approve what p\/h holds/,
+  ],
   ['the name of the built-in policy', [], /defaults is the name of the built-in policy/],
 ] as const) {
   test(`found: ${name}`, () => {
@@ -128,6 +166,48 @@ for (const [name, rules, expected] of [
     )
   })
 }
+
+test('who can approve is looked for by verb, resource and name, whatever else the rule says', () => {
+  const hold = '{name: h, effect: hold, match: {principals: {users: ["*"]}, resources: [pods]}}'
+  for (const admin of [
+    '{verbs: ["*"]}',
+    '{verbs: [approval.decide]}',
+    '{verbs: ["approval.*"], resources: [approvals], names: ["p/*"]}',
+  ]) {
+    const approve = `{name: a, effect: allow, match: {principals: {groups: [ops]}, admin: ${admin}}}`
+    assert.deepEqual(check(hold, approve), [])
+  }
+  const asks = hold.replace('}}', '}, approval: {approvers: [{groups: ["corp:leads"]}]}}')
+  for (const [groups, said] of [
+    ['[ops]', /asks for approvers of group corp:leads, and no rule with approval.decide is for that group/],
+    ['["corp:*"]', /^$/],
+    ['["corp:leads"]', /^$/],
+  ] as const) {
+    const approve = `{name: a, effect: allow, match: {principals: {groups: ${groups}}, admin: {verbs: ["*"]}}}`
+    assert.match(check(asks, approve).join('\n'), said)
+  }
+  const when = '{verbs: [create], resources: [pods], images: {notFrom: ["a.example/*"]}}'
+  assert.deepEqual(check(`{name: d, effect: deny, match: ${when}}`), [])
+  const guarded = 'has(action.body) && action.body.kind == "Pod"'
+  assert.deepEqual(check(`{name: d, effect: deny, match: {resources: [pods]}, when: '${guarded}'}`), [])
+})
+
+test('the hold of a preset needs approvers as well', () => {
+  const text = HEAD.replace('  rules:\n', '  use: [rbac-needs-approval]\n')
+  const [problem] = checkPolicies([{ file: 'p', text }])
+  assert.match(
+    formatProblem(problem!),
+    /^p:5:\d+ spec\.use: nobody can approve what p\/rbac-needs-approval holds/,
+  )
+})
+
+test('claims that no identity provider of the sources carries are named', () => {
+  const rule = '{name: d, effect: deny, match: {principals: {claims: {team: [a], role: [b]}}}}'
+  const provider =
+    '---\napiVersion: sallyport.dev/v1\nkind: IdentityProvider\nmetadata: {name: i}\nspec:\n  oidc: {issuer: "https://i.example.com", audiences: [a], prefix: "i:", carriedClaims: [role]}\n'
+  const found = checkPolicies([{ file: 'p', text: `${HEAD}    - ${rule}\n${provider}` }]).map(p => p.message)
+  assert.deepEqual(found, ['no identity provider carries the claim team: name it in carriedClaims'])
+})
 
 test('a shadow is claimed only when it is certain', () => {
   for (const deny of [

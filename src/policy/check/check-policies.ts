@@ -18,8 +18,11 @@ import {
 } from '../vocabulary.ts'
 import { closedDoors } from './closed-doors.ts'
 import { failingCondition } from './failing-condition.ts'
+import { missingFacts } from './missing-facts.ts'
 import { isPolicy, policyProblems, problemAt } from './policy-problems.ts'
 import { shadowedRules } from './shadowed-rules.ts'
+import { unapprovableHolds } from './unapprovable-holds.ts'
+import { uncarriedClaims } from './uncarried-claims.ts'
 
 export type Finding = Problem
 
@@ -38,7 +41,7 @@ export function checkPolicies(sources: readonly SourceText[]): readonly Finding[
     findings.push(...crossReferenceProblems(config))
   }
   for (const located of policies) {
-    located.document.spec.rules.forEach((rule, i) => {
+    located.document.spec.rules?.forEach((rule, i) => {
       const warn = (path: Path, message: string): void => {
         findings.push(problemAt(located, ['spec', 'rules', i, ...path], message, 'warning'))
       }
@@ -46,7 +49,7 @@ export function checkPolicies(sources: readonly SourceText[]): readonly Finding[
       checkSense(rule, warn)
     })
   }
-  findings.push(...shadowedRules(policies))
+  findings.push(...shadowedRules(policies), ...unapprovableHolds(policies), ...uncarriedClaims(documents))
   return findings.sort((a, b) =>
     a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
   )
@@ -128,6 +131,7 @@ function checkSense(rule: PolicyRule, warn: Warn): void {
     }
   })
   if (rule.effect === 'allow') unreachable(rule, warn)
+  for (const { path, message } of missingFacts(rule)) warn([...path], message)
   const failure = failingCondition(rule)
   if (failure !== undefined) warn(['when'], failure)
 }

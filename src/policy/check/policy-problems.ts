@@ -4,6 +4,7 @@ import type { PolicyDocument } from '../../documents/schema/policy.ts'
 import { readablePath } from '../../documents/validate-document.ts'
 import type { Path } from '../../documents/yaml-source.ts'
 import { compileCondition } from '../condition/compile-condition.ts'
+import { useProblems } from '../presets/expand.ts'
 
 /**
  * What keeps policies from being compiled: conditions that are not CEL, and names that are taken. Other documents are
@@ -12,7 +13,13 @@ import { compileCondition } from '../condition/compile-condition.ts'
 export function policyProblems(documents: readonly LocatedDocument<{ kind: string }>[]): Problem[] {
   return documents
     .filter(isPolicy)
-    .flatMap(located => [...reservedName(located), ...conditionProblems(located)])
+    .flatMap(located => [
+      ...reservedName(located),
+      ...conditionProblems(located),
+      ...useProblems(located.document).map(({ at, message }) =>
+        problemAt(located, ['spec', 'use', at], message, 'error'),
+      ),
+    ])
 }
 
 export function isPolicy(d: LocatedDocument<{ kind: string }>): d is LocatedDocument<PolicyDocument> {
@@ -26,7 +33,7 @@ function reservedName(located: LocatedDocument<PolicyDocument>): Problem[] {
 }
 
 function conditionProblems(located: LocatedDocument<PolicyDocument>): Problem[] {
-  return located.document.spec.rules.flatMap((rule, i) => {
+  return (located.document.spec.rules ?? []).flatMap((rule, i) => {
     if (rule.when === undefined) return []
     const compiled = compileCondition(rule.when)
     if (!('errors' in compiled)) return []

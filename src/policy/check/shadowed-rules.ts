@@ -2,16 +2,19 @@ import type { LocatedDocument } from '../../documents/parse.ts'
 import type { Problem } from '../../documents/problem.ts'
 import type { PolicyDocument, PolicyRule, RuleMatch } from '../../documents/schema/policy.ts'
 import { compileGlob } from '../glob.ts'
+import { rulesOf, useProblems } from '../presets/expand.ts'
 import { problemAt } from './policy-problems.ts'
 
 /** Allow and hold rules of which a deny rule takes everything away: whatever they match, it matches too. */
 export function shadowedRules(policies: readonly LocatedDocument<PolicyDocument>[]): Problem[] {
-  const all = policies.flatMap(located =>
-    located.document.spec.rules.map((rule, i) => ({ located, rule, i })),
-  )
+  const all = policies
+    .filter(located => useProblems(located.document).length === 0)
+    .flatMap(located => rulesOf(located.document).map((rule, i) => ({ located, rule, i })))
   const denying = all.filter(({ rule }) => rule.effect === 'deny' && rule.when === undefined)
   return all
-    .filter(({ rule }) => rule.effect !== 'deny')
+    .filter(
+      ({ located, rule, i }) => rule.effect !== 'deny' && i < (located.document.spec.rules?.length ?? 0),
+    )
     .flatMap(({ located, rule, i }) => {
       const by = denying.find(deny => contains(deny.rule.match, rule))
       if (by === undefined) return []
@@ -30,9 +33,13 @@ const LISTS = [
   'nonResourceURLs',
 ] as const
 
+const CIRCUMSTANTIAL = ['time', 'client', 'images', 'dryRun'] as const
+
 /** Sure of it, not merely likely: a field that cannot be compared means no. */
 function contains(outer: RuleMatch, { match: inner }: PolicyRule): boolean {
   if (outer.impersonate !== undefined || outer.principals?.kinds !== undefined) return false
+  if (CIRCUMSTANTIAL.some(field => outer[field] !== undefined)) return false
+  if (outer.principals?.claims !== undefined) return false
   // Of a deny rule classes are a filter, of an allow rule a licence: they do not compare.
   if (outer.riskClasses !== undefined) return false
   if (!LISTS.every(field => listContains(outer[field], inner[field]))) return false

@@ -2,6 +2,7 @@ import { Environment } from '@marcbachmann/cel-js'
 import {
   ActionView,
   BodyView,
+  ClientView,
   ConnectionView,
   ImpersonationView,
   PrincipalView,
@@ -40,6 +41,7 @@ function declare(environment: Environment): Environment {
     ['Action', ActionView],
     ['Session', SessionView],
     ['Connection', ConnectionView],
+    ['Client', ClientView],
   ] as const) {
     environment.registerType(name, { ctor: ctor as never, fields: ctor.fields })
   }
@@ -47,6 +49,7 @@ function declare(environment: Environment): Environment {
   environment.registerVariable('action', 'Action')
   environment.registerVariable('session', 'Session')
   environment.registerVariable('connection', 'Connection')
+  environment.registerVariable('client', 'Client')
   environment.registerVariable('now', 'google.protobuf.Timestamp')
   registerFunctions(environment)
   return environment

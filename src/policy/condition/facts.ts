@@ -5,7 +5,8 @@ import type {
   KubernetesAction,
   QueryFacts,
 } from '../../kubernetes/action.ts'
-import type { Action, AdminAction, Circumstances } from '../decision.ts'
+import type { Action, AdminAction, Circumstances, ClientFacts } from '../decision.ts'
+import { imagesOf } from '../fields/images.ts'
 import { conditionValue } from './value.ts'
 
 /**
@@ -18,6 +19,7 @@ export class Facts {
   readonly action: ActionView
   readonly session: SessionView
   readonly connection: ConnectionView
+  readonly client: ClientView
   readonly now: Date
 
   constructor(action: Action, circumstances: Circumstances) {
@@ -25,7 +27,22 @@ export class Facts {
     this.action = new ActionView(action)
     this.session = new SessionView(circumstances.session)
     this.connection = new ConnectionView(circumstances.connection)
+    this.client = new ClientView(circumstances.client)
     this.now = new Date(circumstances.now)
+  }
+}
+
+/** Absent as a whole when nothing is known of the client: a condition that asks then fails. */
+export class ClientView {
+  static readonly fields = { address: 'string', userAgent: 'string', command: 'string' }
+  readonly address: string | undefined
+  readonly userAgent: string | undefined
+  readonly command: string | undefined
+
+  constructor(client: ClientFacts | undefined) {
+    this.address = client?.address
+    this.userAgent = client?.userAgent
+    this.command = client?.command
   }
 }
 
@@ -62,6 +79,7 @@ export class PrincipalView {
     kind: 'string',
     username: 'string',
     groups: 'list<string>',
+    claims: 'map<string, list<string>>',
     displayName: 'string',
     email: 'string',
     method: 'string',
@@ -87,6 +105,9 @@ export class PrincipalView {
   }
   get groups(): readonly string[] {
     return this.#principal.groups
+  }
+  get claims(): ReadonlyMap<string, readonly string[]> {
+    return new Map(Object.entries(this.#principal.claims ?? {}))
   }
   get displayName(): string {
     return this.#principal.displayName ?? ''
@@ -197,6 +218,7 @@ export class ActionView {
     path: 'string',
     risk: 'string',
     risks: 'list<string>',
+    images: 'list<string>',
     query: 'Query',
     body: 'Body',
     impersonate: 'Impersonation',
@@ -246,6 +268,11 @@ export class ActionView {
   get risks(): readonly string[] {
     const k8s = this.#k8s
     return k8s?.risks ?? (k8s === undefined || k8s.risk === 'none' ? [] : [k8s.risk])
+  }
+  /** Absent: there is no body that could be read. */
+  get images(): readonly string[] | undefined {
+    const k8s = this.#k8s
+    return (k8s === undefined ? null : imagesOf(k8s)) ?? undefined
   }
   get query(): QueryView {
     return new QueryView(this.#k8s?.query)

@@ -6,7 +6,7 @@ import type { PolicyDocument } from '../../documents/schema/policy.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
 import { compilePolicies } from '../compile.ts'
-import type { Decision } from '../decision.ts'
+import type { ClientFacts, Decision } from '../decision.ts'
 import { risksOf } from '../risk.ts'
 import { standIn } from '../stand-in.ts'
 
@@ -49,6 +49,8 @@ export interface More {
   readonly as?: Partial<NonNullable<KubernetesAction['impersonate']>>
   readonly namespaced?: boolean
   readonly now?: number
+  readonly dryRun?: boolean
+  readonly client?: Partial<ClientFacts>
 }
 
 /** `get pods ns/name`, `list apps/deployments -/-`; `-` is nothing. */
@@ -78,7 +80,14 @@ export function ask(text: string, more: More = {}): KubernetesAction {
   return {
     ...facts,
     protocol: 'k8s',
-    query: { fieldSelector: '', labelSelector: '', dryRun: false, follow: false, container: '', command: [] },
+    query: {
+      fieldSelector: '',
+      labelSelector: '',
+      dryRun: more.dryRun ?? false,
+      follow: false,
+      container: '',
+      command: [],
+    },
     risk: risks[0] ?? 'none',
     risks,
     ...(more.namespaced === undefined ? {} : { namespaced: more.namespaced }),
@@ -106,7 +115,12 @@ const KNOWN = new Set([
 ])
 
 export function decide(documents: PolicyDocument[], text: string, more: More = {}): Decision {
-  const circumstances = standIn(more.principal ?? alice, more.connection ?? 'prod', more.now ?? 0)
+  const circumstances = {
+    ...standIn(more.principal ?? alice, more.connection ?? 'prod', more.now ?? 0),
+    ...(more.client === undefined
+      ? {}
+      : { client: { address: '', userAgent: '', command: '', ...more.client } }),
+  }
   return compilePolicies(documents).decide(ask(text, more), circumstances)
 }
 

@@ -69,7 +69,7 @@ function runCase(
 ): PolicyTestResult {
   const { line } = located.locate(['spec', 'cases', index])
   const name = `${located.document.metadata.name} / ${test.name}`
-  const { effect, rule, reason } = test.expect
+  const { effect, rule, reason, requireReason, limits } = test.expect
   const head = { name, file: located.file, line, expected: say(effect, rule) }
   const described = actionOfCase(test)
   if ('problem' in described) return { ...head, ok: false, got: 'no decision', detail: described.problem }
@@ -85,12 +85,18 @@ function runCase(
   const ok =
     decision.effect === effect &&
     (rule === undefined || rule === deciding) &&
-    (reason === undefined || decision.reason.includes(reason))
+    (reason === undefined || decision.reason.includes(reason)) &&
+    (requireReason === undefined || requireReason === (decision.requireReason ?? false)) &&
+    (limits === undefined || sameNames(limits, decision.limits?.map(limit => limit.rule) ?? []))
   return { ...head, ok, got: say(decision.effect, deciding), ...(ok ? {} : { detail: decision.reason }) }
 }
 
 function knowsRule(compiled: CompiledPolicies, name: string): boolean {
   return name.startsWith('defaults/') || compiled.rules.some(r => r.name === name)
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return JSON.stringify([...a].sort()) === JSON.stringify([...b].sort())
 }
 
 function say(effect: string, rule: string | undefined): string {
@@ -103,7 +109,11 @@ const SOME_TIME = Date.UTC(2026, 0, 5, 12)
 function circumstancesOf(test: PolicyTestCase): Circumstances {
   const now = test.now === undefined ? SOME_TIME : Date.parse(test.now)
   const connection = test.connection ?? 'default'
-  return standIn(principalOf(test, connection, now), connection, now)
+  const { address = '', userAgent = '', command = '' } = test.client ?? {}
+  return {
+    ...standIn(principalOf(test, connection, now), connection, now),
+    client: { address, userAgent, command },
+  }
 }
 
 function principalOf(test: PolicyTestCase, connection: string, now: number): Principal {
@@ -120,6 +130,7 @@ function principalOf(test: PolicyTestCase, connection: string, now: number): Pri
     groups: principal.groups ?? [],
     ...(principal.displayName === undefined ? {} : { displayName: principal.displayName }),
     ...(principal.email === undefined ? {} : { email: principal.email }),
+    ...(principal.claims === undefined ? {} : { claims: principal.claims }),
     ...(account === null
       ? {}
       : {

@@ -25,6 +25,8 @@ const principalSchema = z.strictObject({
   kind: z.enum(['person', 'serviceaccount', 'job', 'role', 'agent']).optional(),
   email: text.optional(),
   displayName: text.optional(),
+  /** Values of claims that the issuer's document carries along; a claim that is not named is not known. */
+  claims: z.record(text, z.array(text)).optional(),
   /** `namespace:name` of the connection that is called, or `connection/namespace:name`. */
   serviceAccount: z
     .string()
@@ -53,6 +55,9 @@ const caseSchema = z
     name: lineSchema.min(1),
     principal: principalSchema,
     connection: nameSchema.optional(),
+    client: z
+      .strictObject({ address: text.optional(), userAgent: text.optional(), command: text.optional() })
+      .optional(),
     /** RFC 3339; the conditions' `now`. */
     now: z.iso.datetime().optional(),
     action: actionSchema.optional(),
@@ -67,6 +72,10 @@ const caseSchema = z
       rule: z.string().optional(),
       /** Words that the reason must hold. */
       reason: z.string().optional(),
+      /** Whether the caller has to say why. */
+      requireReason: z.boolean().optional(),
+      /** `policy/rule` of every limit that it counts against. */
+      limits: z.array(text).optional(),
     }),
   })
   .refine(c => [c.action, c.request, c.admin].filter(a => a !== undefined).length === 1, {

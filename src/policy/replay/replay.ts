@@ -1,0 +1,124 @@
+import type { AuditPage, AuditQuery, AuditRow } from '../../audit/search/contract.ts'
+import { sentence } from '../../audit/sentence.ts'
+import type { CompiledPolicies } from '../compile.ts'
+import type { Decision, Effect } from '../decision.ts'
+import { recordedCall, type TrailReader, type Wanted } from './recorded-call.ts'
+
+export interface ReplayedChange {
+  readonly call: string
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly user: string
+  /** The row of the trail as one sentence. */
+  readonly sentence: string
+  readonly before: { readonly effect: string; readonly rules: readonly string[] }
+  readonly after: { readonly effect: string; readonly rules: readonly string[]; readonly reason: string }
+}
+
+export interface ReplayReport {
+  /** Recorded decisions that were asked again. */
+  readonly judged: number
+  readonly unchanged: number
+  readonly changed: number
+  /** Oldest first; at most `MOST_CHANGES`. */
+  readonly changes: readonly ReplayedChange[]
+  /** Why some could not be asked again, with the first of them. */
+  readonly notJudged: readonly {
+    readonly why: string
+    readonly count: number
+    readonly calls: readonly string[]
+  }[]
+  /** There are more recorded decisions than are looked at in one replay. */
+  readonly cut: boolean
+}
+
+export interface ReplayParts {
+  search(query: AuditQuery): Promise<AuditPage>
+  readonly trail: TrailReader
+  readonly candidate: CompiledPolicies
+}
+
+export const MOST_CHANGES = 1000
+const MOST_CALLS = 200_000
+const PAGE = 500
+
+/** Asks a set of policies for every recorded decision between two times, newest first. Limits that count are not played. */
+export async function replay(
+  { search, trail, candidate }: ReplayParts,
+  query: Omit<AuditQuery, 'limit' | 'after' | 'kind'>,
+): Promise<ReplayReport> {
+  const wanted = wantedBy(candidate)
+  const changes: ReplayedChange[] = []
+  const missing = new Map<string, { count: number; calls: string[] }>()
+  let judged = 0
+  let changed = 0
+  let looked = 0
+  let cut = false
+  for (const kind of ['k8s.request', 'admin.request']) {
+    let after: string | undefined
+    do {
+      const page = await search({ ...query, kind, limit: PAGE, ...(after === undefined ? {} : { after }) })
+      for (const row of page.items) {
+        // What was refused before it was understood was never decided.
+        const recorded = row.head.decision
+        if (recorded === undefined) continue
+        // People let it pass; what policy said is that it takes them.
+        const before = recorded.approved === true ? { ...recorded, effect: 'hold' } : recorded
+        looked += 1
+        const call = await recordedCall(row, wanted, trail)
+        if ('missing' in call) {
+          const known = missing.get(call.missing) ?? { count: 0, calls: [] }
+          known.count += 1
+          if (known.calls.length < 5) known.calls.push(row.call)
+          missing.set(call.missing, known)
+          continue
+        }
+        judged += 1
+        const decision = worst(call.actions.map(action => candidate.decide(action, call.circumstances)))
+        if (decision.effect === before.effect) continue
+        changed += 1
+        changes.push(changeOf(row, before, decision))
+        if (changes.length > MOST_CHANGES) changes.shift()
+      }
+      after = page.next
+      cut = after !== undefined && looked >= MOST_CALLS
+    } while (after !== undefined && !cut)
+  }
+  changes.sort((a, b) => a.time - b.time || (a.call < b.call ? -1 : 1))
+  const notJudged = [...missing].map(([why, { count, calls }]) => ({ why, count, calls }))
+  return { judged, unchanged: judged - changed, changed, changes, notJudged, cut }
+}
+
+function changeOf(
+  row: AuditRow,
+  before: NonNullable<AuditRow['head']['decision']>,
+  after: Decision,
+): ReplayedChange {
+  return {
+    call: row.call,
+    time: row.time,
+    user: row.head.principal?.username ?? '',
+    sentence: sentence(row),
+    before: { effect: before.effect, rules: before.rules },
+    after: { effect: after.effect, rules: after.rules, reason: after.reason },
+  }
+}
+
+const RANK: Readonly<Record<Effect, number>> = { deny: 0, hold: 1, allow: 2 }
+
+/** A call of several actions passes when all of them do. */
+function worst(decisions: readonly Decision[]): Decision {
+  return decisions.reduce((a, b) => (RANK[b.effect] < RANK[a.effect] ? b : a))
+}
+
+/** Names in the text of conditions: more than one looks at is asked for at worst. */
+export function wantedBy({ rules }: CompiledPolicies): Wanted {
+  const conditions = rules.flatMap(rule => (rule.condition === null ? [] : [rule.condition.source]))
+  const says = (pattern: RegExp): boolean => conditions.some(source => pattern.test(source))
+  return {
+    bodies: says(/\bobject\b/) || says(/\bbody\b(?!\s*\.\s*(?:kind|name|namespace|form|apiVersion)\b)/),
+    images: rules.some(rule => rule.circumstantial?.images != null) || says(/\bimages\b/),
+    sessions: says(/\bsession\b/),
+    connections: says(/\bconnection\b(?!\s*\.\s*name\b)/),
+  }
+}
