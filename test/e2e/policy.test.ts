@@ -127,7 +127,7 @@ const tour: readonly (readonly [string, string, object?, string?])[] = [
   ['GET', `${MAPS}/palette`],
   ['GET', `${MAPS}?limit=10`],
   ['GET', '/api/v1/configmaps'],
-  ['PUT', `${MAPS}/palette`, configMap({ color: 'green' })],
+  ['PUT', `${MAPS}/palette?timeout=2s`, configMap({ color: 'green' })],
   ['PATCH', `${MAPS}/palette`, { data: { shape: 'round' } }, 'application/merge-patch+json'],
   ['DELETE', `${MAPS}/palette`],
   ['PATCH', APPLY, configMap({ color: 'blue' }), 'application/apply-patch+yaml'],
@@ -249,7 +249,7 @@ const candidates: readonly (readonly [string, readonly object[]])[] = [
 ]
 
 for (const [name, rules] of candidates) {
-  test(`replay predicts what then happens: ${name}`, { timeout: 120_000 }, async () => {
+  test(`replay predicts what then happens: ${name}`, { timeout: 300_000 }, async () => {
     await tidy()
     await apply(policyOf('walker', [everything()]))
     const since = new Date(Date.now() - 1).toISOString()
