@@ -39,6 +39,7 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
   const until = gateway.now() + patienceOf(x.caller.userAgent, parameter(x, 'timeout'))
   let approved: Approval | undefined
   for (let decision: Decision = x.decision; ; ) {
+    refuseUnsaid(x, decision)
     const wish = wishOf(gateway, x, decision)
     const live = await readTarget(gateway, x)
     const pin = pinOfTarget(gateway, live)
@@ -114,6 +115,13 @@ function answerOf({ status, headers, body }: CollectedAnswer): Answer {
   answer.onData(body)
   answer.onEnd()
   return answer
+}
+
+/** Approvers are not asked without the reason that the rule wants them to see. */
+function refuseUnsaid(x: Decided, { requirement, holds, rules }: Decision): void {
+  if (requirement?.reason !== true || x.progress.statedReason !== undefined) return
+  const detail = `approvers are told why on connection ${x.connection.name}`
+  throw new Refusal('reason-required', { check: (holds ?? rules)[0] ?? 'hold', detail })
 }
 
 /** Several requests waited for one approval that is good once: the others are told, and nobody is asked again for them. */
@@ -210,6 +218,7 @@ function wishOf(gateway: Gateway, x: Decided, decision: Decision): Wish {
     target: targetOf(of),
     sentence: sentence({ kind: 'k8s.request', effect: null, head }),
     action: facts,
+    ...(x.progress.statedReason === undefined ? {} : { reason: x.progress.statedReason }),
     policyDigest: decision.policyDigest,
     isWithin: scope => isWithin(scope, action, circumstancesOf(x, gateway.now())),
   }
