@@ -1,7 +1,7 @@
 import { maybeSame, personOf } from '../audit/person.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
-import type { Approval } from './contract.ts'
+import type { Approval, Verdict } from './contract.ts'
 import { missingWords } from './quorum.ts'
 
 /**
@@ -28,4 +28,26 @@ export function refuseDecider(approval: Approval, by: Principal, quorums: readon
       detail: `rule ${approval.rule} asks for ${missingWords(approval.requirement, 0)}`,
     })
   }
+}
+
+/** Milliseconds after a sign-in in which the gravest things can be approved. */
+export const FRESH = 300_000
+
+/** What rules want to be approved on the page only. A denial is welcome from anywhere: it opens nothing. */
+export function refusePlace(
+  { id, rule, requirement }: Approval,
+  { verdict, via, authenticatedAt }: { verdict: Verdict; via: string; authenticatedAt?: number },
+  now: number,
+): void {
+  if (requirement.page !== true || verdict === 'deny') return
+  if (via === 'page' && isFresh(authenticatedAt, now)) return
+  const why =
+    via === 'page'
+      ? `rule ${rule} asks for a sign-in younger than five minutes: sign in again`
+      : `rule ${rule} lets this be approved on the approval page only, after a fresh sign-in: /approvals/${id}`
+  throw new Refusal('page-required', { check: via === 'page' ? 'fresh-sign-in' : 'page', detail: why })
+}
+
+export function isFresh(authenticatedAt: number | undefined, now: number): boolean {
+  return authenticatedAt !== undefined && authenticatedAt <= now && now - authenticatedAt < FRESH
 }

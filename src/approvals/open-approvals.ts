@@ -10,7 +10,7 @@ import { type Change, type StateStore, StoreConflict, type Stored } from '../sto
 import type { Approval, ApprovalDecision, Grant, Pin, Verdict, Wish } from './contract.ts'
 import { type Followed, followAll } from './followed.ts'
 import { placeOf } from './intent.ts'
-import { refuseDecider } from './may-decide.ts'
+import { refuseDecider, refusePlace } from './may-decide.ts'
 import { isMet, quorumsOf } from './quorum.ts'
 
 /**
@@ -45,6 +45,8 @@ export interface Answer {
   readonly verdict: Verdict
   readonly reason: string | null
   readonly via: string
+  /** When the person last proved who he is, as far as the approval page knows; milliseconds since the epoch. */
+  readonly authenticatedAt?: number
 }
 
 export interface ApprovalParts {
@@ -277,10 +279,12 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       }
       const quorums = quorumsOf(value.requirement, by)
       refuseDecider(value, by, quorums)
+      refusePlace(value, answer, at)
+      const { verdict, reason, via } = answer
       const decision: ApprovalDecision = {
         by: personOf(by),
         ...{ quorums, at, unread: at - value.askedAt < UNREAD },
-        ...answer,
+        ...{ verdict, reason, via },
       }
       const decisions = [...value.decisions, decision]
       const approvers = decisions.filter(d => d.verdict === 'approve').map(d => d.quorums)

@@ -182,6 +182,22 @@ export const catalogue = {
     cause: 'The rule that holds the action names who may approve it; machines may never.',
     next: 'see who may decide with: sallyport approval show ID',
   },
+  'page-required': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'this is approved on the approval page only, after a fresh sign-in',
+    cause:
+      'The rule that holds the action says so: whoever approves it must have proved who he is in the last five minutes, and has to see what he approves.',
+    next: 'open the approval page of the gateway in a browser and sign in again there',
+  },
+  'form-refused': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'the form was not sent by the approval page itself',
+    cause:
+      'What a browser sends for somebody counts only when it comes from a page that this gateway has shown to this person: other pages could send it in his name.',
+    next: 'open the approval page anew and try again',
+  },
   'masked-value': {
     status: 422,
     reason: 'Invalid',

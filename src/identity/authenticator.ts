@@ -2,7 +2,7 @@ import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import type { KeyHealth, KeyTimes } from './jwt/key-source.ts'
 import { ownClaim, readJwt, type UnverifiedJwt } from './jwt/read-jwt.ts'
-import type { SignedIn, SignIns } from './local/sign-ins.ts'
+import type { SignedIn, SignIn, SignIns } from './local/sign-ins.ts'
 import { type OidcProvider, openProvider } from './oidc/open-provider.ts'
 import { checkProviders, type OidcProviderConfig } from './oidc/provider-config.ts'
 import { useIdToken } from './oidc/used-id-tokens.ts'
@@ -23,7 +23,14 @@ export interface Authenticator {
   /** The hot path: a principal verified a moment ago, without a promise. Undefined: call `authenticate`. */
   cached(token: string, connectionName: string | null): Principal | undefined
   /** An ID token becomes a sign-in, once. `provider`: name; undefined: by its issuer. */
-  signInWithIdToken(provider: string | undefined, idToken: string, nonce?: string): Promise<SignedIn>
+  signInWithIdToken(
+    provider: string | undefined,
+    idToken: string,
+    nonce?: string,
+    browser?: { readonly lifetime: number },
+  ): Promise<SignedIn>
+  /** Whose browser this is, by the token of its cookie. Throws `credential-expired`, `-invalid` or `state-unavailable`. */
+  ofBrowser(token: string): Promise<SignIn>
   /** Replaces the issuers. Throws an Error when the set is unsafe; the old one then stays. */
   setProviders(providers: readonly OidcProviderConfig[]): void
   issuers(): readonly (KeyHealth & { readonly name: string })[]
@@ -200,7 +207,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   return {
     authenticate,
     cached,
-    async signInWithIdToken(name, idToken, nonce) {
+    async signInWithIdToken(name, idToken, nonce, browser) {
       const jwt = readJwt(idToken)
       const provider = providerOf(jwt)
       if (provider === undefined || (name !== undefined && provider.config.name !== name)) {
@@ -209,7 +216,21 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       await catchUp()
       const principal = await provider.verifySignIn(jwt, nonce)
       revocations.check(principal)
-      return signIns.create(principal, [useIdToken(idToken, principal.authentication.validUntil)])
+      const used = [useIdToken(idToken, principal.authentication.validUntil)]
+      if (browser === undefined) return signIns.create(principal, used)
+      return signIns.create(principal, used, {
+        lifetime: browser.lifetime,
+        authenticatedAt: authenticationTime(jwt, now()),
+      })
+    },
+    async ofBrowser(token) {
+      if (!token.startsWith('spb_')) throw invalidCredential('browser', 'not the token of a browser')
+      const digest = tokenDigest(token)
+      if (now() - feed.freshAt() > STALE || signIns.get(digest) === undefined) await catchUp()
+      const signIn = signIns.get(digest)
+      if (signIn?.browser === undefined) throw new Refusal('credential-expired', { check: 'sign-in' })
+      revocations.check(signIn.principal)
+      return signIn
     },
     setProviders,
     issuers: () =>
@@ -222,4 +243,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
 function cacheKey(digest: string, connectionName: string | null): string {
   return connectionName === null ? digest : `${digest} ${connectionName}`
+}
+
+/** OpenID Connect Core 1.0, 2: `auth_time`, in seconds. Not believed when it lies ahead. */
+function authenticationTime({ claims }: UnverifiedJwt, now: number): number | null {
+  const at = ownClaim(claims, 'auth_time')
+  return typeof at === 'number' && Number.isFinite(at) ? Math.min(at * 1000, now) : null
 }

@@ -14,6 +14,8 @@ export interface Requirement {
   readonly grantFor: number | null
   /** The requester must say why. */
   readonly reason: boolean
+  /** Approved on the approval page only, after a fresh sign-in. Absent in records of older versions. */
+  readonly page?: boolean
 }
 
 export interface Quorum {
@@ -28,7 +30,7 @@ export interface Quorum {
 const DEADLINE = 3_600_000
 
 export function requirementOf(rule: Pick<PolicyRule, 'approval'>): Requirement {
-  const { approvers, deadline, grant, reason } = rule.approval ?? {}
+  const { approvers, deadline, grant, reason, page } = rule.approval ?? {}
   return {
     quorums: (approvers ?? []).map(({ groups, users, count = 1 }) => ({
       ...(groups === undefined ? {} : { groups }),
@@ -38,6 +40,7 @@ export function requirementOf(rule: Pick<PolicyRule, 'approval'>): Requirement {
     deadline: deadline === undefined ? DEADLINE : parseDuration(deadline)!,
     grantFor: grant === undefined || grant === 'once' ? null : parseDuration(grant)!,
     reason: reason === 'required',
+    ...(page === true ? { page } : {}),
   }
 }
 
@@ -49,5 +52,6 @@ export function joinRequirements(all: readonly Requirement[]): Requirement {
     deadline: Math.min(...all.map(one => one.deadline)),
     grantFor: once ? null : Math.min(...all.map(one => one.grantFor!)),
     reason: all.some(one => one.reason),
+    ...(all.some(one => one.page === true) ? { page: true } : {}),
   }
 }

@@ -175,6 +175,8 @@ const approvalSchema = z.strictObject({
     })
     .optional(),
   reason: z.enum(['optional', 'required']).optional(),
+  /** Approved on the approval page only, after a sign-in younger than five minutes. */
+  page: z.boolean().optional(),
 })
 
 const MINUTE = 60_000

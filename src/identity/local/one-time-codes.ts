@@ -3,7 +3,7 @@ import { type StateStore, StoreConflict } from '../../store/store.ts'
 import { invalidCredential } from '../refuse.ts'
 import { tokenDigest } from '../token-digest.ts'
 import { randomBase32 } from './random-token.ts'
-import type { SignedIn, SignIns } from './sign-ins.ts'
+import type { BrowserSignIn, SignedIn, SignIns } from './sign-ins.ts'
 import { getLocalUser, localPrincipal } from './users.ts'
 
 /**
@@ -14,7 +14,7 @@ export interface OneTimeCodes {
   /** The code is shown exactly once. `lifetime` in milliseconds, default 10 minutes. */
   issue(user: string, lifetime?: number): Promise<{ readonly code: string; readonly expiresAt: number }>
   /** Uses the code up. Throws `credential-invalid` or `state-unavailable`. Whoever takes guesses has to count them. */
-  redeem(code: string): Promise<SignedIn>
+  redeem(code: string, browser?: BrowserSignIn): Promise<SignedIn>
   /** Deletes codes that nobody used. */
   sweep(): Promise<void>
 }
@@ -28,7 +28,7 @@ const KIND = 'one-time-code'
 const LIFETIME = 600_000
 
 export function createOneTimeCodes(store: StateStore, signIns: SignIns, now: () => number): OneTimeCodes {
-  async function use(code: string): Promise<SignedIn> {
+  async function use(code: string, browser: BrowserSignIn | undefined): Promise<SignedIn> {
     const digest = tokenDigest(plain(code))
     const record = await store.get<CodeRecord>(KIND, digest)
     // One answer for all of these: it must not tell which codes or users there are.
@@ -37,7 +37,7 @@ export function createOneTimeCodes(store: StateStore, signIns: SignIns, now: () 
     const user = await getLocalUser(store, record.value.user)
     if (user === undefined) throw refused
     const used = { op: 'delete', kind: KIND, key: digest, version: record.version } as const
-    return signIns.create(localPrincipal(user), [used])
+    return signIns.create(localPrincipal(user), [used], browser)
   }
 
   return {
@@ -48,9 +48,9 @@ export function createOneTimeCodes(store: StateStore, signIns: SignIns, now: () 
       await store.commit([{ op: 'create', kind: KIND, key: tokenDigest(code), value: { user, expiresAt } }])
       return { code: code.replace(/(.{5})(?=.)/g, '$1-'), expiresAt }
     },
-    async redeem(code) {
+    async redeem(code, browser) {
       try {
-        return await use(code)
+        return await use(code, browser)
       } catch (error) {
         if (!(error instanceof Refusal)) throw new Refusal('state-unavailable', { cause: error })
         throw error

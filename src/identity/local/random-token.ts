@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
-/** `spl_`: a sign-in, for our own API. `sps_`: a session, for one connection. */
-export type TokenPrefix = 'spl_' | 'sps_'
+/** `spl_`: a sign-in, for our own API. `sps_`: a session, for one connection. `spb_`: a browser, for the approval page. */
+export type TokenPrefix = 'spl_' | 'sps_' | 'spb_'
 
 /** 256 random bits behind a prefix that secret scanners can find. */
 export function randomToken(prefix: TokenPrefix): string {

@@ -12,6 +12,18 @@ export interface SignIn {
   readonly principal: Principal
   readonly createdAt: number
   readonly expiresAt: number
+  /** Of a browser, for the approval page: good for nothing else. */
+  readonly browser?: BrowserFacts
+}
+
+export interface BrowserFacts {
+  /** When the person proved who he is; null: the issuer does not say. */
+  readonly authenticatedAt: number | null
+}
+
+/** Asks for a sign-in of a browser. Milliseconds. */
+export interface BrowserSignIn extends BrowserFacts {
+  readonly lifetime: number
 }
 
 /** The token is shown exactly once; the store has its digest only. */
@@ -23,7 +35,7 @@ export interface SignedIn {
 
 export interface SignIns {
   /** `also`: changes that must succeed together with it, such as using up a one-time code. */
-  create(principal: Principal, also?: readonly Change[]): Promise<SignedIn>
+  create(principal: Principal, also?: readonly Change[], browser?: BrowserSignIn): Promise<SignedIn>
   /** Synchronous; undefined when unknown here, ended or expired. */
   get(id: string): SignIn | undefined
   list(): SignIn[]
@@ -43,6 +55,7 @@ interface SignInRecord {
   readonly principal: Principal
   readonly createdAt: number
   readonly expiresAt: number
+  readonly browser?: BrowserFacts
 }
 
 const KIND = 'sign-in'
@@ -96,11 +109,11 @@ export async function openSignIns(options: SignInOptions): Promise<SignIns> {
   }
 
   return {
-    async create(principal, also = []) {
-      const token = randomToken('spl_')
+    async create(principal, also = [], browser) {
+      const token = randomToken(browser === undefined ? 'spl_' : 'spb_')
       const id = tokenDigest(token)
       const createdAt = now()
-      const expiresAt = createdAt + lifetime
+      const expiresAt = createdAt + (browser?.lifetime ?? lifetime)
       const own: Principal = {
         ...principal,
         authentication: {
@@ -110,7 +123,10 @@ export async function openSignIns(options: SignInOptions): Promise<SignIns> {
           credentialDigest: id,
         },
       }
-      const value: SignInRecord = { principal: own, createdAt, expiresAt }
+      const value: SignInRecord = {
+        ...{ principal: own, createdAt, expiresAt },
+        ...(browser === undefined ? {} : { browser: { authenticatedAt: browser.authenticatedAt } }),
+      }
       try {
         await store.commit([...also, { op: 'create', kind: KIND, key: id, value }])
       } catch (error) {
