@@ -34,6 +34,7 @@ import { maskTarget, maskText } from '../masking/request/mask-head.ts'
 import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
+import { createPage, isPagePath } from '../page/create.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
 import { isPolicy, policyProblems } from '../policy/check/policy-problems.ts'
@@ -61,6 +62,7 @@ import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
 import { recordingEnds } from './recording-ends.ts'
 import { apiServices } from './services/api.ts'
+import { browserServices } from './services/browsers.ts'
 import { liveObjectReader } from './services/live-object.ts'
 import { withSessionAccounts } from './services/session-accounts.ts'
 import { createSessionBindings, withSessionBindings } from './services/session-bindings.ts'
@@ -367,40 +369,44 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       const { chain, key } = ensureServerCertificate(authority, join(dataDir, 'pki'), names, now())
       return { cert: chain, key, ca: authority.pem }
     }
-    const api = createApi(
-      apiServices({
-        version: options.version,
-        startedAt,
-        now,
-        log,
-        failures,
-        store,
-        authority,
-        registry,
-        witnessing,
-        gate,
-        documents,
-        directory,
-        identity,
-        index,
-        logger,
-        policies: () => policies,
-        masking: () => masking,
-        providers: () => providers,
-        url: () => urlOf(options, listener),
-        draining: () => draining,
-        ownCalls,
-        twoPersons,
-        approvals,
-        bindings,
-      }),
-      {
-        metrics: metrics.registry,
-        shown: text => (text.startsWith('/') ? maskTarget : maskText)(maskEngine(masking.trail), text),
-      },
-    )
+    const services = apiServices({
+      version: options.version,
+      startedAt,
+      now,
+      log,
+      failures,
+      store,
+      authority,
+      registry,
+      witnessing,
+      gate,
+      documents,
+      directory,
+      identity,
+      index,
+      logger,
+      policies: () => policies,
+      masking: () => masking,
+      providers: () => providers,
+      url: () => urlOf(options, listener),
+      draining: () => draining,
+      ownCalls,
+      twoPersons,
+      approvals,
+      bindings,
+    })
+    const shown = (text: string): string =>
+      (text.startsWith('/') ? maskTarget : maskText)(maskEngine(masking.trail), text)
+    const api = createApi(services, { metrics: metrics.registry, shown })
     closers.push(() => api.close())
     await api.ready
+
+    const page = createPage({
+      api: services,
+      browsers: browserServices(identity, () => providers, now),
+      shown,
+    })
+    closers.push(() => page.close())
 
     const inFlight = new Map<Promise<void>, Arrival['caller']>()
     listener = await listen({
@@ -414,7 +420,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         inFlight.set(done, arrival.caller)
         if (draining) arrival.caller.lastOnConnection()
       },
-      onOwnRequest: (request, response) => api.handle(request, response),
+      onOwnRequest: (request, response) =>
+        (isPagePath(request.url ?? '') ? page : api).handle(request, response),
       now,
     })
     const listening = listener
@@ -465,6 +472,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         const closed = listening.drain()
         for (const caller of inFlight.values()) caller.lastOnConnection()
         for (const listener of drained) listener()
+        page.close()
         const timer = setTimeout(() => listening.destroy(), grace)
         const idle = (async () => {
           while (inFlight.size > 0) await Promise.allSettled(inFlight.keys())
