@@ -16,6 +16,7 @@ import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents, GENERATION } from '../documents/documents.ts'
 import { formatProblem } from '../documents/problem.ts'
 import { secretSource } from '../documents/secret-reference.ts'
+import { toChannel } from '../documents/to-channel.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { toIdentityProvider } from '../documents/to-identity-provider.ts'
 import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
@@ -34,6 +35,9 @@ import { maskTarget, maskText } from '../masking/request/mask-head.ts'
 import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
+import type { Channel } from '../notify/contract.ts'
+import { openNotify } from '../notify/open-notify.ts'
+import { createWebhook } from '../notify/webhook/create-webhook.ts'
 import { createPage, isPagePath } from '../page/create.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
@@ -52,6 +56,7 @@ import { isEnrolled } from '../tunnel/enrolment/enrolment.ts'
 import { type AgentRegistry, createAgentRegistry } from '../tunnel/registry.ts'
 import type { ServingLink } from '../tunnel/remote-agent.ts'
 import { newCallId } from './call-id.ts'
+import { createChannelDoor, isChannelPath } from './channel-door.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
@@ -256,6 +261,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       plausible,
     })
 
+    let listener: Listener | undefined
     const approvals = await openApprovals({
       store,
       feed: identity.feed,
@@ -266,6 +272,16 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       onError: error => logger.error({ error }, 'approvals could not be followed or ended'),
     })
     closers.push(() => approvals.close())
+    const notify = await openNotify({
+      store,
+      feed: identity.feed,
+      now,
+      base: () => urlOf(options, listener),
+      onError: error =>
+        logger.warn({ error }, 'a channel could not be told of an approval; it is tried again'),
+    })
+    closers.push(() => notify.close())
+    const channels = await channelsOf(documents.current(), options, now)
     let draining = false
     const drained = new Set<() => void>()
     const index = openAuditIndex(log, options.postgres === undefined ? {} : { postgres: options.postgres })
@@ -363,7 +379,6 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     })
     closers.push(() => gate.close())
 
-    let listener: Listener | undefined
     const certificate = () => {
       const names = [...options.names, ...directory.all().flatMap(c => c.hosts)]
       const { chain, key } = ensureServerCertificate(authority, join(dataDir, 'pki'), names, now())
@@ -407,6 +422,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       shown,
     })
     closers.push(() => page.close())
+    const channelDoor = createChannelDoor(services, notify, shown)
+    const doorOf = (target: string) => (isPagePath(target) ? page : isChannelPath(target) ? channelDoor : api)
 
     const inFlight = new Map<Promise<void>, Arrival['caller']>()
     listener = await listen({
@@ -420,11 +437,11 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
         inFlight.set(done, arrival.caller)
         if (draining) arrival.caller.lastOnConnection()
       },
-      onOwnRequest: (request, response) =>
-        (isPagePath(request.url ?? '') ? page : api).handle(request, response),
+      onOwnRequest: (request, response) => doorOf(request.url ?? '').handle(request, response),
       now,
     })
     const listening = listener
+    notify.setChannels(channels)
 
     const stopFollowing = documents.subscribe(set => {
       // First: should it fail after all, everything stays as it was.
@@ -433,6 +450,9 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       bindings.recheck()
       policies = compilePolicies(set.ofKind('Policy'))
       listening.renew(certificate())
+      channelsOf(set, options, now).then(notify.setChannels, error =>
+        logger.error({ error }, 'channels could not be replaced; the old ones stay'),
+      )
       providersOf(set, options).then(
         next => {
           authenticator.setProviders(next)
@@ -540,6 +560,12 @@ function connectionsOf(set: DocumentSet): Connection[] {
 function providersOf(set: DocumentSet, options: GatewayOptions) {
   const secrets = secretSource(options.configDir ?? options.dataDir, process.env)
   return Promise.all(set.ofKind('IdentityProvider').map(document => toIdentityProvider(document, secrets)))
+}
+
+async function channelsOf(set: DocumentSet, options: GatewayOptions, now: () => number): Promise<Channel[]> {
+  const secrets = secretSource(options.configDir ?? options.dataDir, process.env)
+  const settings = await Promise.all(set.ofKind('Channel').map(document => toChannel(document, secrets)))
+  return settings.map(one => createWebhook(one, now))
 }
 
 function urlOf(options: GatewayOptions, listener: Listener | undefined): string {

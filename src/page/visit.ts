@@ -52,7 +52,7 @@ export function visitOf(
 }
 
 export function recordedOf(
-  { api, shown }: PageServices,
+  { api, shown }: Pick<PageServices, 'api' | 'shown'>,
   request: IncomingMessage | Http2ServerRequest,
 ): Recorded {
   const { socket } = request

@@ -2,6 +2,8 @@ import { exitCodes, Failure } from '../frame/failure.ts'
 
 /** Words for the kinds of documents, in the singular, the plural and short. */
 const words: Readonly<Record<string, string>> = {
+  channel: 'Channel',
+  channels: 'Channel',
   connection: 'Connection',
   connections: 'Connection',
   maskingrule: 'MaskingRules',
@@ -22,7 +24,7 @@ export async function kindOf(word: string, also: readonly string[] = []): Promis
   if (known !== undefined) return known
   if (/^[A-Z][a-z]+([A-Z][a-z]+)*$/.test(word)) return word
   const { didYouMean } = await import('../../documents/suggest.ts')
-  const offered = ['connections', 'policies', 'identityproviders', 'maskingrules', ...also]
+  const offered = ['channels', 'connections', 'policies', 'identityproviders', 'maskingrules', ...also]
   throw new Failure({
     exitCode: exitCodes.usage,
     what: `there is no kind ${word}${didYouMean(word, [...Object.keys(words), ...also])}`,

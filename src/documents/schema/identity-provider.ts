@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { API_VERSION, UPSTREAM_PREFIX } from '../../brand.ts'
 import { parseDuration } from '../duration.ts'
-import { durationSchema, lineSchema, metadataSchema, secretReferenceSchema, someOf } from './scalars.ts'
+import {
+  caSchema,
+  durationSchema,
+  lineSchema,
+  metadataSchema,
+  secretReferenceSchema,
+  someOf,
+} from './scalars.ts'
 
 /** Asymmetric only: with a shared secret every reader of the secret could mint identities. */
 const algorithmSchema = z.enum([
@@ -33,14 +40,6 @@ const prefixSchema = lineSchema
   .refine(
     p => !['system:', 'local:', UPSTREAM_PREFIX].some(taken => p.startsWith(taken)),
     `must not begin with system:, local: or ${UPSTREAM_PREFIX}`,
-  )
-
-const caSchema = z
-  .string()
-  .max(256 * 1024)
-  .regex(
-    /^(?:file:[^\u0000-\u001f]+|\s*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----\s*)$/,
-    'must be PEM certificates or file:/path',
   )
 
 const claim = lineSchema.min(1).max(200)

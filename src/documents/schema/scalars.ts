@@ -38,6 +38,15 @@ export const secretReferenceSchema = z
     'must be a reference: file:/path or $' + '{VARIABLE}, never the secret itself',
   )
 
+/** Certificates of authorities: the text itself, or where it is. */
+export const caSchema = z
+  .string()
+  .max(256 * 1024)
+  .regex(
+    /^(?:file:[^\u0000-\u001f]+|\s*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----\s*)$/,
+    'must be PEM certificates or file:/path',
+  )
+
 /** A list that says something: an empty one would match nothing, or, to some readers, everything. */
 export function someOf<T extends z.ZodType>(item: T, max = 500) {
   return z.array(item).min(1, 'must not be empty: leave it out, or name something').max(max)
