@@ -27,6 +27,7 @@ interface JsonSchema {
 
 /** The kinds that people write, with the schema that reads each. */
 export const schemas: Readonly<Record<string, z.ZodType>> = {
+  Channel: documentKinds.Channel,
   Connection: documentKinds.Connection,
   IdentityProvider: documentKinds.IdentityProvider,
   MaskingRules: documentKinds.MaskingRules,

@@ -4,6 +4,7 @@ import { meanings } from './field-meanings.ts'
 import { code, page, rows } from './markdown.ts'
 
 const about: Readonly<Record<string, string>> = {
+  Channel: 'Where people are told of approvals. [Channels](../policy/channels.md) says what is sent and what is taken.',
   Connection: 'A cluster and how it is reached. Written by whoever runs the gateway.',
   IdentityProvider: 'An OIDC issuer whose tokens the gateway believes.',
   MaskingRules:
@@ -17,7 +18,7 @@ const about: Readonly<Record<string, string>> = {
 export function documentsPage(): string {
   return page('Documents', [
     `Documents are YAML or JSON. Each begins with \`apiVersion: ${API_VERSION}\`, \`kind\` and \`metadata\` (an AgentConfig has no metadata): \`name\` (lower-case letters, digits, dashes), and if you like \`labels\` and \`annotations\`. Unknown fields are an error, empty lists too. Durations are written \`30s\`, \`15m\`, \`1h30m\`.`,
-    'Connection, IdentityProvider, MaskingRules and Policy live in the gateway: from files of its configuration directory (read at start and at SIGHUP), or written with `sallyport apply -f FILE`. `/openapi.json` of a gateway holds their JSON Schemas.',
+    'Channel, Connection, IdentityProvider, MaskingRules and Policy live in the gateway: from files of its configuration directory (read at start and at SIGHUP), or written with `sallyport apply -f FILE`. `/openapi.json` of a gateway holds their JSON Schemas.',
     ...Object.keys(schemas).flatMap(kind => [
       `## ${kind}`,
       about[kind]!,

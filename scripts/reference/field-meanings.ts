@@ -130,7 +130,7 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     ],
     'spec.oidc.principalKind': ['what its subjects are', '`person`'],
     'spec.oidc.login': ['how people sign in', 'tokens are accepted, nobody can be sent there'],
-    'spec.oidc.login.clientId': ['client of the CLI at the issuer'],
+    'spec.oidc.login.clientId': ['client of the CLI and of the approval page at the issuer'],
     'spec.oidc.login.clientSecret': [
       `\`file:/path\` or \`\${VARIABLE}\`, never the secret itself`,
       'none: PKCE',
@@ -277,6 +277,20 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.rules[].limit.count': ['requests that pass in any stretch of `per`; 1 to 1000'],
     'spec.rules[].limit.per': ['`1s` to `1d`'],
     'spec.rules[].limit.of': ['whose requests are counted together: `principal` or `session`', '`principal`'],
+    'spec.rules[].approval.page': [
+      'approved on the approval page only, by who has signed in there in the last five minutes',
+      '`false`',
+    ],
+  },
+  Channel: {
+    spec: ['see [channels](../policy/channels.md)'],
+    'spec.rules': ['only what these rules hold: patterns of `policy/rule`', 'all'],
+    'spec.connections': ['only what is asked for on these: patterns of names', 'all'],
+    'spec.webhook': ['signed JSON to a URL'],
+    'spec.webhook.url': ['https; http on loopback only'],
+    'spec.webhook.secret': ['reference to at least 24 characters; signs what is sent and received'],
+    'spec.webhook.formerSecret': ['reference; still taken from others, while the secret is changed'],
+    'spec.webhook.ca': ["PEM or `file:/path`; replaces the system's authorities", 'those of the system'],
   },
   PolicyTest: {
     spec: ['run by `sallyport policy test`'],

@@ -78,6 +78,12 @@ test('nearest word', () => {
 
 test('every kind has a JSON Schema that forbids unknown keys', () => {
   const schemas = documentJsonSchemas() as Record<string, { additionalProperties: boolean }>
-  assert.deepEqual(Object.keys(schemas), ['Connection', 'IdentityProvider', 'MaskingRules', 'Policy'])
+  assert.deepEqual(Object.keys(schemas), [
+    'Channel',
+    'Connection',
+    'IdentityProvider',
+    'MaskingRules',
+    'Policy',
+  ])
   for (const schema of Object.values(schemas)) assert.equal(schema.additionalProperties, false)
 })

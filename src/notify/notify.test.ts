@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { after, beforeEach, test } from 'node:test'
+import type { Approval } from '../approvals/contract.ts'
+import { Refusal } from '../errors/refusal.ts'
+import { type ChangeFeed, openChangeFeed } from '../store/change-feed.ts'
+import { openSqliteStore } from '../store/open-sqlite-store.ts'
+import type { StateStore } from '../store/store.ts'
+import type { Channel } from './contract.ts'
+import { pauseAfter } from './deliveries.ts'
+import { type Notify, openNotify } from './open-notify.ts'
+import { approvalAt } from './testing/approval.ts'
+
+let store: StateStore
+let clock = 1_800_000_000_000
+let errors: unknown[] = []
+const closers: (() => Promise<unknown>)[] = []
+
+beforeEach(async () => {
+  await closeAll()
+  store = await openSqliteStore(':memory:')
+  errors = []
+})
+after(closeAll)
+
+async function closeAll(): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close()
+  await store?.close()
+}
+
+interface Gateway {
+  readonly notify: Notify
+  readonly feed: ChangeFeed
+  /** Until all that is to be done now is done. */
+  settle(): Promise<void>
+}
+
+async function gateway(channels: readonly Channel[]): Promise<Gateway> {
+  const feed = await openChangeFeed(store, { now: () => clock, every: 2 ** 31 - 1 })
+  const notify = await openNotify({
+    ...{ store, feed, every: 0 },
+    now: () => clock,
+    base: () => 'https://gateway.test:8443',
+    onError: error => void errors.push(error),
+  })
+  notify.setChannels(channels)
+  closers.push(async () => {
+    await notify.close()
+    feed.close()
+  })
+  return {
+    ...{ notify, feed },
+    async settle() {
+      for (let i = 0; i < 12; i++) {
+        await feed.catchUp()
+        await notify.tick()
+        await new Promise(resolve => setImmediate(resolve))
+      }
+    },
+  }
+}
+
+interface Fake extends Channel {
+  readonly said: string[]
+  isDown: boolean
+}
+
+function fake(name: string, more: Partial<Channel> = {}): Fake {
+  const said: string[] = []
+  const channel: Fake = {
+    ...{ name, said, isDown: false },
+    wants: () => true,
+    async create(_, key) {
+      if (channel.isDown) throw new Error('down')
+      said.push(`create ${key}`)
+      return `made-${key}`
+    },
+    async update(reference, _, key) {
+      if (channel.isDown) throw new Error('down')
+      said.push(`update ${key} of ${reference}`)
+    },
+    async close(reference, _, key) {
+      if (channel.isDown) throw new Error('down')
+      said.push(`close ${key} of ${reference}`)
+    },
+    end: async () => {},
+    ...more,
+  }
+  return channel
+}
+
+async function put(approval: Approval): Promise<void> {
+  const { id: key } = approval
+  const before = await store.get('approval', key)
+  const change =
+    before === undefined ? { op: 'create' as const } : { op: 'update' as const, version: before.version }
+  await store.commit([{ ...change, kind: 'approval', key, value: approval } as never])
+}
+
+const deny: Partial<Approval> = {
+  state: 'denied',
+  decisions: [
+    {
+      by: { issuer: 'https://issuer.test', subject: 'b', username: 'corp:bob' },
+      ...{ quorums: [0], verdict: 'deny', reason: 'no', at: clock, via: 'page', unread: false },
+    },
+  ],
+}
+
+test('each step of an approval is told once, and the end with the reference of the beginning', async () => {
+  const chat = fake('chat')
+  const one = await gateway([chat])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  await one.settle()
+  await put(approvalAt('a', clock, { callCount: 2 }))
+  await one.settle()
+  await put(approvalAt('a', clock, { ...deny, closedAt: clock }))
+  await one.settle()
+  assert.deepEqual(chat.said, ['create a.pending.0', 'close a.denied.1 of made-a.pending.0'])
+  assert.deepEqual(errors, [])
+})
+
+test('a channel that is down loses nothing and stops no other; it is tried ever more seldom', async () => {
+  const [down, up] = [fake('down'), fake('up')]
+  down.isDown = true
+  const one = await gateway([down, up])
+  await put(approvalAt('a', clock))
+  await put(approvalAt('b', clock))
+  await one.settle()
+  assert.equal(up.said.length, 2)
+  assert.equal(down.said.length, 0)
+  const failures = errors.length
+  assert.ok(failures >= 2)
+  await one.settle()
+  assert.equal(errors.length, failures, 'it was tried again without a pause')
+  await put(approvalAt('a', clock, { ...deny, closedAt: clock }))
+  down.isDown = false
+  clock += 600_000
+  await one.settle()
+  // What is over by now is told as it is, in one message.
+  assert.deepEqual([...down.said].sort(), ['create a.denied.1', 'create b.pending.0'])
+})
+
+test('what one gateway could not tell another tells, also when the approval is forgotten meanwhile', async () => {
+  const broken = fake('chat')
+  broken.isDown = true
+  const first = await gateway([broken])
+  await put(approvalAt('a', clock, { ...deny, closedAt: clock }))
+  await first.settle()
+  const stored = await store.get('approval', 'a')
+  await store.commit([{ op: 'delete', kind: 'approval', key: 'a', version: stored!.version }])
+  await first.notify.close()
+  const chat = fake('chat')
+  const second = await gateway([chat])
+  clock += 3_600_000
+  await second.settle()
+  assert.deepEqual(chat.said, ['create a.denied.1'])
+})
+
+test('two gateways tell a thing once', async () => {
+  const [here, there] = [fake('chat'), fake('chat')]
+  const [one, two] = [await gateway([here]), await gateway([there])]
+  for (let i = 0; i < 20; i++) await put(approvalAt(`n-${i}`, clock))
+  await Promise.all([one.settle(), two.settle()])
+  await Promise.all([one.settle(), two.settle()])
+  const said = [...here.said, ...there.said]
+  assert.equal(new Set(said).size, 20)
+  assert.equal(said.length, 20)
+})
+
+test('a channel is told only of what it wants, and a new one not of what was over long before', async () => {
+  const picky = fake('picky', { wants: message => message.rules.includes('other/rule') })
+  const other = fake('other')
+  await put(approvalAt('old', clock - 7_200_000, { ...deny, closedAt: clock - 3_500_000 }))
+  await put(approvalAt('now', clock))
+  const one = await gateway([picky, other])
+  await one.settle()
+  assert.deepEqual(picky.said, [])
+  assert.deepEqual(other.said, ['create now.pending.0'])
+})
+
+test('who asks to be told again is told again, once for each request', async () => {
+  let number = 0
+  const hook = fake('hook', {
+    receive: ({ body }) => ({ wake: Buffer.from(body).toString(), once: `${number}` }),
+  })
+  const one = await gateway([hook, fake('deaf')])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  const incoming = { headers: {}, body: Buffer.from('a') }
+  assert.deepEqual(await one.notify.receive('hook', incoming), { approval: 'a', woke: true })
+  await one.settle()
+  assert.deepEqual(await one.notify.receive('hook', incoming), { approval: 'a', woke: false })
+  await one.settle()
+  assert.deepEqual(hook.said, ['create a.pending.0', 'update a.pending.0 of made-a.pending.0'])
+  number += 1
+  assert.equal((await one.notify.receive('hook', incoming)).woke, true)
+  for (const name of ['deaf', 'absent']) {
+    await assert.rejects(
+      one.notify.receive(name, incoming),
+      (error: unknown) => error instanceof Refusal && error.code === 'resource-unknown',
+    )
+  }
+})
+
+test('what was told is forgotten in time, and is not told anew', async () => {
+  const chat = fake('chat')
+  const one = await gateway([chat])
+  await put(approvalAt('a', clock, { ...deny, closedAt: clock }))
+  await one.settle()
+  assert.equal((await store.list('notify.delivery')).length, 1)
+  clock += 8_000_000
+  await one.settle()
+  assert.equal((await store.list('notify.delivery')).length, 0)
+  await one.settle()
+  assert.deepEqual(chat.said, ['create a.denied.1'])
+})
+
+test('pauses double up to five minutes', () => {
+  assert.deepEqual(
+    [1, 2, 3, 9, 10, 100].map(attempts => pauseAfter(attempts, 0.5)),
+    [1_000, 2_000, 4_000, 256_000, 300_000, 300_000],
+  )
+})
