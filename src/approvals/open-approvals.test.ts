@@ -296,3 +296,27 @@ test('what ended is forgotten after an hour, and its intent can be asked for ane
   assert.equal(await here.get(id), undefined)
   assert.notEqual((await here.ask(want, null)).id, id)
 })
+
+test('what a rule wants on the page is approved there only, right after a sign-in, and denied from anywhere', async () => {
+  const here = await gateway()
+  const want = wish()
+  const page = { ...want, requirement: { ...want.requirement, page: true } }
+  const { id } = await here.ask(page, null)
+  const onPage = { ...yes, via: 'page' }
+  for (const [answer, check] of [
+    [yes, 'page'],
+    [{ ...yes, authenticatedAt: clock }, 'page'],
+    [onPage, 'fresh-sign-in'],
+    [{ ...onPage, authenticatedAt: clock - 5 * MINUTE }, 'fresh-sign-in'],
+    [{ ...onPage, authenticatedAt: clock + MINUTE }, 'fresh-sign-in'],
+  ] as const) {
+    await assert.rejects(here.decide(bob, id, answer), refusedWith('page-required', check))
+  }
+  assert.equal((await here.get(id))?.state, 'pending')
+  const fresh = { ...onPage, authenticatedAt: clock - 4 * MINUTE }
+  const decided = await here.decide(bob, id, fresh)
+  assert.equal(decided.state, 'approved')
+  assert.equal('authenticatedAt' in decided.decisions[0]!, false)
+  const other = await here.ask({ ...page, intent: 'another', call: 'other' }, null)
+  assert.equal((await here.decide(bob, other.id, no)).state, 'denied')
+})
