@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { openBrowser } from '../../testbed/browser/open-browser.ts'
@@ -21,23 +25,70 @@ const held = (name: string, match: object, more: object = {}): object => ({
   approval: { approvers: [{ groups: ['corp:oncall'] }], ...more },
 })
 
+interface Notice {
+  readonly id: string
+  readonly event: string
+  readonly approval: { readonly id: string; readonly sentence: string; readonly link: string }
+}
+
+/** Somebody's own program that is told by webhook. */
+let hook: Server
+let hookIsDown = true
+const notices: Notice[] = []
+const hookSecret = randomBytes(24).toString('hex')
+
+async function startHook(): Promise<string> {
+  hook = createServer(async (request, response) => {
+    const body = await text(request)
+    const stamp = request.headers['sallyport-timestamp']
+    const wanted = `v1=${createHmac('sha256', hookSecret).update(`${stamp}.${body}`).digest('hex')}`
+    assert.equal(request.headers['sallyport-signature'], wanted)
+    response.writeHead(hookIsDown ? 503 : 204).end()
+    if (!hookIsDown) notices.push(JSON.parse(body))
+    hook.emit('notice')
+  })
+  hook.listen(0, '127.0.0.1')
+  await once(hook, 'listening')
+  return `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`
+}
+
+async function notice(id: string, event: string): Promise<Notice> {
+  const patience = AbortSignal.timeout(60_000)
+  for (;;) {
+    const found = notices.find(one => one.approval.id === id && one.event === event)
+    if (found !== undefined) return found
+    await once(hook, 'notice', { signal: patience })
+  }
+}
+
 before(
   async () => {
+    const url = await startHook()
+    const channel = {
+      apiVersion: 'sallyport.dev/v1',
+      kind: 'Channel',
+      metadata: { name: 'program' },
+      spec: { webhook: { url, secret: `\${HOOK_SECRET}` } },
+    }
     const core = { apiGroups: [''], verbs: ['delete'] }
-    people = await startPeople([
-      held('namespaces', { ...core, resources: ['namespaces'], riskClasses: ['*'] }),
-      held('guarded', { ...core, resources: ['configmaps'] }),
-      held(
-        'top',
-        {
-          ...core,
-          principals: { users: ['corp:user-heidi'] },
-          resources: ['secrets'],
-          riskClasses: ['*'],
-        },
-        { page: true },
-      ),
-    ])
+    people = await startPeople(
+      [
+        held('namespaces', { ...core, resources: ['namespaces'], riskClasses: ['*'] }),
+        held('guarded', { ...core, resources: ['configmaps'] }),
+        held(
+          'top',
+          {
+            ...core,
+            principals: { users: ['corp:user-heidi'] },
+            resources: ['secrets'],
+            riskClasses: ['*'],
+          },
+          { page: true },
+        ),
+      ],
+      { channel },
+      { HOOK_SECRET: hookSecret },
+    )
     browser = await openBrowser()
     foreign = createServer((_, response) => {
       response.writeHead(200, { 'content-type': 'text/html' })
@@ -51,6 +102,7 @@ before(
 after(async () => {
   await browser?.close()
   foreign?.close()
+  hook?.close()
   await people?.stop()
 })
 
@@ -89,9 +141,6 @@ async function post(
   form: Record<string, string>,
   headers: Record<string, string> = { origin: people.up.url },
 ): Promise<{ status: number; text: string }> {
-  const { request } = await import('node:https')
-  const { readFileSync } = await import('node:fs')
-  const { text } = await import('node:stream/consumers')
   const sent = request(people.up.url + path, {
     method: 'POST',
     ca: readFileSync(people.up.caFile),
@@ -331,4 +380,41 @@ test('an open page shows that somebody else has decided, and the button of what 
   assert.equal(late.status, 409, late.text)
   assert.match(late.text, /it is denied: no/)
   await context.close()
+})
+
+test('a webhook that is down loses nothing; who has its secret may ask to be told again, and decides nothing', async () => {
+  await people.directly('create', 'configmap', 'told')
+  await ask('grace', 'configmaps', 'told')
+  const waits = await people.pending(/delete configmap told/)
+  // It has been down all the time, so far.
+  assert.deepEqual(notices, [])
+  hookIsDown = false
+  const { approval } = await notice(waits.id, 'created')
+  assert.equal(approval.sentence, waits.sentence)
+  assert.equal(approval.link, `${people.up.url}/approvals/${waits.id}`)
+
+  const send = async (body: object, secret = hookSecret, at = Date.now()): Promise<Answered> => {
+    const stamp = String(Math.floor(at / 1000))
+    const signature = createHmac('sha256', secret)
+      .update(`${stamp}.${JSON.stringify(body)}`)
+      .digest('hex')
+    const headers = { 'sallyport-timestamp': stamp, 'sallyport-signature': `v1=${signature}` }
+    return call(people.up, '/channels/program', { method: 'POST', body, headers })
+  }
+  const wake = { kind: 'ApprovalWake', approval: waits.id }
+  assert.equal((await send(wake, 'not the secret of this channel')).status, 401)
+  assert.equal((await send(wake, hookSecret, Date.now() - 400_000)).status, 401)
+  const decision = await send({ kind: 'ApprovalDecision', approval: waits.id, verdict: 'approve' })
+  assert.equal(decision.status, 403)
+  assert.match(decision.body, /a webhook decides nothing/)
+  const now = Date.now()
+  const woken = await send(wake, hookSecret, now)
+  assert.equal(woken.status, 202, woken.body)
+  assert.equal(woken.json.repeated, false)
+  await notice(waits.id, 'updated')
+  assert.equal((await send(wake, hookSecret, now)).json.repeated, true)
+  assert.equal(await state(waits.id), 'pending')
+
+  assert.equal((await people.command('bob', ['approval', 'deny', waits.id])).code, 0)
+  await notice(waits.id, 'closed')
 })

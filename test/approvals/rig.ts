@@ -38,7 +38,12 @@ export interface People {
 
 const apiVersion = 'sallyport.dev/v1'
 
-export async function startPeople(rules: readonly object[]): Promise<People> {
+/** @param more Documents by name, beside the provider, the connection and the policy. */
+export async function startPeople(
+  rules: readonly object[],
+  more: Readonly<Record<string, object>> = {},
+  env: Readonly<Record<string, string>> = {},
+): Promise<People> {
   const scratch = mkdtempSync(join(tmpdir(), 'sallyport-approvals-'))
   const provider = await startOidcProvider()
   for (const [login, group] of [
@@ -120,12 +125,12 @@ export async function startPeople(rules: readonly object[]): Promise<People> {
   }
 
   function start(dataDir: string): Promise<Up> {
-    return startUp({ dataDir, configDir: join(scratch, 'config'), env: { KUBECONFIG: '' } })
+    return startUp({ dataDir, configDir: join(scratch, 'config'), env: { KUBECONFIG: '', ...env } })
   }
 
   try {
     const config = mkdtempSync(join(scratch, 'c-'))
-    writeDocuments(config, provider, cluster, rules)
+    writeDocuments(config, provider, cluster, rules, more)
     const { renameSync, mkdirSync } = await import('node:fs')
     renameSync(config, join(scratch, 'config'))
     mkdirSync(join(scratch, 'data'))
@@ -149,10 +154,12 @@ function writeDocuments(
   provider: OidcProvider,
   cluster: Cluster,
   rules: readonly object[],
+  more: Readonly<Record<string, object>>,
 ): void {
   const { issuer, ca } = provider
   const oidc = { issuer, audiences: ['sallyport'], prefix: 'corp:', ca, login: { clientId: 'sallyport' } }
   const documents = {
+    ...more,
     corp: { apiVersion, kind: 'IdentityProvider', metadata: { name: 'corp' }, spec: { oidc } },
     prod: {
       apiVersion,

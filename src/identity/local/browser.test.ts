@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Refusal } from '../../errors/refusal.ts'
 import { revoke } from '../revocation/revoke.ts'
-import { openIdentityRig } from '../testing/identity-rig.ts'
+import { openIdentityRig, START } from '../testing/identity-rig.ts'
+import { signToken, startTestIssuer } from '../testing/test-issuer.ts'
 import { putLocalUser } from './users.ts'
 
 const HOUR = 3_600_000
@@ -65,4 +66,51 @@ test('it ends with its time, with a sign-out, and with its person', async () => 
     await revoke(rig, { kind: 'principal', issuer, subject }, 'local:other', 'left')
     await assert.rejects(rig.authenticator.ofBrowser(token), Refusal)
   })
+})
+
+test('when somebody signed in at the issuer is what the issuer says, and never in the future', async () => {
+  const issuer = await startTestIssuer()
+  const key = await issuer.newKey('one')
+  const corp = {
+    ...{ name: 'corp', issuer: issuer.issuer, ca: issuer.ca, prefix: 'corp:' },
+    audiences: ['sallyport'],
+    login: { clientId: 'page' },
+  }
+  const rig = await openIdentityRig({ providers: [corp] })
+  try {
+    const seconds = START / 1000
+    const times = { iat: seconds - 10, exp: seconds + 600 }
+    for (const [said, kept] of [
+      [seconds - 100, (seconds - 100) * 1000],
+      [seconds + 1_000, START],
+      [undefined, null],
+      [`${seconds}`, null],
+    ] as const) {
+      const claims = {
+        iss: issuer.issuer,
+        aud: 'page',
+        sub: `s-${said}`,
+        nonce: 'n',
+        auth_time: said,
+        ...times,
+      }
+      const token = await signToken(key, claims)
+      await assert.rejects(
+        rig.authenticator.signInWithIdToken('corp', token, 'another', { lifetime: HOUR }),
+        refused('credential-invalid'),
+      )
+      const signedIn = await rig.authenticator.signInWithIdToken('corp', token, 'n', { lifetime: HOUR })
+      const { browser, expiresAt } = await rig.authenticator.ofBrowser(signedIn.token)
+      assert.equal(browser?.authenticatedAt, kept)
+      assert.equal(expiresAt, START + HOUR)
+      // Once.
+      await assert.rejects(
+        rig.authenticator.signInWithIdToken('corp', token, 'n', { lifetime: HOUR }),
+        refused('credential-invalid'),
+      )
+    }
+  } finally {
+    await rig.close()
+    await issuer.stop()
+  }
 })
