@@ -4,7 +4,8 @@ import { meanings } from './field-meanings.ts'
 import { code, page, rows } from './markdown.ts'
 
 const about: Readonly<Record<string, string>> = {
-  Channel: 'Where people are told of approvals. [Channels](../policy/channels.md) says what is sent and what is taken.',
+  Channel:
+    'Where people are told of approvals. [Channels](../policy/channels.md) says what is sent and what is taken.',
   Connection: 'A cluster and how it is reached. Written by whoever runs the gateway.',
   IdentityProvider: 'An OIDC issuer whose tokens the gateway believes.',
   MaskingRules:

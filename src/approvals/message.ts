@@ -1,6 +1,7 @@
 import { printable } from '../audit/sentence.ts'
 import { riskClasses } from '../policy/risk-classes.ts'
 import type { Approval, ApprovalState } from './contract.ts'
+import type { Foresight } from './foresight.ts'
 import { missingWords } from './quorum.ts'
 
 /**
@@ -18,6 +19,8 @@ export interface ApprovalMessage {
   /** Facts of the action beside the sentence, as name and text. */
   readonly facts: readonly (readonly [name: string, text: string])[]
   readonly connection: string
+  /** What would come of it: lines of a difference, masked, or why there are none. */
+  readonly foresight: Foresight | null
   /** Requests that wait for it: retries and equal commands are one question. */
   readonly requests: number
   readonly reason: string | null
@@ -64,6 +67,7 @@ export function messageOf(a: Approval, base: string): ApprovalMessage {
     },
     sentence: printable(a.sentence),
     facts: factsOf(a.action),
+    foresight: a.foresight ?? null,
     requests: a.callCount,
     reason: a.reason === null ? null : quoted(a.reason),
     rules: a.rules,

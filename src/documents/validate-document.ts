@@ -60,7 +60,13 @@ export function readablePath(path: Path): string {
 }
 
 /** Fields in which a reference is meant to be resolved; anywhere else it would be taken as plain text, unnoticed. */
-const REFERENCE_FIELDS = new Set(['spec.oidc.login.clientSecret', 'spec.oidc.ca'])
+const REFERENCE_FIELDS = new Set([
+  'spec.oidc.login.clientSecret',
+  'spec.oidc.ca',
+  'spec.webhook.secret',
+  'spec.webhook.formerSecret',
+  'spec.webhook.ca',
+])
 
 function refuseStrayReferences(value: unknown, path: Path, report: Report): void {
   if (typeof value === 'string') {

@@ -138,7 +138,7 @@ async function decided(services: PageServices, visit: SignedVisit, form: URLSear
   for (const route of pageRoutes) {
     const id = route.method === visit.method ? route.path.exec(visit.path) : null
     if (id === null) continue
-    await judge(services, visit, route, id[1] ?? '')
+    await judge(services, visit, route, id[1] ?? '', form)
     return route.reply(services, visit, id[1] ?? '', form)
   }
   await api.record(intentOf(visit.recorded))
@@ -148,14 +148,17 @@ async function decided(services: PageServices, visit: SignedVisit, form: URLSear
 
 async function judge(
   services: PageServices,
-  { viewer, recorded }: SignedVisit,
+  { viewer, recorded, path }: SignedVisit,
   route: PageRoute,
   id: string,
+  form: URLSearchParams,
 ): Promise<void> {
   const { api } = services
   const { principal } = viewer
   const query = route.query?.(services, principal) ?? {}
-  await decide(api, access[route.like] as Decided, { principal, params: { id }, query, body: {} }, recorded)
+  // What is decided may itself be held: an approval of a denial must not stand for an approval.
+  const body = { path, reason: form.get('reason') ?? '' }
+  await decide(api, access[route.like] as Decided, { principal, params: { id }, query, body }, recorded)
   await api.record(intentOf(recorded))
   recorded.intentWritten = true
 }

@@ -1,4 +1,5 @@
 import type { access, Judged } from '../api/access.ts'
+import { recentCalls } from '../api/recent.ts'
 import type { Approval } from '../approvals/contract.ts'
 import { isFresh, refuseDecider } from '../approvals/may-decide.ts'
 import { messageOf } from '../approvals/message.ts'
@@ -145,6 +146,7 @@ async function viewOf(services: PageServices, { viewer }: SignedVisit, id: strin
   return {
     ...{ viewer, now },
     message: messageOf(approval, ''),
+    recent: approval.state === 'pending' ? await recentCalls(api, approval) : [],
     barred: barredOf(services, approval, principal),
     own: principalKey(approval.requester) === principalKey(principal),
     needsSignIn: approval.requirement.page === true && !isFresh(authenticatedAt ?? undefined, now),

@@ -16,6 +16,8 @@ const elsewhere = [
   'second-person-required',
   'approval-impossible',
   'approver-required',
+  'page-required',
+  'form-refused',
   'reveal-closed',
   'legal-hold',
 ]

@@ -6,6 +6,7 @@ import { sentence } from '../../audit/sentence.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { principalKey } from '../../identity/principal.ts'
 import { apiVersion, listOf, optionalTime, time } from '../present.ts'
+import { recentCalls } from '../recent.ts'
 import { type Route, route } from '../route.ts'
 import {
   approvalEnvelope,
@@ -24,14 +25,8 @@ import type { ApiServices } from '../services.ts'
 
 const MOST = 500
 
-export function approvalRoutes({ approvals, audit, now }: ApiServices): Route[] {
-  /** Part of what those see who decide, whether or not they may search the trail. */
-  async function recentOf({ requester }: Approval) {
-    const query = { limit: 10, principal: principalKey(requester), since: now() - 3_600_000 }
-    const { items } = await audit.search({ ...query, kind: 'k8s.request' })
-    return items.map(row => ({ time: time(row.time), sentence: sentence(row) }))
-  }
-
+export function approvalRoutes(services: ApiServices): Route[] {
+  const { approvals, now } = services
   return [
     route({
       method: 'GET',
@@ -75,7 +70,7 @@ export function approvalRoutes({ approvals, audit, now }: ApiServices): Route[] 
           throw new Refusal('resource-unknown', { check: 'approval', detail: `there is no approval ${id}` })
         }
         const approval = await approvals.wait(id, x.query.wait * 1000, x.signal)
-        return { ...envelope(approval), recent: await recentOf(approval) }
+        return { ...envelope(approval), recent: (await recentCalls(services, approval)).map(recentOf) }
       },
     }),
     route({
@@ -129,6 +124,10 @@ export function approvalRoutes({ approvals, audit, now }: ApiServices): Route[] 
       }),
     }),
   ]
+}
+
+function recentOf(one: { time: number; sentence: string }) {
+  return { time: time(one.time), sentence: one.sentence }
 }
 
 function envelope(approval: Approval) {

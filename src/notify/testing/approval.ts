@@ -15,6 +15,7 @@ export function approvalAt(id: string, at: number, more: Partial<Approval> = {})
     sentence: 'corp:alice · delete namespace shop · prod',
     action: { verb: 'delete', resource: 'namespaces', name: 'shop', risk: 'collection-delete' },
     reason: null,
+    foresight: null,
     calls: ['call-1'],
     askedAt: at,
     deadline: at + 3_600_000,

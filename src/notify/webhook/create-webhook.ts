@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici'
+import type { Foresight } from '../../approvals/foresight.ts'
 import type { ApprovalMessage } from '../../approvals/message.ts'
 import { API_VERSION } from '../../brand.ts'
 import { Refusal } from '../../errors/refusal.ts'
@@ -16,6 +17,7 @@ export interface WebhookSettings extends ChannelScope {
 }
 
 const TIMEOUT = 10_000
+const LINES = 10
 
 /** Signed JSON to a URL, for whatever understands it. Redirects are not followed; any 2xx says that it arrived. */
 export function createWebhook(settings: WebhookSettings, now: () => number): Channel {
@@ -73,10 +75,17 @@ function shownMessage(m: ApprovalMessage): object {
   return {
     ...m,
     facts: Object.fromEntries(m.facts),
+    foresight: m.foresight === null ? null : firstLines(m.foresight),
     askedAt: new Date(m.askedAt).toISOString(),
     deadline: new Date(m.deadline).toISOString(),
     decisions: m.decisions.map(one => ({ ...one, at: new Date(one.at).toISOString() })),
   }
+}
+
+/** Enough to know what it is about; the page shows all that is kept. */
+function firstLines(foresight: Foresight): Foresight {
+  const { lines, truncated } = foresight
+  return { ...foresight, lines: lines.slice(0, LINES), truncated: truncated || lines.length > LINES }
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Foresight } from '../../approvals/foresight.ts'
 import type { ApprovalMessage, MessageDecision } from '../../approvals/message.ts'
 import { type Html, html, type Piece } from '../html.ts'
 import { formField, moment, shell, type Viewer } from './shell.ts'
@@ -9,6 +10,8 @@ export interface ApprovalView {
   /** Why this person cannot decide, in words; null: he can. */
   readonly barred: string | null
   readonly own: boolean
+  /** What who asks did in the last hour. */
+  readonly recent: readonly { readonly time: number; readonly sentence: string }[]
   /** This approval asks for a sign-in that is younger than this person's. */
   readonly needsSignIn: boolean
 }
@@ -24,6 +27,8 @@ export function approvalPage(view: ApprovalView): Html {
 ${m.risk !== null && html`<p class="warn">${m.risk}</p>`}
 ${m.state !== 'pending' && html`<p class="state">${stateWords(m)}</p>`}
 ${facts(m, now)}
+${m.foresight !== null && foreseen(m.foresight)}
+${view.recent.length > 0 && html`<h2>What who asks did in the last hour</h2><ul class="list">${view.recent.map(one => html`<li>${one.sentence}<br><span class="soft">${moment(one.time, now)}</span></li>`)}</ul>`}
 ${m.decisions.length > 0 && html`<h2>Decisions</h2><ul class="list">${m.decisions.map(one => decision(one, now))}</ul>`}
 ${m.state === 'pending' && html`<h2>Your decision</h2>${controls(view)}`}`,
   )
@@ -61,6 +66,14 @@ ${m.state === 'pending' && row('Denied by itself', moment(m.deadline, now))}
 ${row('Check number', html`<strong>${m.check}</strong> <span class="soft">also in the terminal of who asks</span>`)}
 ${row('Approval', m.id)}
 </dl>`
+}
+
+/** Lines of a difference are long: they scroll, also by keyboard. */
+function foreseen({ lines, truncated, count, note }: Foresight): Html {
+  return html`<h2>What would come of it</h2>
+${note !== undefined && note !== '' && html`<p>${note}</p>`}
+${count !== undefined && html`<p>It would delete ${count} objects.</p>`}
+${lines.length > 0 && html`<pre tabindex="0" aria-label="Difference">${lines.map(line => html`${line}\n`)}${truncated && '…'}</pre>`}`
 }
 
 function row(name: string, value: Piece): Html {
