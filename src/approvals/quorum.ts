@@ -50,10 +50,11 @@ function fills(seats: readonly number[], approvers: readonly (readonly number[])
 
 /** People that are still missing, by quorum: what an approver or a requester wants to know. */
 export function missingWords(requirement: Requirement, approvals: number): string {
-  if (requirement.quorums.length === 0) return approvals > 0 ? '' : 'one approver'
+  const place = requirement.page === true ? ', on the approval page' : ''
+  if (requirement.quorums.length === 0) return approvals > 0 ? '' : `one approver${place}`
   const words = requirement.quorums.map(({ groups = [], users = [], count }) => {
     const names = [...groups, ...users].join(' or ')
     return `${count} of ${names === '' ? 'those who may approve' : names}`
   })
-  return [...new Set(words)].join(' and ')
+  return [...new Set(words)].join(' and ') + place
 }

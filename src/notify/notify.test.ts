@@ -222,3 +222,21 @@ test('pauses double up to five minutes', () => {
     [1_000, 2_000, 4_000, 256_000, 300_000, 300_000],
   )
 })
+
+test('a store that fails for a while loses nothing', async () => {
+  const chat = fake('chat')
+  const one = await gateway([chat])
+  const { commit } = store
+  store.commit = () => Promise.reject(new Error('the disk is gone'))
+  for (const id of ['a', 'b', 'c']) {
+    const [record] = await commit.call(store, [
+      { op: 'create', kind: 'approval', key: id, value: approvalAt(id, clock) },
+    ])
+    assert.ok(record)
+  }
+  await one.feed.catchUp()
+  await assert.rejects(one.notify.tick())
+  store.commit = commit
+  await one.settle()
+  assert.deepEqual([...chat.said].sort(), ['create a.pending.0', 'create b.pending.0', 'create c.pending.0'])
+})

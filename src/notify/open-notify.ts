@@ -51,16 +51,27 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
   let channels = new Map<string, Channel>()
   const underWay = new Map<string, Promise<void>>()
   const perChannel = new Map<string, number>()
-  let dirty = true
+  /** Approvals that have changed; null: all are to be looked at. */
+  let changed: Set<string> | null = null
+  /** Keys of what is not told yet. */
+  const open = new Set<string>()
   let closed = false
   let sweptAt = 0
 
   const soon = (): void => {
-    dirty = true
-    if (parts.every !== 0) setImmediate(() => void tick().catch(parts.onError))
+    if (parts.every !== 0 && channels.size > 0) setImmediate(() => void tick().catch(parts.onError))
   }
-  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, soon)
-  const deliveries = await followAll<Delivery>(feed, DELIVERY_KIND, () => {})
+  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, approval => {
+    if (approval === undefined) return
+    changed?.add(approval.id)
+    soon()
+  })
+  const deliveries = await followAll<Delivery>(feed, DELIVERY_KIND, (value, before) => {
+    const { channel, approval } = (value ?? before)!
+    const key = deliveryKey(channel, approval)
+    if (value === undefined || value.done === value.wanted) open.delete(key)
+    else open.add(key)
+  })
 
   async function commit(change: Change): Promise<boolean> {
     try {
@@ -79,27 +90,40 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
   /** A record for each step that a channel has not been promised yet. */
   async function promise(): Promise<void> {
     const at = now()
-    for (const approval of [...approvals.values()]) {
-      const wanted = stepOf(approval)
-      for (const channel of channels.values()) {
-        const key = deliveryKey(channel.name, approval.id)
-        const known = deliveries.get(key)
-        if (known?.value.wanted === wanted) continue
-        const message = messageOf(approval, parts.base())
-        if (known !== undefined) {
-          // Its time stays: somebody may be telling it the step before, and must end first.
-          const value: Delivery = { ...known.value, wanted, message, at }
-          await commit({ op: 'update', kind: DELIVERY_KIND, key, version: known.version, value })
-          continue
-        }
-        if (approval.state !== 'pending' && at - (approval.closedAt ?? 0) > NEWS) continue
-        if (!channel.wants(message)) continue
-        const value: Delivery = {
-          ...{ channel: channel.name, approval: approval.id, wanted, message },
-          ...{ done: null, reference: null, attempts: 0, dueAt: at, at },
-        }
-        await commit({ op: 'create', kind: DELIVERY_KIND, key, value })
+    const ids = changed ?? new Set([...approvals.values()].map(one => one.id))
+    changed = new Set()
+    try {
+      for (const id of ids) await promiseOne(id, at)
+    } catch (error) {
+      changed = null
+      throw error
+    }
+  }
+
+  async function promiseOne(id: string, at: number): Promise<void> {
+    const approval = approvals.get(id)?.value
+    if (approval === undefined) return
+    const wanted = stepOf(approval)
+    for (const channel of channels.values()) {
+      const key = deliveryKey(channel.name, approval.id)
+      const known = deliveries.get(key)
+      if (known?.value.wanted === wanted) continue
+      const message = messageOf(approval, parts.base())
+      if (known !== undefined) {
+        // Its time stays: somebody may be telling it the step before, and must end first.
+        const value: Delivery = { ...known.value, wanted, message, at }
+        const change = { op: 'update', kind: DELIVERY_KIND, key, version: known.version, value } as const
+        // Another gateway has told a step of it meanwhile: looked at once more when that is known here.
+        if (!(await commit(change))) changed?.add(id)
+        continue
       }
+      if (approval.state !== 'pending' && at - (approval.closedAt ?? 0) > NEWS) continue
+      if (!channel.wants(message)) continue
+      const value: Delivery = {
+        ...{ channel: channel.name, approval: approval.id, wanted, message },
+        ...{ done: null, reference: null, attempts: 0, dueAt: at, at },
+      }
+      await commit({ op: 'create', kind: DELIVERY_KIND, key, value })
     }
   }
 
@@ -169,22 +193,22 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
 
   async function round(): Promise<void> {
     if (closed) return
-    if (dirty) {
-      dirty = false
-      await promise()
-    }
+    if (channels.size > 0) await promise()
     const at = now()
-    for (const value of deliveries.values()) {
+    let room = channels.size * AT_ONCE - underWay.size
+    for (const key of open) {
+      if (room <= 0) break
+      const { value } = deliveries.get(key)!
       const channel = channels.get(value.channel)
-      if (channel === undefined || value.done === value.wanted || value.dueAt > at) continue
-      const key = deliveryKey(value.channel, value.approval)
+      if (channel === undefined || value.dueAt > at) continue
       if (underWay.has(key) || (perChannel.get(channel.name) ?? 0) >= AT_ONCE) continue
       start(deliveries.get(key)!, channel)
+      room -= 1
     }
     if (at - sweptAt < 60_000) return
     sweptAt = at
     // What another gateway did not come to promise.
-    dirty = true
+    changed = null
     await sweep()
   }
 
@@ -200,6 +224,7 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
     setChannels(next) {
       const before = channels
       channels = new Map(next.map(channel => [channel.name, channel]))
+      changed = null
       soon()
       for (const one of before.values()) if (!next.includes(one)) one.end().catch(parts.onError)
     },

@@ -349,10 +349,13 @@ test('the gravest is approved on the page only, and only right after a sign-in',
 test('what requesters and approvers write is shown as text', async () => {
   const evil = '<script>document.title="owned"</script><img src=x onerror=alert(1)>'
   await people.directly('create', 'configmap', 'written')
+  await people.directly('annotate', 'configmap', 'written', `note=${evil}`)
   const running = people.kubectl('judy', ['delete', 'configmap', 'written'])
   const waits = await people.pending(/delete configmap written/)
   const { page, context } = await profile(true)
   await open(page, 'dave', `/approvals/${waits.id}`)
+  // In what would come of it, too.
+  assert.ok((await page.locator('pre').textContent())?.includes(evil))
   await page.getByLabel(/Reason for a denial/).fill(evil)
   await page.getByRole('button', { name: 'Deny' }).click()
   await page.getByText(/^Denied/).waitFor()

@@ -32,7 +32,7 @@ ${watch !== undefined && html`<script src="/approvals/page.js" defer></script>`}
 <body>
 <a class="skip" href="#content">To the content</a>
 ${viewer === undefined ? html`<header><strong>Sallyport</strong></header>` : head(viewer)}
-<main id="content"${watch !== undefined && html` data-watch="${watch}"`}>
+<main id="content" tabindex="-1"${watch !== undefined && html` data-watch="${watch}"`}>
 ${content}
 <p id="news" role="status" aria-live="polite"></p>
 </main>
