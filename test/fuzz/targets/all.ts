@@ -19,6 +19,7 @@ const targets: Readonly<Record<string, () => Promise<{ readonly target: FuzzTarg
   'cluster-events': () => import('./cluster-events.ts'),
   notes: () => import('./notes.ts'),
   tokens: () => import('./tokens.ts'),
+  webhook: () => import('./webhook.ts'),
 }
 
 export const targetNames: readonly string[] = Object.keys(targets)
