@@ -148,14 +148,15 @@ async function decided(services: PageServices, visit: SignedVisit, form: URLSear
 
 async function judge(
   services: PageServices,
-  { viewer, recorded, path }: SignedVisit,
+  visit: SignedVisit,
   route: PageRoute,
   id: string,
   form: URLSearchParams,
 ): Promise<void> {
   const { api } = services
+  const { viewer, recorded, path } = visit
   const { principal } = viewer
-  const query = route.query?.(services, principal) ?? {}
+  const query = route.query?.(services, visit) ?? {}
   // What is decided may itself be held: an approval of a denial must not stand for an approval.
   const body = { path, reason: form.get('reason') ?? '' }
   await decide(api, access[route.like] as Decided, { principal, params: { id }, query, body }, recorded)

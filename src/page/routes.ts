@@ -5,7 +5,7 @@ import { isFresh, refuseDecider } from '../approvals/may-decide.ts'
 import { messageOf } from '../approvals/message.ts'
 import { quorumsOf } from '../approvals/quorum.ts'
 import { Refusal } from '../errors/refusal.ts'
-import { type Principal, principalKey } from '../identity/principal.ts'
+import { principalKey } from '../identity/principal.ts'
 import { fieldOf } from './form.ts'
 import { goTo, type Reply, show } from './reply.ts'
 import type { PageServices } from './services.ts'
@@ -19,7 +19,7 @@ export interface PageRoute {
   readonly path: RegExp
   /** The route of the API that does the same: who may use it is said there, once. */
   readonly like: keyof typeof access
-  query?(services: PageServices, principal: Principal): Judged['query']
+  query?(services: PageServices, visit: SignedVisit): Judged['query']
   reply(services: PageServices, visit: SignedVisit, id: string, form: URLSearchParams): Promise<Reply>
 }
 
@@ -32,9 +32,9 @@ function at(path: string): RegExp {
 }
 
 /** Who may see only what he asked for himself gets that. */
-function ownOnly({ api }: PageServices, principal: Principal): boolean {
+function ownOnly({ api }: PageServices, { viewer, recorded }: SignedVisit): boolean {
   const all = { protocol: 'admin', verb: 'approval.list', resource: 'approvals', name: '' } as const
-  return api.decideAdmin(principal, all).effect !== 'allow'
+  return api.decideAdmin(viewer.principal, all, recorded.client).effect !== 'allow'
 }
 
 export const pageRoutes: readonly PageRoute[] = [
@@ -42,10 +42,11 @@ export const pageRoutes: readonly PageRoute[] = [
     method: 'GET',
     path: at('/?'),
     like: 'GET /v1/approvals',
-    query: (services, principal) => ({ mine: String(ownOnly(services, principal)) }),
-    async reply(services, { viewer }) {
+    query: (services, visit) => ({ mine: String(ownOnly(services, visit)) }),
+    async reply(services, visit) {
       const { api } = services
-      const onlyOwn = ownOnly(services, viewer.principal)
+      const { viewer } = visit
+      const onlyOwn = ownOnly(services, visit)
       const key = principalKey(viewer.principal)
       const all = api.approvals.list().filter(one => !onlyOwn || principalKey(one.requester) === key)
       const shown = all.slice(0, MOST).map(one => messageOf(one, ''))
@@ -138,7 +139,8 @@ function decision(verdict: 'approve' | 'deny'): PageRoute {
   }
 }
 
-async function viewOf(services: PageServices, { viewer }: SignedVisit, id: string): Promise<ApprovalView> {
+async function viewOf(services: PageServices, visit: SignedVisit, id: string): Promise<ApprovalView> {
+  const { viewer } = visit
   const { api } = services
   const approval = await known(api.approvals.get(id), id)
   const { principal, authenticatedAt } = viewer
@@ -147,7 +149,7 @@ async function viewOf(services: PageServices, { viewer }: SignedVisit, id: strin
     ...{ viewer, now },
     message: messageOf(approval, ''),
     recent: approval.state === 'pending' ? await recentCalls(api, approval) : [],
-    barred: barredOf(services, approval, principal),
+    barred: barredOf(services, visit, approval),
     own: principalKey(approval.requester) === principalKey(principal),
     needsSignIn: approval.requirement.page === true && !isFresh(authenticatedAt ?? undefined, now),
   }
@@ -160,10 +162,15 @@ async function known(found: Promise<Approval | undefined>, id: string): Promise<
 }
 
 /** For what is shown only: the same is asked again when somebody decides. */
-function barredOf({ api }: PageServices, approval: Approval, principal: Principal): string | null {
+function barredOf(
+  { api }: PageServices,
+  { viewer, recorded }: SignedVisit,
+  approval: Approval,
+): string | null {
+  const { principal } = viewer
   for (const name of approval.rules) {
     const action = { protocol: 'admin', verb: 'approval.decide', resource: 'approvals', name } as const
-    if (api.decideAdmin(principal, action).effect !== 'allow') {
+    if (api.decideAdmin(principal, action, recorded.client).effect !== 'allow') {
       return `policy does not let you decide what rule ${name} holds`
     }
   }
