@@ -81,6 +81,9 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.bindings[].principals.groups': ['groups with their prefix'],
     'spec.bindings[].principals.serviceAccounts': ['`namespace:name` or `connection/namespace:name`'],
     'spec.bindings[].principals.kinds': ['narrows the three above; alone: everybody of that kind'],
+    'spec.bindings[].principals.claims': [
+      'narrows as well: of each claim that is named, some value must match; the issuer must carry it',
+    ],
     'spec.bindings[].when': [
       'CEL over principal, connection and now; of group, principals and when all that are there must hold',
     ],
