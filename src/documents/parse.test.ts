@@ -75,12 +75,12 @@ for (const [name, text, expected] of [
   [
     'wrong value',
     RULE.replace('effect: allow', 'effect: alow'),
-    /^p\.yaml:7:15 spec\.rules\[0\]\.effect: must be one of allow, deny, hold, not "alow"; did you mean allow\?$/,
+    /^p\.yaml:7:15 spec\.rules\[0\]\.effect: must be one of allow, deny, hold, limit, not "alow"; did you mean allow\?$/,
   ],
   [
     'missing',
     RULE.replace('      effect: allow\n', ''),
-    /^p\.yaml:6:7 spec\.rules\[0\]\.effect: is required: one of allow, deny, hold$/,
+    /^p\.yaml:6:7 spec\.rules\[0\]\.effect: is required: one of allow, deny, hold, limit$/,
   ],
   ['empty list', RULE.replace('[get]', '[]'), /spec\.rules\[0\]\.match\.verbs: must not be empty/],
   [

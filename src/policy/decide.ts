@@ -59,9 +59,9 @@ export function createDecide(
     let decision: Decision | null = null
     if (held === null) decision = allowing === null ? null : allowing.decision
     else {
-      // What an approval may open must be covered by somebody's words: a rule that allows, or one that holds.
-      for (let i = 0; i < hold.length && allowing === null; i++) {
-        const rule = hold[i]!
+      // What an approval may open must be covered by somebody's words: a rule that allows, or one that holds this very request.
+      for (let i = 0; i < held.length && allowing === null; i++) {
+        const rule = held[i]!
         if (!rule.guard && covers(rule, action, c) && isMet(rule, action, c, evaluation)) allowing = rule
       }
       if (allowing !== null) decision = heldBy(held, allowing, requireReason || allowing.requireReason)
