@@ -9,8 +9,8 @@ import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { openBrowser } from '../../testbed/browser/open-browser.ts'
+import { type People, startPeople } from '../approvals/rig.ts'
 import { type Answered, call, expectStatus } from '../e2e/call.ts'
-import { type People, startPeople } from './rig.ts'
 
 let people: People
 let browser: Browser
