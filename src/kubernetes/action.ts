@@ -31,6 +31,8 @@ export interface KubernetesAction {
    * or hold rule on one of them means all. Absent: there is no other name.
    */
   readonly sameStorage?: readonly { readonly apiGroup: string; readonly resource: string }[]
+  /** Of one object of an answer: what is known when it is there. Absent: no single object, or not known yet. */
+  readonly labels?: ReadonlyMap<string, string>
   /** False for get, list and watch: these may run while the intent is being committed. */
   readonly hasSideEffect: boolean
   /** watch, log follow, proxy and the upgrade subresources: open-ended answers. */

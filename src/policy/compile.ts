@@ -6,11 +6,9 @@ import type { Action, Circumstances, Decision, PolicySet } from './decision.ts'
 import { defaultsDocument } from './defaults.ts'
 import { type ConsideredRule, explainWith } from './explain.ts'
 import { rulesOf } from './presets/expand.ts'
-import { compileRule, type Rule } from './rule.ts'
+import { compileRule } from './rule.ts'
 
 export interface CompiledPolicies extends PolicySet {
-  /** Sorted by policy name, then as they stand in the policy. */
-  readonly rules: readonly Rule[]
   /** The decision, and what came of every rule on the way to it. */
   explain(action: Action, circumstances: Circumstances): Explanation
 }
@@ -40,11 +38,12 @@ export function compilePolicies(documents: readonly PolicyDocument[]): CompiledP
       return compileRule(name, rule, compiled?.condition ?? null, digest)
     }),
   )
-  const decide = createDecide(rules, digest)
+  const { decide, shows } = createDecide(rules, digest)
   return {
     digest,
     rules,
     decide,
+    shows,
     explain: (action, circumstances) => ({
       ...decide(action, circumstances),
       considered: explainWith(rules, action, circumstances),

@@ -4,7 +4,7 @@ import { mayCreate } from './effects.ts'
 import { coversCircumstances } from './fields/circumstantial.ts'
 import type { GlobList } from './glob.ts'
 import { ordinaryRiskClasses } from './risk-classes.ts'
-import type { Impersonation, Resources, Rule, Urls, Words } from './rule.ts'
+import type { Impersonation, Labels, Resources, Rule, Urls, Words } from './rule.ts'
 
 /**
  * Whether a rule covers all that a request does or could do: what an allow rule must, and a hold rule whose approval
@@ -19,6 +19,7 @@ export function covers(rule: Rule, action: KubernetesAction, c: Circumstances): 
     coversImpersonation(rule, action) &&
     coversConnection(rule, c) &&
     rule.subjects.includes(c.session.principal, c.connection.name) &&
+    (rule.labels === null || coversLabels(rule.labels, action)) &&
     (rule.circumstantial === null || coversCircumstances(rule.circumstantial, action, c))
   )
 }
@@ -36,6 +37,7 @@ export function coversIndexed(rule: Rule, action: KubernetesAction, c: Circumsta
     coversConnection(rule, c) &&
     rule.subjects.includes(c.session.principal, c.connection.name) &&
     coversVerb(rule, action) &&
+    (rule.labels === null || coversLabels(rule.labels, action)) &&
     (rule.circumstantial === null || coversCircumstances(rule.circumstantial, action, c))
   )
 }
@@ -94,6 +96,26 @@ export function coversName(rule: Rule, action: KubernetesAction): boolean {
   return rule.resourceNames === null || (action.name !== '' && rule.resourceNames.has(action.name))
 }
 
+/**
+ * By the labels of the object, where it is known; else by a selector that asks for them, in the plainest form: `key=value`,
+ * with commas between. Others may ask for the same, and are not taken for it.
+ */
+export function coversLabels(labels: Labels, action: KubernetesAction): boolean {
+  if (action.subresource !== '') return false
+  if (action.labels !== undefined) {
+    for (const [key, value] of labels.pairs) if (action.labels.get(key) !== value) return false
+    return true
+  }
+  const { labelSelector } = action.query
+  if ((action.verb !== 'list' && action.verb !== 'watch') || !PLAIN.test(labelSelector)) return false
+  const terms = labelSelector.split(',')
+  return labels.pairs.every(
+    ([key, value]) => terms.includes(`${key}=${value}`) || terms.includes(`${key}==${value}`),
+  )
+}
+
+const PLAIN = /^[A-Za-z0-9_./,=-]+$/
+
 /** Every class must be ordinary or named. `impersonate` is opened elsewhere. */
 export function coversRisks(rule: Rule, action: KubernetesAction): boolean {
   const { risks } = action
@@ -107,7 +129,7 @@ export function coversRisk(rule: Rule, risk: string): boolean {
   return rule.risks !== null && (rule.risks.any || rule.risks.set.has(risk))
 }
 
-export function coversImpersonation(rule: Rule, action: KubernetesAction): boolean {
+export function coversImpersonation(rule: Rule, action: Pick<KubernetesAction, 'impersonate'>): boolean {
   const asked = action.impersonate
   if (asked === null || rule.impersonate === null) return asked === null && rule.impersonate === null
   const { users, groups, uids, extraKeys } = rule.impersonate

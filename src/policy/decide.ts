@@ -3,7 +3,8 @@ import type { KubernetesAction } from '../kubernetes/action.ts'
 import { indexCandidates } from './candidates.ts'
 import { Facts } from './condition/facts.ts'
 import { covers, coversAdmin, coversIndexed, matchesResource, matchesWord } from './covers.ts'
-import type { Action, AdminAction, Circumstances, Decision, Limit } from './decision.ts'
+import type { Action, AdminAction, Circumstances, Decision, Limit, PolicySet } from './decision.ts'
+import { joinParts, mayBeInPart, partRules } from './part.ts'
 import { explainDefaultDeny } from './reason.ts'
 import { joinRequirements } from './requirement.ts'
 import type { Rule } from './rule.ts'
@@ -20,22 +21,22 @@ interface Evaluation {
  * The decision function: deny beats hold beats allow, and nothing means deny. Deny and hold rules count when they touch
  * the request, allow rules when they cover it; a hold can only be lifted where some rule covers the request.
  */
-export function createDecide(
-  rules: readonly Rule[],
-  digest: string,
-): (action: Action, circumstances: Circumstances) => Decision {
+export function createDecide(rules: readonly Rule[], digest: string): Pick<PolicySet, 'decide' | 'shows'> {
   const admin = split(rules.filter(r => r.about.admin))
   const nearResources = rulesForCaller(rules.filter(r => r.about.resources))
   const nearUrls = rulesForCaller(rules.filter(r => r.about.urls))
   const candidatesFor = indexCandidates(rules)
 
-  function decideRequest(action: KubernetesAction, c: Circumstances): Decision {
+  const brief: Decision = Object.freeze({ effect: 'deny', rules: [], reason: '', policyDigest: digest })
+
+  /** `isBrief`: only whether it is allowed matters, as a whole. */
+  function decideRequest(action: KubernetesAction, c: Circumstances, isBrief = false): Decision {
     const { deny, hold, limit, allow } = candidatesFor(action)
     const evaluation: Evaluation = { facts: null, failures: null }
     for (let i = 0; i < deny.length; i++) {
       const rule = deny[i]!
       if (touches(rule, action, c) && mayBeMet(rule, action, c, evaluation)) {
-        return stopped(rule, action, evaluation)
+        return isBrief ? brief : stopped(rule, action, evaluation)
       }
     }
     let held: Rule[] | null = null
@@ -56,8 +57,9 @@ export function createDecide(
       allowing = rule
       if (!rule.requireReason) break
     }
+    if (isBrief) return held === null && allowing !== null ? allowing.decision : brief
     let decision: Decision | null = null
-    if (held === null) decision = allowing === null ? null : allowing.decision
+    if (held === null) decision = allowing?.decision ?? inPart(allow, action, c, evaluation)
     else {
       // What an approval may open must be covered by somebody's words: a rule that allows, or one that holds this very request.
       for (let i = 0; i < held.length && allowing === null; i++) {
@@ -131,14 +133,32 @@ export function createDecide(
     }
   }
 
+  /** What no rule covers as a whole is answered in part, if rules cover parts of it and say so. */
+  function inPart(
+    allow: readonly Rule[],
+    action: KubernetesAction,
+    c: Circumstances,
+    evaluation: Evaluation,
+  ): Decision | null {
+    if (!mayBeInPart(action)) return null
+    const rules = partRules(allow, action, c).filter(rule => isMet(rule, action, c, evaluation))
+    return joinParts(rules, action.verb === 'get', digest)
+  }
+
   function nothing(action: KubernetesAction, c: Circumstances, evaluation: Evaluation): Decision {
     const candidates = action.isResource ? nearResources(c) : nearUrls(c)
     const why = explainDefaultDeny(candidates, action, c, evaluation.failures ?? new Map())
     return { effect: 'deny', rules: why.rules, reason: shortReason(why.reason), policyDigest: digest }
   }
 
-  return (action, circumstances) =>
-    action.protocol === 'admin' ? decideAdmin(action, circumstances) : decideRequest(action, circumstances)
+  return {
+    decide: (action, circumstances) =>
+      action.protocol === 'admin' ? decideAdmin(action, circumstances) : decideRequest(action, circumstances),
+    shows(action, circumstances, isReasoned) {
+      const { effect, requireReason } = decideRequest(action, circumstances, true)
+      return effect === 'allow' && (isReasoned || requireReason !== true)
+    },
+  }
 }
 
 /** Deny and hold: a condition that cannot be answered counts as met. */

@@ -2,6 +2,7 @@ import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import type { Requirement } from './requirement.ts'
+import type { Rule } from './rule.ts'
 
 export type Effect = 'allow' | 'deny' | 'hold'
 
@@ -18,6 +19,8 @@ export interface Decision {
   readonly holds?: readonly string[]
   /** Of a hold: what they ask for together. */
   readonly requirement?: Requirement
+  /** Of an allow: only a part of what was asked for is; the rest of the answer must not be shown. */
+  readonly part?: Part
   /** SHA-256 of the policy set that decided, `sha256:` + hex. */
   readonly policyDigest: string
   /** Nothing happens before the caller has said why: every allow rule that covers the request asks for it, or a hold rule does. */
@@ -35,6 +38,16 @@ export interface Limit {
   /** Milliseconds. */
   readonly per: number
   readonly of: 'principal' | 'session'
+}
+
+/** Each object of the answer is to be asked about by itself (`PolicySet.shows`). */
+export interface Part {
+  /** What the cluster must be asked for in addition, as a label selector; empty: nothing. */
+  readonly selector: string
+  /** Whether each object is judged with its labels; else as if it had none. */
+  readonly byLabels: boolean
+  /** Patterns of the namespaces that rules name, for words; empty: parts that are not whole namespaces. */
+  readonly namespaces: readonly string[]
 }
 
 /** What a rule may look at beside the action. */
@@ -70,5 +83,12 @@ export type Action = KubernetesAction | AdminAction
 /** A compiled policy set. Pure and synchronous: it sits on the hot path. */
 export interface PolicySet {
   readonly digest: string
+  /** Sorted by policy name, then as they stand in the policy. */
+  readonly rules: readonly Rule[]
   decide(action: Action, circumstances: Circumstances): Decision
+  /**
+   * Whether one object of an answer may be seen: the action limited to it is allowed, as a whole and without approval.
+   * `isReasoned`: the caller has said why.
+   */
+  shows(action: KubernetesAction, circumstances: Circumstances, isReasoned: boolean): boolean
 }

@@ -41,6 +41,8 @@ function matcherOf(pattern: string, parts: readonly string[]): (text: string) =>
 export class GlobList {
   /** `*` is in it. */
   readonly any: boolean
+  /** As they are written. */
+  readonly patterns: readonly string[]
   readonly #exact: ReadonlySet<string>
   /** Of patterns whose only star is the last character. */
   readonly #prefixes: readonly string[]
@@ -50,6 +52,7 @@ export class GlobList {
   constructor(patterns: readonly string[]) {
     const isPrefix = (p: string): boolean => p.indexOf('*') === p.length - 1
     this.any = patterns.includes('*')
+    this.patterns = patterns
     this.#exact = new Set(patterns.filter(p => !p.includes('*')))
     this.#prefixes = patterns.filter(p => p.includes('*') && isPrefix(p)).map(p => p.slice(0, -1))
     this.#others = patterns.filter(p => p.includes('*') && !isPrefix(p)).map(compileGlob)

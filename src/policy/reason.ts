@@ -3,6 +3,7 @@ import {
   coversConnection,
   coversImpersonation,
   coversKind,
+  coversLabels,
   coversName,
   coversNamespace,
   coversRisk,
@@ -100,18 +101,27 @@ function resourceGaps(
     gap(
       'namespaces',
       action.namespace === ''
-        ? 'all namespaces (leave namespaces out): the request is not limited to one'
+        ? `all namespaces (leave namespaces out)${orFilter(rule, action)}: the request is not limited to one`
         : `namespaces: [${action.namespace}]`,
     )
+  }
+  if (rule.labels !== null && !coversLabels(rule.labels, action)) {
+    gap('labels', `no labels, or the request asked for them: -l ${rule.labels.selector}`)
   }
   if (!coversName(rule, action)) {
     gap(
       'resourceNames',
       action.name === ''
-        ? 'all names (leave resourceNames out): the request is not limited to one'
+        ? `all names (leave resourceNames out)${orFilter(rule, action)}: the request is not limited to one`
         : `resourceNames: [${action.name}]`,
     )
   }
+}
+
+/** What would show a part of the answer. */
+function orFilter(rule: Rule, action: KubernetesAction): string {
+  const isList = action.verb === 'list' || action.verb === 'watch'
+  return isList && rule.effect === 'allow' && !rule.filter ? ', or filter: true to show its part' : ''
 }
 
 function resourceWord(action: KubernetesAction): string {
@@ -187,6 +197,7 @@ const NEARNESS = [
   'verbs',
   'namespaces',
   'resourceNames',
+  'labels',
   'images',
   'dryRun',
   'client',

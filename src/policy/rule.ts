@@ -23,6 +23,8 @@ export interface Rule {
   readonly resources: Resources | null
   readonly namespaces: GlobList | null
   readonly resourceNames: GlobList | null
+  /** Of the object. */
+  readonly labels: Labels | null
   readonly urls: Urls | null
   readonly risks: Words | null
   readonly impersonate: Impersonation | null
@@ -30,6 +32,8 @@ export interface Rule {
   /** Which requests it can be about at all. */
   readonly about: { readonly resources: boolean; readonly urls: boolean; readonly admin: boolean }
   readonly condition: Condition | null
+  /** Whether what it covers of a list is shown. */
+  readonly filter: boolean
   /** Of a hold rule: what it takes. */
   readonly requirement: Requirement
   /** Time, client, images, dry run. */
@@ -40,6 +44,12 @@ export interface Rule {
   readonly limit: Limit | null
   /** The answer when this rule alone decides, made once. */
   readonly decision: Decision
+}
+
+/** Key and value of each label that an object must have; `selector` asks the cluster for such. */
+export interface Labels {
+  readonly pairs: readonly (readonly [key: string, value: string])[]
+  readonly selector: string
 }
 
 /** A list of words in which `*` is all of them. */
@@ -100,12 +110,14 @@ export function compileRule(
     resources: match.resources === undefined ? null : compileResources(match.resources),
     namespaces: globs(match.namespaces),
     resourceNames: globs(match.resourceNames),
+    labels: compileLabels(match.labels),
     urls: match.nonResourceURLs === undefined ? null : compileUrls(match.nonResourceURLs),
     risks: words(match.riskClasses),
     impersonate: compileImpersonation(match.impersonate),
     admin: compileAdmin(match.admin),
     about: aboutOf(match, rule.effect === 'limit'),
     condition,
+    filter: rule.filter === true,
     requirement: requirementOf(rule),
     circumstantial: compileCircumstantial(match),
     requireReason,
@@ -143,6 +155,7 @@ function aboutOf(match: RuleMatch, limits: boolean): Rule['about'] {
     match.apiGroups !== undefined ||
     match.namespaces !== undefined ||
     match.resourceNames !== undefined ||
+    match.labels !== undefined ||
     match.images !== undefined ||
     match.dryRun !== undefined
   const ofRequests =
@@ -185,6 +198,12 @@ function compileUrls(list: readonly string[]): Urls {
     exact: new Set(list.filter(u => !u.endsWith('*'))),
     prefixes: list.filter(u => u.endsWith('*')).map(u => u.slice(0, -1)),
   }
+}
+
+function compileLabels(match: RuleMatch['labels']): Labels | null {
+  if (match === undefined) return null
+  const pairs = Object.entries(match).sort(([a], [b]) => (a < b ? -1 : 1))
+  return { pairs, selector: pairs.map(([key, value]) => `${key}=${value}`).join(',') }
 }
 
 function compileImpersonation(match: RuleMatch['impersonate']): Impersonation | null {

@@ -33,6 +33,16 @@ const serviceAccountSchema = z
     /^(?:[a-z0-9*-]+\/)?[a-z0-9*-]+:[a-z0-9*.-]+$/,
     'must be namespace:name or connection/namespace:name; * stands for any characters',
   )
+/** apimachinery `validation.IsQualifiedName` and `IsValidLabelValue`; they go into a selector as they are. */
+const labelKeySchema = z
+  .string()
+  .regex(
+    /^(?=.{1,317}$)(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/,
+    'must be the key of a label',
+  )
+const labelValueSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, 'must be the value of a label')
 const adminVerbSchema = z
   .string()
   .max(127)
@@ -115,6 +125,12 @@ const matchSchema = z.strictObject({
   resources: someOf(resourceSchema).optional(),
   namespaces: someOf(glob).optional(),
   resourceNames: someOf(glob).optional(),
+  /** Of the object itself; in allow rules for reads. */
+  labels: z
+    .record(labelKeySchema, labelValueSchema)
+    .refine(labels => Object.keys(labels).length > 0, 'must not be empty: leave it out, or name something')
+    .refine(labels => Object.keys(labels).length <= 20, 'must not have more than 20 labels')
+    .optional(),
   nonResourceURLs: someOf(urlSchema).optional(),
   riskClasses: someOf(z.enum(['*', ...riskClassNames])).optional(),
   impersonate: z
@@ -139,7 +155,15 @@ const matchSchema = z.strictObject({
   client: clientSchema.optional(),
 })
 
-const RESOURCE_FIELDS = ['apiGroups', 'resources', 'namespaces', 'resourceNames', 'images', 'dryRun'] as const
+const RESOURCE_FIELDS = [
+  'apiGroups',
+  'resources',
+  'namespaces',
+  'resourceNames',
+  'labels',
+  'images',
+  'dryRun',
+] as const
 const REQUEST_FIELDS = [
   ...RESOURCE_FIELDS,
   'connections',
@@ -148,6 +172,8 @@ const REQUEST_FIELDS = [
   'riskClasses',
   'impersonate',
 ] as const
+
+const READS: ReadonlySet<string> = new Set(['get', 'list', 'watch'])
 
 /** Who must say yes, and to what. */
 const approvalSchema = z.strictObject({
@@ -213,11 +239,16 @@ const ruleSchema = z
     /** Of a hold rule: it only holds. It lets nobody ask for what no allow rule covers. */
     guard: z.boolean().optional(),
     limit: limitSchema.optional(),
+    /** Of an allow rule that covers a part of a list or watch: that part is shown. Else the request is denied. */
+    filter: z.boolean().optional(),
   })
   .superRefine((rule, context) => {
     const { match } = rule
     if (rule.approval !== undefined && rule.effect !== 'hold') {
       context.addIssue({ code: 'custom', path: ['approval'], message: 'has a meaning in a hold rule only' })
+    }
+    if (rule.filter !== undefined && rule.effect !== 'allow') {
+      context.addIssue({ code: 'custom', path: ['filter'], message: 'has a meaning in an allow rule only' })
     }
     const complain = (field: string, message: string): void => {
       context.addIssue({ code: 'custom', path: ['match', field], message })
@@ -233,6 +264,12 @@ const ruleSchema = z
       }
     }
     checkEffect(rule, (field, message) => context.addIssue({ code: 'custom', path: [field], message }))
+    if (match.labels !== undefined) {
+      // What a write does to an object, and to which, is not known by labels before it is done.
+      if (rule.effect !== 'allow') complain('labels', 'has a meaning in an allow rule only')
+      else if (!(match.verbs ?? ['*']).every(verb => READS.has(verb)))
+        complain('labels', 'limits reads: verbs may be get, list and watch only')
+    }
     if (rule.effect === 'deny' || rule.effect === 'limit') return
     // What opens something says for whom; what is left out by mistake must not mean everybody.
     if (match.principals === undefined) {
