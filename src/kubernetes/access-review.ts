@@ -12,6 +12,61 @@ export function isAccessReview(action: KubernetesAction): boolean {
   )
 }
 
+/** A SelfSubjectRulesReview being created: `kubectl auth can-i --list`. */
+export function isRulesReview(action: KubernetesAction): boolean {
+  return (
+    action.isResource &&
+    action.verb === 'create' &&
+    action.apiGroup === 'authorization.k8s.io' &&
+    action.resource === 'selfsubjectrulesreviews'
+  )
+}
+
+/** Lists of words, of each rule. */
+type Words = Readonly<Record<string, readonly string[]>>
+
+export interface RulesReviewStatus {
+  readonly resourceRules: readonly (Words & { readonly verbs: readonly string[] })[]
+  readonly nonResourceRules: readonly (Words & { readonly verbs: readonly string[] })[]
+  readonly incomplete: boolean
+  readonly evaluationError?: string
+}
+
+/**
+ * The status of an answered SelfSubjectRulesReview (k8s.io/api authorization/v1 SubjectRulesReviewStatus); undefined when it
+ * has another form.
+ */
+export function rulesStatusOf(review: unknown): RulesReviewStatus | undefined {
+  const status = field(review, 'status')
+  const resourceRules = rulesIn(field(status, 'resourceRules'))
+  const nonResourceRules = rulesIn(field(status, 'nonResourceRules'))
+  if (status === undefined || resourceRules === undefined || nonResourceRules === undefined) return undefined
+  const error = field(status, 'evaluationError')
+  return {
+    resourceRules,
+    nonResourceRules,
+    incomplete: field(status, 'incomplete') !== false,
+    ...(typeof error === 'string' ? { evaluationError: error } : {}),
+  }
+}
+
+function rulesIn(list: unknown): RulesReviewStatus['resourceRules'] | undefined {
+  if (list === undefined) return []
+  if (!Array.isArray(list)) return undefined
+  const rules: (Words & { verbs: readonly string[] })[] = []
+  for (const rule of list as unknown[]) {
+    if (typeof rule !== 'object' || rule === null) return undefined
+    const words: Record<string, readonly string[]> = {}
+    for (const [name, value] of Object.entries(rule)) {
+      if (value === null) continue
+      if (!Array.isArray(value) || !value.every(word => typeof word === 'string')) return undefined
+      words[name] = value
+    }
+    rules.push({ ...words, verbs: words.verbs ?? [] })
+  }
+  return rules
+}
+
 /**
  * The action that a review asks about (k8s.io/api authorization/v1 SelfSubjectAccessReviewSpec), without body, query
  * and risks: those are not known before it is done. Undefined when the spec is none: then the cluster says what is wrong.
