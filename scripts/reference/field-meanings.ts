@@ -231,6 +231,10 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.rules[].match.resources': ['`pods`, `pods/log`, `*/scale`, `pods/*`, `*`'],
     'spec.rules[].match.namespaces': ['an allow rule covers only what is limited to one of them'],
     'spec.rules[].match.resourceNames': ['an allow rule covers only what is limited to one of them'],
+    'spec.rules[].match.labels': [
+      'of the object; in allow rules for get, list and watch (see [lists in part](../policy/scope.md))',
+    ],
+    'spec.rules[].filter': ['of an allow rule: the part of a list that it covers is shown', 'false'],
     'spec.rules[].match.nonResourceURLs': ['paths; a `*` at the end stands for any rest'],
     'spec.rules[].match.riskClasses': ['second doors that the rule opens or closes'],
     'spec.rules[].match.impersonate': ['what `--as` of a caller may ask for'],

@@ -50,7 +50,13 @@ export interface Progress {
     readonly approvers: readonly string[]
     readonly asked: string
     readonly reason?: string
+    /** Milliseconds since the epoch when it ends; absent: it is good once. */
+    readonly until?: number
   }
+  /** What policy adds to the cluster's answer to a question about oneself. */
+  asked?: string
+  /** Of an answer that is shown in part. */
+  filter?: { readonly hidden: number }
   /** Masked values that the caller wrote back, and the version of the object from which they were restored. */
   restored?: { readonly places: number; readonly resourceVersion: string }
   /** Rules that an exemption switched off for this exchange. */

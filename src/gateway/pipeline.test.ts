@@ -168,6 +168,8 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
         policyDigest: 'sha256:0',
         ...options.decision,
       }),
+      rules: [],
+      shows: () => false,
     }),
     rates: createRateLimits(),
     masking: () => compileMasking([], shippedDetectors),

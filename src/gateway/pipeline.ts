@@ -5,6 +5,7 @@ import { authenticate } from './stages/authenticate.ts'
 import { classify } from './stages/classify.ts'
 import { decide } from './stages/decide.ts'
 import { deliver } from './stages/deliver.ts'
+import { filter } from './stages/filter.ts'
 import { forward } from './stages/forward.ts'
 import { hold, refusedAhead } from './stages/hold.ts'
 import { commitIntent } from './stages/intent.ts'
@@ -12,7 +13,7 @@ import { mask } from './stages/mask.ts'
 import { refuse } from './stages/refuse.ts'
 import { resolveConnection } from './stages/resolve.ts'
 import { restoreMasked } from './stages/restore.ts'
-import { reviewAccess } from './stages/review.ts'
+import { completeReview, reviewAccess } from './stages/review.ts'
 import { checkSelectors } from './stages/select.ts'
 import { openSession } from './stages/session.ts'
 
@@ -33,12 +34,14 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const restored = await restoreMasked(gateway, held) //                 422, 502, 503
     const committed = await commitIntent(gateway, restored) //             503: the log takes nothing
     if (restored.action.hasSideEffect) await committed.intent //            503: the log cannot be written
-    const answered =
+    const known =
       refusedAhead(committed) ?? //                                        the cluster's own refusal
-      reviewAccess(gateway, committed) ?? //                                can-i: policy's no
-      (await forward(gateway, committed, new Answer())) //                 403, 502, 503, 504
+      reviewAccess(gateway, committed) //                                  can-i: policy's no
+    const forwarded = known ?? (await forward(gateway, committed, new Answer())) // 403, 502, 503, 504
+    const answered = known ?? (await completeReview(gateway, forwarded)) // can-i: policy beside the cluster's yes
     const masking = mask(gateway, answered) //                             502
-    await deliver(gateway, masking) //                                     502, 503
+    const filtered = await filter(gateway, masking) //                     403, 502
+    await deliver(gateway, filtered) //                                    502, 503
   } catch (error) {
     await refuse(gateway, received, error)
   } finally {

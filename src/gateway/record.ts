@@ -137,10 +137,11 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
 function outcomeFacts(
   gateway: Gateway,
   answer: Answered['answer'] | undefined,
-  { exempt, unreadable, frames, connection }: Progress,
+  { exempt, unreadable, frames, connection, filter }: Progress,
 ): Pick<Head, 'facts'> {
   const facts: Record<string, unknown> = {}
   if (exempt !== undefined && exempt.length > 0) facts.unmasked = exempt
+  if (filter !== undefined) facts.hidden = filter.hidden
   if (unreadable?.kept !== undefined) facts.sealed = unreadable.kept
   // What the answer called itself is why it was refused; frame 0 says it where there is one.
   if (unreadable?.byHead === true && frames === undefined && answer !== undefined && connection !== undefined)

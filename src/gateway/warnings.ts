@@ -20,6 +20,7 @@ export function warningsOf(gateway: Gateway, x: Masking, isMasked: boolean): str
   if (x.connection.warnings === false) return []
   const found = [
     aboutIdentity(x),
+    aboutQuestion(x),
     aboutMasks(x, isMasked),
     ...about(gateway, x).filter(([key]) => isNew(x.session.id, key)),
   ]
@@ -36,6 +37,18 @@ function about(gateway: Gateway, x: Answered): Warning[] {
     const end = new Date(session.expiresAt).toISOString().slice(11, 16)
     warnings.push([`ends ${session.expiresAt}`, `this session ends at ${end} UTC; watches end with it`])
   }
+  const { part } = decision
+  if (part !== undefined && action.verb !== 'get' && answer.status < 400) {
+    const by = decision.rules.join(', ')
+    const of =
+      part.namespaces.length === 0 ? '' : `, in namespaces ${part.namespaces.slice(0, 10).join(', ')}`
+    warnings.push([`part ${by}`, `filtered: only what ${by} allows is shown${of}`])
+  }
+  const { grant } = x.progress
+  if (grant?.until !== undefined) {
+    const end = new Date(grant.until).toISOString().slice(11, 16)
+    warnings.push([`grant ${grant.id}`, `grant ${grant.id} ends at ${end} UTC`])
+  }
   if (answer.status === 403) {
     const rule = decision.rules[0] ?? 'policy'
     warnings.push(['cluster 403', `${rule} allows this; it is the RBAC of the cluster that refuses it`])
@@ -47,10 +60,6 @@ function about(gateway: Gateway, x: Answered): Warning[] {
         `groups of yours that mean nothing to this cluster (no groupMapping): ${names}`,
       ])
     }
-  }
-  if (isReview(x, 'selfsubjectrulesreviews')) {
-    const text = 'this list is of the RBAC of the cluster alone; can-i VERB RESOURCE asks policy as well'
-    warnings.push(['rules review', text])
   }
   if (isReview(x, 'selfsubjectaccessreviews') && isAllNames(action.body?.object)) {
     warnings.push(['review of all', 'asked with *: rules that deny single actions are not looked at'])
@@ -67,6 +76,11 @@ function aboutIdentity(x: Answered): Warning | undefined {
     'whoami',
     `you are ${principal.username} (${principal.authentication.method}), session ${session.id} on ${connection.name} until ${until} UTC`,
   ]
+}
+
+/** kubectl prints the reason of a no alone. */
+function aboutQuestion({ progress: { asked } }: Answered): Warning | undefined {
+  return asked === undefined ? undefined : ['asked', asked.replace(/^sallyport: /, '')]
 }
 
 /**

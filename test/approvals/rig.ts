@@ -38,11 +38,15 @@ export interface People {
 
 const apiVersion = 'sallyport.dev/v1'
 
-/** @param more Documents by name, beside the provider, the connection and the policy. */
+/**
+ * @param more Documents by name, beside the provider, the connection and the policy.
+ * @param mapped Groups that are cluster-admin upstream, as the developers are.
+ */
 export async function startPeople(
   rules: readonly object[],
   more: Readonly<Record<string, object>> = {},
   env: Readonly<Record<string, string>> = {},
+  mapped: readonly string[] = [],
 ): Promise<People> {
   const scratch = mkdtempSync(join(tmpdir(), 'sallyport-approvals-'))
   const provider = await startOidcProvider()
@@ -130,7 +134,7 @@ export async function startPeople(
 
   try {
     const config = mkdtempSync(join(scratch, 'c-'))
-    writeDocuments(config, provider, cluster, rules, more)
+    writeDocuments(config, provider, cluster, rules, more, ['corp:dev', ...mapped])
     const { renameSync, mkdirSync } = await import('node:fs')
     renameSync(config, join(scratch, 'config'))
     mkdirSync(join(scratch, 'data'))
@@ -155,6 +159,7 @@ function writeDocuments(
   cluster: Cluster,
   rules: readonly object[],
   more: Readonly<Record<string, object>>,
+  mapped: readonly string[],
 ): void {
   const { issuer, ca } = provider
   const oidc = { issuer, audiences: ['sallyport'], prefix: 'corp:', ca, login: { clientId: 'sallyport' } }
@@ -167,7 +172,7 @@ function writeDocuments(
       metadata: { name: 'prod' },
       spec: {
         agents: ['embedded'],
-        groupMappings: [{ group: 'corp:dev', upstream: ['sallyport:dev'] }],
+        groupMappings: mapped.map(group => ({ group, upstream: ['sallyport:dev'] })),
         kubernetes: { kubeconfig: cluster.agentKubeconfig },
       },
     },

@@ -254,7 +254,6 @@ export const tour: readonly Step[] = [
     name: 'auth can-i --list',
     args: ['auth', 'can-i', '--list'],
     expect: /selfsubjectaccessreviews\.authorization\.k8s\.io/,
-    warns: ['this list is of the RBAC of the cluster alone; can-i VERB RESOURCE asks policy as well'],
   },
   {
     name: 'auth can-i for another',

@@ -82,8 +82,8 @@ test('can-i says no where policy does, and names the rule', async () => {
     assert.equal(yes.stdout, 'yes\n', yes.stderr)
   }
   const held = await kubectl(up.connection, token, 'auth', 'can-i', 'delete', 'configmaps')
-  assert.equal(held.code, 1, held.stderr)
-  assert.match(held.stdout, /^no - sallyport: needs an approval \[guard\/ask-first\]/)
+  assert.equal(held.stdout, 'yes\n')
+  assert.match(held.stderr, /Warning: sallyport: requires approval \[guard\/ask-first\]/)
   // A Namespace is in itself, whatever namespace kubectl asks in.
   const itself = await kubectl(up.connection, token, 'auth', 'can-i', 'patch', 'namespaces/kube-node-lease')
   assert.match(itself.stdout, /^no - sallyport: denied by policy \[guard\/not-this-one\]/)
@@ -111,7 +111,10 @@ test('can-i --list and * say what they leave out', async () => {
   const { token } = await openSession(up, admin, up.connection)
   const list = await kubectl(up.connection, token, 'auth', 'can-i', '--list')
   assert.equal(list.code, 0, list.stderr)
-  assert.match(list.stderr, /Warning: sallyport: this list is of the RBAC of the cluster alone/)
+  assert.match(
+    list.stderr,
+    /list may be incomplete: sallyport: .*guard\/no-namespace-deletes takes some of it away/,
+  )
   const all = await kubectl(up.connection, token, 'auth', 'can-i', '*', '*')
   assert.match(all.stderr, /Warning: sallyport: asked with \*/)
 })

@@ -36,12 +36,15 @@ func main() {
 	timeout := flag.Duration("timeout", 2*time.Minute, "time limit of the whole run")
 	updates := flag.Int("secret-updates", 0, "instead: read Secrets and write them back, so many times")
 	dump := flag.Bool("dump", false, "print all that can be read in the namespace, and change nothing")
+	follow := flag.Bool("follow", false, "instead: print what an informer on the ConfigMaps of all namespaces is told")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
 	p, err := newProgram(ctx, *kubeconfig, *namespace)
 	switch {
 	case err != nil:
+	case *follow:
+		err = p.follow()
 	case *dump:
 		err = p.dump()
 	case *updates > 0:

@@ -6,6 +6,7 @@ import type { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
 import type { Answered, Committed } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
+import { targetOf } from '../part.ts'
 
 /** Sends the rebuilt request through the agent and returns when the head of the answer is there. */
 export async function forward(gateway: Gateway, x: Committed, answer: Answer): Promise<Answered> {
@@ -35,7 +36,7 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
       {
         connection: x.connection.name,
         method: x.parsed.method,
-        target: x.parsed.target,
+        target: targetOf(x),
         headers: requestHeadersToForward(x.parsed, accept, x.body),
         body: x.body.bytes,
         identity,

@@ -165,6 +165,7 @@ function granted(gateway: Gateway, x: Decided, decision: Decision, grant: Grant,
     approvers,
     asked,
     ...(grant.reason === null ? {} : { reason: grant.reason }),
+    ...(grant.intent === null ? { until: grant.until } : {}),
   }
   const { release } = progress
   progress.release = () => {
