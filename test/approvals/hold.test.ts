@@ -217,14 +217,20 @@ test('who asks ahead and is approved works without waiting, in that scope and fo
   const waiting = people.command('ivan', ['approval', 'wait', approval.id])
   assert.equal((await people.command('bob', ['approval', 'approve', approval.id])).code, 0)
   assert.equal((await waiting).code, 0)
-  for (const args of [
+  const granted = JSON.parse((await people.command('ivan', ['grant', 'list', '--mine', '-o', 'json'])).stdout)
+    .items[0]
+  const until = new Date(granted.until).toISOString().slice(11, 16)
+  const ends = `Warning: sallyport: grant ${granted.id} ends at ${until} UTC`
+  for (const [i, args] of [
     ['create', '-f', '-'],
     ['apply', '--server-side', '--field-manager=test', '--force-conflicts', '-f', '-'],
     ['patch', 'limitrange', 'l', '-n', 'ahead', '-p', '{"metadata":{"labels":{"a":"b"}}}'],
     ['delete', 'limitrange', 'l', '-n', 'ahead'],
-  ]) {
+  ].entries()) {
     const done = await people.kubectl('ivan', args, args.includes('-f') ? limits('ahead') : undefined)
     assert.equal(done.code, 0, done.stderr)
+    // Once a session: whoever works with it knows from then on.
+    assert.equal(done.stderr.split('\n').includes(ends), i === 0, done.stderr)
   }
   const path = '/api/v1/namespaces/default/limitranges?timeout=1s'
   const body = JSON.parse(limits('default'))
