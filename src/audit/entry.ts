@@ -99,6 +99,12 @@ export interface Head {
     readonly requireReason?: true
     /** Rules with effect limit that it counted against. */
     readonly limits?: readonly string[]
+    /** Allowed in part: what each of the rules shows of it. Patterns of namespaces and names, labels as a selector. */
+    readonly part?: readonly {
+      readonly namespaces?: readonly string[]
+      readonly resourceNames?: readonly string[]
+      readonly labels?: string
+    }[]
   }
   readonly result?: {
     readonly code: number

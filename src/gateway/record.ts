@@ -215,7 +215,7 @@ function decisionFacts(
   decision: Decision,
   { decidedAt: at, grant }: Progress,
 ): NonNullable<Head['decision']> {
-  const { effect, rules, reason, requireReason, limits } = decision
+  const { effect, rules, reason, requireReason, limits, part } = decision
   return {
     effect,
     rules,
@@ -224,6 +224,7 @@ function decisionFacts(
     ...(grant === undefined ? {} : { approved: true as const }),
     ...(requireReason === undefined ? {} : { requireReason }),
     ...(limits === undefined ? {} : { limits: limits.map(limit => limit.rule) }),
+    ...(part === undefined ? {} : { part: part.shown }),
   }
 }
 

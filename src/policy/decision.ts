@@ -48,6 +48,18 @@ export interface Part {
   readonly byLabels: boolean
   /** Patterns of the namespaces that rules name, for words; empty: parts that are not whole namespaces. */
   readonly namespaces: readonly string[]
+  /** What each rule shows. */
+  readonly shown: readonly ShownPart[]
+}
+
+/** All of it: nothing is left out of what the caller asked for by what is not here. */
+export interface ShownPart {
+  /** Patterns. */
+  readonly namespaces?: readonly string[]
+  /** Patterns. */
+  readonly resourceNames?: readonly string[]
+  /** As a label selector. */
+  readonly labels?: string
 }
 
 /** What a rule may look at beside the action. */

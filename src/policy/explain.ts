@@ -4,6 +4,7 @@ import {
   coversAdmin,
   coversConnection,
   coversKind,
+  coversVerb,
   matchesAdmin,
   matchesResource,
   matchesUrl,
@@ -12,6 +13,7 @@ import {
 } from './covers.ts'
 import type { Action, Circumstances, RuleEffect } from './decision.ts'
 import { circumstantialFields, holds } from './fields/circumstantial.ts'
+import { mayBeInPart, partRules } from './part.ts'
 import { type Gap, gapsOf } from './reason.ts'
 import type { Rule } from './rule.ts'
 import { touches, touchesAdmin, touchesName, touchesNamespace, touchesRisks, touchesVerb } from './touches.ts'
@@ -54,8 +56,9 @@ function fieldsOf(rule: Rule, action: Action, c: Circumstances): Answer {
   const gaps = gapsOf(rule, action, c)
   const needs = inDoubt(rule, action, c, gaps)
   if (rule.effect === 'allow') {
-    return gaps.length === 0
-      ? { matched: true, why: 'covers the request' }
+    if (gaps.length === 0) return { matched: true, why: 'covers the request' }
+    return showsPart(rule, action, c)
+      ? { matched: true, why: 'covers a part of it, which is shown' }
       : { matched: false, why: `does not cover it: ${gaps.map(g => `needs ${g.needs}`).join('; ')}` }
   }
   if (!touches(rule, action, c)) {
@@ -65,6 +68,15 @@ function fieldsOf(rule: Rule, action: Action, c: Circumstances): Answer {
     matched: true,
     why: needs === '' ? 'is about the request' : `could be about it (in doubt: ${needs})`,
   }
+}
+
+function showsPart(rule: Rule, action: KubernetesAction, c: Circumstances): boolean {
+  return (
+    mayBeInPart(action) &&
+    coversVerb(rule, action) &&
+    matchesResource(rule.resources, action.resource, action.subresource) &&
+    partRules([rule], action, c).length > 0
+  )
 }
 
 /** Fields of a rule that stops something because of which it does not, in the words of `match`. */

@@ -18,7 +18,16 @@ const c = standIn(principal, 'prod', 0)
 
 type Match = Record<string, unknown>
 
-function policies(...rules: { effect?: string; filter?: boolean; when?: string; match: Match }[]) {
+interface Given {
+  readonly effect?: string
+  readonly filter?: boolean
+  readonly when?: string
+  readonly requireReason?: boolean
+  readonly limit?: object
+  readonly match: Match
+}
+
+function policies(...rules: Given[]) {
   const everybody = { principals: { users: ['*'] } }
   const filled = rules.map(({ match, ...rule }, i) => ({
     name: `r${i}`,
@@ -109,6 +118,36 @@ test('a rule whose condition is not met shows no part', () => {
   const part = { filter: true, match: { namespaces: ['a'] } }
   assert.equal(decided(policies({ ...part, when: 'principal.username == "corp:bob"' }), {}), 'deny')
   assert.equal(decided(policies({ ...part, when: 'action.body.kind == "x"' }), {}), 'deny')
+})
+
+test('a part is asked for with a reason where all of it takes one; without it what takes none is shown', () => {
+  const ofA = { filter: true, match: { namespaces: ['a'] }, requireReason: true }
+  const one = action({ namespace: 'a', name: 'x' })
+  const all = policies(ofA)
+  assert.equal(all.decide(action({}), c).requireReason, true)
+  assert.ok(all.shows(one, c, true) && !all.shows(one, c, false))
+  const some = policies(ofA, { filter: true, match: { namespaces: ['b'] } })
+  assert.equal(some.decide(action({}), c).requireReason, undefined)
+  assert.equal(decided(some, {}), 'part a,b')
+  assert.ok(some.shows(one, c, true) && !some.shows(one, c, false))
+  assert.ok(some.shows(action({ namespace: 'b', name: 'x' }), c, false))
+})
+
+test('circumstances count for a part as for a whole, and it counts against limits', () => {
+  const part = { filter: true, match: { namespaces: ['a'], client: { addresses: ['10.0.0.0/8'] } } }
+  const client = (address: string) => ({ ...c, client: { address, userAgent: '', command: '' } })
+  const limit = { effect: 'limit', limit: { count: 1, per: '1m' }, match: { verbs: ['list'] } }
+  const set = policies(part, limit)
+  assert.equal(set.decide(action({}), c).effect, 'deny')
+  assert.equal(set.decide(action({}), client('192.168.0.1')).effect, 'deny')
+  const inside = set.decide(action({}), client('10.1.2.3'))
+  assert.deepEqual(inside.part?.shown, [{ namespaces: ['a'] }])
+  assert.deepEqual(
+    inside.limits?.map(one => one.rule),
+    ['p/r1'],
+  )
+  const one = action({ namespace: 'a', name: 'x' })
+  assert.ok(set.shows(one, client('10.1.2.3'), false) && !set.shows(one, c, false))
 })
 
 test('labels: asked for by selector, judged by the object', () => {

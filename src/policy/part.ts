@@ -8,7 +8,7 @@ import {
   coversRisks,
   matchesWord,
 } from './covers.ts'
-import type { Circumstances, Decision } from './decision.ts'
+import type { Circumstances, Decision, ShownPart } from './decision.ts'
 import { coversCircumstances } from './fields/circumstantial.ts'
 import type { Rule } from './rule.ts'
 import { isNamespaced } from './vocabulary.ts'
@@ -59,10 +59,18 @@ export function joinParts(rules: readonly Rule[], isSingle: boolean, policyDiges
     effect: 'allow',
     rules: names,
     reason,
-    part: { selector, byLabels, namespaces },
+    part: { selector, byLabels, namespaces, shown: used.map(shownBy) },
     policyDigest,
     // Where some ask for no reason, what they cover is shown without one.
     ...(used.every(rule => rule.requireReason) ? { requireReason: true } : {}),
+  }
+}
+
+function shownBy({ namespaces, resourceNames, labels }: Rule): ShownPart {
+  return {
+    ...(namespaces === null ? {} : { namespaces: namespaces.patterns }),
+    ...(resourceNames === null ? {} : { resourceNames: resourceNames.patterns }),
+    ...(labels === null ? {} : { labels: labels.selector }),
   }
 }
 

@@ -145,4 +145,13 @@ test('a question does not say what would be sent: rules that look at it are name
     dependsOnBody(set.rules, describedAction({ ...said, verb: 'create', resource: 'services' }), c),
     [],
   )
+  const looking = policies(
+    { match: { ...match, images: { from: ['registry.example.com/*'] } } },
+    { match: { ...match, verbs: ['get'], client: { commands: ['kubectl get'] } } },
+    { effect: 'hold', match: { ...match, dryRun: false } },
+    { effect: 'limit', match: { ...match, dryRun: false } },
+  )
+  assert.deepEqual(dependsOnBody(looking.rules, create, c), ['p/r0', 'p/r2'])
+  const get = describedAction({ ...said, verb: 'get', resource: 'pods' })
+  assert.deepEqual(dependsOnBody(looking.rules, get, c), ['p/r1'])
 })

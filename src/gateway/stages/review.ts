@@ -6,7 +6,7 @@ import {
   rulesStatusOf,
 } from '../../kubernetes/access-review.ts'
 import type { KubernetesAction } from '../../kubernetes/action.ts'
-import type { Decision } from '../../policy/decision.ts'
+import type { Circumstances, Decision } from '../../policy/decision.ts'
 import { dependsOnBody } from '../../policy/depends-on-body.ts'
 import { risksOf } from '../../policy/risk.ts'
 import { cutRules } from '../../policy/rules-review.ts'
@@ -103,7 +103,7 @@ function cut(gateway: Gateway, x: Answered, review: Review): Review | undefined 
     status,
     gateway.policies(),
     { namespace, impersonate: x.action.impersonate },
-    circumstancesOf(x, gateway.now()),
+    circumstancesOfQuestion(gateway, x),
   )
   return { ...review, status: kept }
 }
@@ -123,11 +123,17 @@ function judged(gateway: Gateway, x: Committed): Asked | undefined {
   const risks = risksOf(said)
   const action: KubernetesAction = { ...said, risks, risk: risks[0] ?? 'none' }
   const policies = gateway.policies()
-  const circumstances = circumstancesOf(x, gateway.now())
+  const circumstances = circumstancesOfQuestion(gateway, x)
   return {
     decision: policies.decide(action, circumstances),
     unsure: dependsOnBody(policies.rules, action, circumstances),
   }
+}
+
+/** What is asked about would be sent by another command than the question. */
+function circumstancesOfQuestion(gateway: Gateway, x: Committed): Circumstances {
+  const { client, ...others } = circumstancesOf(x, gateway.now())
+  return client === undefined ? others : { ...others, client: { ...client, command: '' } }
 }
 
 function incomplete(rules: readonly string[]): string {

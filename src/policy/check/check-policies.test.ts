@@ -232,3 +232,11 @@ test('an error in a condition has its line and column in the file, in all ways t
   assert.deepEqual(places('"action.verb == oops"'), ['9:29'])
   assert.deepEqual(places('|\n        true &&\n          action.verb == oops'), ['11:26'])
 })
+
+test('a part of a list is shown to who lists', () => {
+  const head =
+    'effect: allow, filter: true, match: {principals: {users: ["*"]}, apiGroups: [""], resources: [pods]'
+  const filter = (verbs: string) => check(`{name: r, ${head}, verbs: [${verbs}]}}`)
+  assert.match(filter('get').join(), /filter: shows a part of lists and watches: verbs has neither/)
+  assert.deepEqual(filter('get, list'), [])
+})

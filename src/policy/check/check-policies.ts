@@ -130,6 +130,12 @@ function checkSense(rule: PolicyRule, warn: Warn): void {
       warn(['match', 'verbs', i], 'exec, attach and portforward are always create, whatever the HTTP method')
     }
   })
+  if (
+    rule.filter === true &&
+    match.verbs?.every(verb => verb !== '*' && verb !== 'list' && verb !== 'watch')
+  ) {
+    warn(['filter'], 'shows a part of lists and watches: verbs has neither')
+  }
   if (rule.effect === 'allow') unreachable(rule, warn)
   for (const { path, message } of missingFacts(rule)) warn([...path], message)
   const failure = failingCondition(rule)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditRow } from '../../audit/search/contract.ts'
+import { parseDocuments } from '../../documents/parse.ts'
+import type { PolicyDocument } from '../../documents/schema/policy.ts'
 import { compilePolicies } from '../compile.ts'
 import { policies } from '../testing/ask.ts'
 import type { TrailReader } from './recorded-call.ts'
@@ -33,13 +35,34 @@ function row(call: string, decision: object, action: object = {}): AuditRow {
 
 const ALLOW = 'all allow {principals: {users: ["*"]}, verbs: ["*"], apiGroups: ["*"], resources: ["*"]}'
 
-async function replayed(rows: readonly AuditRow[], rules: readonly string[], body: string | null = null) {
+function filtering(match: string): PolicyDocument[] {
+  const text = `apiVersion: sallyport.dev/v1
+kind: Policy
+metadata: {name: p}
+spec:
+  rules:
+    - name: part
+      effect: allow
+      filter: true
+      match: {principals: {users: ["*"]}, verbs: [get, list], apiGroups: ["*"], resources: ["*"], ${match}}
+`
+  const parsed = parseDocuments([{ file: 'p.yaml', text }])
+  assert.deepEqual(parsed.problems, [])
+  return parsed.documents.map(d => d.document as PolicyDocument)
+}
+
+async function replayed(
+  rows: readonly AuditRow[],
+  rules: readonly string[] | PolicyDocument[],
+  body: string | null = null,
+) {
   const trail: TrailReader = {
     requestBody: async () => body,
     session: async () => undefined,
     connection: () => undefined,
   }
-  const candidate = compilePolicies(policies(...rules))
+  const documents = rules.every(rule => typeof rule === 'string') ? policies(...rules) : rules
+  const candidate = compilePolicies(documents as PolicyDocument[])
   const search = async ({ kind }: { kind?: string }) => ({ items: kind === 'k8s.request' ? rows : [] })
   return replay({ search, trail, candidate }, {})
 }
@@ -80,5 +103,34 @@ test('what cannot be judged again is said with its reason, and is no change', as
   assert.match(
     (await replayed(rows.slice(1), [ALLOW, connection])).notJudged[0]!.why,
     /connection prod is gone/,
+  )
+})
+
+test('a list that shows another part, or all, or nothing, is a change', async () => {
+  const read = { verb: 'list', namespace: undefined, body: undefined }
+  const ofA = row('a', { part: [{ namespaces: ['a', 'b'] }] }, read)
+  const whole = row('whole', {}, read)
+  const changes = async (...rules: string[]) =>
+    (await replayed([ofA, whole], rules.length === 1 ? filtering(rules[0]!) : [ALLOW])).changes.map(
+      ({ call, before, after }) => `${call}: ${before.effect} -> ${after.effect}`,
+    )
+  assert.deepEqual(await changes('namespaces: [b, a]'), ['whole: allow -> allow in part'])
+  assert.deepEqual(await changes('namespaces: [b]'), [
+    'a: allow in part -> allow in part',
+    'whole: allow -> allow in part',
+  ])
+  assert.deepEqual(await changes(), ['a: allow in part -> allow'])
+})
+
+test('an object that is shown by its labels is judged again where the labels are the same', async () => {
+  const read = { verb: 'get', name: 'x', body: undefined }
+  const rows = [row('blue', { part: [{ labels: 'team=blue' }] }, read), row('whole', {}, read)]
+  const same = await replayed(rows, filtering('labels: {team: blue}'))
+  assert.deepEqual([same.judged, same.changed, same.notJudged.map(n => n.calls)], [1, 0, [['whole']]])
+  assert.match(same.notJudged[0]!.why, /labels of the one object/)
+  const other = await replayed(rows, filtering('labels: {team: red}'))
+  assert.deepEqual(
+    other.notJudged.map(n => n.calls),
+    [['blue', 'whole']],
   )
 })

@@ -1,7 +1,7 @@
 import type { AuditPage, AuditQuery, AuditRow } from '../../audit/search/contract.ts'
 import { sentence } from '../../audit/sentence.ts'
 import type { CompiledPolicies } from '../compile.ts'
-import type { Decision, Effect } from '../decision.ts'
+import type { Decision, Effect, ShownPart } from '../decision.ts'
 import { recordedCall, type TrailReader, type Wanted } from './recorded-call.ts'
 
 export interface ReplayedChange {
@@ -50,6 +50,12 @@ export async function replay(
   const wanted = wantedBy(candidate)
   const changes: ReplayedChange[] = []
   const missing = new Map<string, { count: number; calls: string[] }>()
+  const miss = (why: string, call: string): void => {
+    const known = missing.get(why) ?? { count: 0, calls: [] }
+    known.count += 1
+    if (known.calls.length < 5) known.calls.push(call)
+    missing.set(why, known)
+  }
   let judged = 0
   let changed = 0
   let looked = 0
@@ -67,15 +73,17 @@ export async function replay(
         looked += 1
         const call = await recordedCall(row, wanted, trail)
         if ('missing' in call) {
-          const known = missing.get(call.missing) ?? { count: 0, calls: [] }
-          known.count += 1
-          if (known.calls.length < 5) known.calls.push(row.call)
-          missing.set(call.missing, known)
+          miss(call.missing, row.call)
+          continue
+        }
+        const decision = worst(call.actions.map(action => candidate.decide(action, call.circumstances)))
+        if (dependsOnLabels(row, decision)) {
+          miss(LABELS, row.call)
           continue
         }
         judged += 1
-        const decision = worst(call.actions.map(action => candidate.decide(action, call.circumstances)))
-        if (decision.effect === before.effect) continue
+        const isSame = partText(decision.part?.shown) === partText(recorded.part)
+        if (decision.effect === before.effect && isSame) continue
         changed += 1
         changes.push(changeOf(row, before, decision))
         if (changes.length > MOST_CHANGES) changes.shift()
@@ -89,18 +97,41 @@ export async function replay(
   return { judged, unchanged: judged - changed, changed, changes, notJudged, cut }
 }
 
-function changeOf(
-  row: AuditRow,
-  before: NonNullable<AuditRow['head']['decision']>,
-  after: Decision,
-): ReplayedChange {
+type Recorded = NonNullable<AuditRow['head']['decision']>
+
+const LABELS = 'a rule looks at the labels of the one object, which are not kept'
+
+/** One object is shown or not by its labels: the same labels say the same of it, of others that cannot be told. */
+function dependsOnLabels({ head }: AuditRow, { part }: Decision): boolean {
+  if (part === undefined || head.action?.verb !== 'get') return false
+  return partText(part.shown) !== partText(head.decision?.part)
+}
+
+/** What of a list is shown, to be compared; empty: it is not in part. */
+function partText(part: readonly ShownPart[] | undefined): string {
+  if (part === undefined) return ''
+  const shown = part.map(({ namespaces, resourceNames, labels }) =>
+    JSON.stringify([namespaces?.toSorted(), resourceNames?.toSorted(), labels]),
+  )
+  return [...new Set(shown)].sort().join('\n')
+}
+
+function effectWords(effect: string, isPart: boolean): string {
+  return isPart && effect === 'allow' ? 'allow in part' : effect
+}
+
+function changeOf(row: AuditRow, before: Recorded, after: Decision): ReplayedChange {
   return {
     call: row.call,
     time: row.time,
     user: row.head.principal?.username ?? '',
     sentence: sentence(row),
-    before: { effect: before.effect, rules: before.rules },
-    after: { effect: after.effect, rules: after.rules, reason: after.reason },
+    before: { effect: effectWords(before.effect, before.part !== undefined), rules: before.rules },
+    after: {
+      effect: effectWords(after.effect, after.part !== undefined),
+      rules: after.rules,
+      reason: after.reason,
+    },
   }
 }
 

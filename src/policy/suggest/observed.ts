@@ -1,4 +1,5 @@
 import type { AuditRow } from '../../audit/search/contract.ts'
+import type { ShownPart } from '../decision.ts'
 import { mayCreate } from '../effects.ts'
 
 /** One thing that was done and answered: what a rule, and a Role, has to allow. */
@@ -15,6 +16,8 @@ export interface Observed {
   readonly created: boolean
   /** What policy asks for as well: an apply could have made something. */
   readonly mayCreate: boolean
+  /** Only this of it was shown. */
+  readonly part?: readonly ShownPart[]
 }
 
 export interface ObservedPath {
@@ -82,6 +85,7 @@ export class Observer {
       risks,
       created: creates && code === 201,
       mayCreate: creates,
+      ...(decision.part === undefined ? {} : { part: decision.part }),
     }
     this.#resources.set(JSON.stringify(seen), seen)
   }
