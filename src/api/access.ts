@@ -126,6 +126,23 @@ export const access: Readonly<Record<string, Access>> = {
     },
   },
 
+  'GET /v1/channel-links': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['self.read', 'channel.link.list'],
+    actions: x => [admin(x.query.mine === 'true' ? 'self.read' : 'channel.link.list', 'channellinks', '')],
+  },
+  'DELETE /v1/channel-links/:id': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['self.channel.unlink', 'channel.link.remove'],
+    actions: (x, { channels }) => {
+      const link = channels.links().find(one => one.id === x.params.id)
+      const mine = link !== undefined && principalKey(link.principal) === principalKey(x.principal)
+      return [admin(mine ? 'self.channel.unlink' : 'channel.link.remove', 'channellinks', x.params.id!)]
+    },
+  },
+
   'GET /v1/reveals': read('reveal.list', 'reveals'),
   'POST /v1/reveals': {
     kind: 'decided',
@@ -243,6 +260,9 @@ export const access: Readonly<Record<string, Access>> = {
   },
   'DELETE /v1/agents/:name': write('agent.remove', 'agents', 'name'),
 }
+
+/** Of the approval page only: a link is confirmed in a browser, right after a sign-in. */
+export const linkAccess = write('self.channel.link', 'channellinks') as Extract<Access, { kind: 'decided' }>
 
 function open(why: string): Access {
   return { kind: 'public', why }

@@ -14,6 +14,7 @@ import type { PolicyVersion } from '../documents/history.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { MaskingView } from '../masking/rules/describe.ts'
 import type { Sample, SampleResult } from '../masking/rules/mask-sample.ts'
+import type { ChannelLink, Invitation } from '../notify/links/contract.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
 import type { ReplayReport } from '../policy/replay/replay.ts'
 import type { Suggestion } from '../policy/suggest/suggest.ts'
@@ -50,6 +51,7 @@ export interface ApiServices {
   readonly policy: PolicyServices
   readonly masking: MaskingServices
   readonly approvals: ApprovalServices
+  readonly channels: ChannelServices
   readonly reveals: RevealServices
   readonly shreds: ShredServices
   readonly holds: HoldServices
@@ -502,6 +504,18 @@ export type { Hold as HoldRecord } from '../audit/shred/holds.ts'
 export type { ShredRecord } from '../audit/shred/shreds.ts'
 
 /** What waits for people, and what they have granted. */
+/** Who of a channel is which principal. */
+export interface ChannelServices {
+  /** Newest first. */
+  links(): readonly ChannelLink[]
+  /** Channels that are read: there a code links, for nobody can be told anything in private. */
+  withCodes(): readonly string[]
+  begin(channel: string, by: Principal): Promise<string>
+  invitation(by: Principal, token: string): Promise<Invitation>
+  confirm(by: Principal, token: string): Promise<ChannelLink>
+  unlink(by: Principal, id: string): Promise<ChannelLink>
+}
+
 export type ApprovalServices = Pick<
   Approvals,
   'list' | 'get' | 'wait' | 'decide' | 'cancel' | 'grants' | 'revoke'

@@ -58,7 +58,7 @@ export interface ApprovalDecision {
   readonly verdict: Verdict
   readonly reason: string | null
   readonly at: number
-  /** `cli`, `api`, `page`, or the name of a channel. */
+  /** `cli`, `api`, `page`, or `channel/NAME`. */
   readonly via: string
   /** Milliseconds since it was asked for are so few that nobody can have read it. */
   readonly unread: boolean

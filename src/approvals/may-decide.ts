@@ -2,6 +2,7 @@ import { maybeSame, personOf } from '../audit/person.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Approval, Verdict } from './contract.ts'
+import { shownOf } from './message.ts'
 import { missingWords } from './quorum.ts'
 
 /**
@@ -35,10 +36,22 @@ export const FRESH = 300_000
 
 /** What rules want to be approved on the page only. A denial is welcome from anywhere: it opens nothing. */
 export function refusePlace(
-  { id, rule, requirement }: Approval,
-  { verdict, via, authenticatedAt }: { verdict: Verdict; via: string; authenticatedAt?: number },
+  approval: Approval,
+  {
+    verdict,
+    via,
+    authenticatedAt,
+    shown,
+  }: { verdict: Verdict; via: string; authenticatedAt?: number; shown?: string },
   now: number,
 ): void {
+  const { id, rule, requirement } = approval
+  if (shown !== undefined && shown !== shownOf(approval)) {
+    throw new Refusal('approval-closed', {
+      check: 'shown',
+      detail: 'it is not as it was shown: somebody has decided meanwhile; look again',
+    })
+  }
   if (requirement.page !== true || verdict === 'deny') return
   if (via === 'page' && isFresh(authenticatedAt, now)) return
   const why =

@@ -38,6 +38,8 @@ export interface ApprovalMessage {
   readonly check: string
   /** Approved on the page only, after a fresh sign-in. */
   readonly pageOnly: boolean
+  /** A rule that holds it asks people to say why. */
+  readonly wantsReason: boolean
   /** Of the approval page; a link is never a right. */
   readonly link: string
 }
@@ -81,8 +83,17 @@ export function messageOf(a: Approval, base: string): ApprovalMessage {
     })),
     ended: a.closedBecause === undefined ? null : quoted(a.closedBecause),
     pageOnly: requirement.page === true,
+    wantsReason: requirement.reason,
     link: `${base}/approvals/${a.id}`,
   }
+}
+
+/**
+ * What somebody has looked at who decides on it, in one word: which question, and how many had answered it. A reminder of the
+ * same question is no other one.
+ */
+export function shownOf({ check, decisions }: { check: string; decisions: readonly unknown[] }): string {
+  return `${check}.${decisions.length}`
 }
 
 /** On one line, cut, and without links, mentions or characters that hide or turn text. */

@@ -47,6 +47,10 @@ export interface Answer {
   readonly via: string
   /** When the person last proved who he is, as far as the approval page knows; milliseconds since the epoch. */
   readonly authenticatedAt?: number
+  /** `shownOf` what was looked at; absent: nobody says. */
+  readonly shown?: string
+  /** The account of the channel that said it. */
+  readonly account?: string
 }
 
 export interface ApprovalParts {
@@ -486,10 +490,15 @@ function requestFacts(one: Approval): Record<string, unknown> {
   }
 }
 
-function decisionFacts(one: Approval, { verdict, reason, via }: Answer, at: number): Record<string, unknown> {
+function decisionFacts(
+  one: Approval,
+  { verdict, reason, via, account }: Answer,
+  at: number,
+): Record<string, unknown> {
   const { id, sentence, rules, intent, requester } = one
   return {
     ...{ approval: id, verdict, reason, via, asked: sentence, rules, intent },
+    ...(account === undefined ? {} : { account }),
     requester: requester.username,
     afterSeconds: Math.round((at - one.askedAt) / 1000),
     ...(at - one.askedAt < UNREAD ? { unread: true } : {}),

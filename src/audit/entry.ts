@@ -28,6 +28,8 @@ export type EntryKind =
   | 'approval.decide'
   | 'approval.close'
   | 'grant.revoke'
+  | 'channel.link'
+  | 'channel.unlink'
   | 'reveal.request'
   | 'reveal.approve'
   | 'reveal.deny'

@@ -72,6 +72,10 @@ function what(row: SentenceFacts): string {
       return `an approval ended: ${text(head.facts?.because)}`
     case 'grant.revoke':
       return 'revoked a grant'
+    case 'channel.link':
+      return `linked ${text(head.facts?.personName)} of channel ${text(head.facts?.channel)} to ${text(head.facts?.linked)}`
+    case 'channel.unlink':
+      return `unlinked ${text(head.facts?.personName)} of channel ${text(head.facts?.channel)} from ${text(head.facts?.linked)}`
     case 'reveal.request':
       return `asked to open ${scope(head)}`
     case 'reveal.approve':

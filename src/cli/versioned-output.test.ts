@@ -65,6 +65,8 @@ const lines: Readonly<Record<string, { readonly args: string[]; readonly kind: s
   'approval cancel': { args: ['approval-1'], kind: 'Approval' },
   'grant list': { args: [], kind: 'GrantList' },
   'grant revoke': { args: ['grant-1'], kind: 'Grant' },
+  'channel links': { args: [], kind: 'ChannelLinkList' },
+  'channel unlink': { args: ['link-1'], kind: 'ChannelLink' },
   'reveal list': { args: [], kind: 'RevealList' },
   'reveal open': { args: ['reveal-1'], kind: 'Revelation' },
   'shred request': {

@@ -190,6 +190,14 @@ export const catalogue = {
       'The rule that holds the action says so: whoever approves it must have proved who he is in the last five minutes, and has to see what he approves.',
     next: 'open the approval page of the gateway in a browser and sign in again there',
   },
+  'link-refused': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'this account of a channel cannot be linked like this',
+    cause:
+      'Whoever is linked to an account of a chat or tracker decides from there in his own name. So a link is made once, by the person himself, within ten minutes, right after a sign-in, and never over another one.',
+    next: 'begin again in the channel, and open the link that it then shows to you alone',
+  },
   'form-refused': {
     status: 403,
     reason: 'Forbidden',

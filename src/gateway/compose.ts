@@ -20,6 +20,7 @@ import { toChannel } from '../documents/to-channel.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { toIdentityProvider } from '../documents/to-identity-provider.ts'
 import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
+import { LOCAL_ISSUER } from '../identity/local/users.ts'
 import { openIdentity } from '../identity/open-identity.ts'
 import { fileKeyEncryption } from '../keys/file-key.ts'
 import type { KeyEncryptionChoice } from '../keys/key-encryption-choice.ts'
@@ -36,6 +37,7 @@ import { type CompiledMasking, compileMasking } from '../masking/rules/compile.t
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
 import type { Channel } from '../notify/contract.ts'
+import { openLinks } from '../notify/links/open-links.ts'
 import { openNotify } from '../notify/open-notify.ts'
 import { createWebhook } from '../notify/webhook/create-webhook.ts'
 import { createPage, isPagePath } from '../page/create.ts'
@@ -68,6 +70,7 @@ import { handle } from './pipeline.ts'
 import { recordingEnds } from './recording-ends.ts'
 import { apiServices } from './services/api.ts'
 import { browserServices } from './services/browsers.ts'
+import { channelDecisions } from './services/channel-decisions.ts'
 import { liveObjectReader } from './services/live-object.ts'
 import { withSessionAccounts } from './services/session-accounts.ts'
 import { createSessionBindings, withSessionBindings } from './services/session-bindings.ts'
@@ -272,13 +275,27 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       onError: error => logger.error({ error }, 'approvals could not be followed or ended'),
     })
     closers.push(() => approvals.close())
+    const links = await openLinks({
+      store,
+      feed: identity.feed,
+      log: guarded,
+      revocations: identity.revocations,
+      trusts: issuer => issuer === LOCAL_ISSUER || providers.some(one => one.issuer === issuer),
+      now,
+      newId: () => newCallId(now()),
+      policyDigest: () => policies.digest,
+      onError: error => logger.warn({ error }, 'a link of a channel could not be brought up to date'),
+    })
+    closers.push(() => links.close())
     const notify = await openNotify({
       store,
       feed: identity.feed,
       now,
       base: () => urlOf(options, listener),
+      decide: (channel, said, sender) => decideFromChannel(channel, said, sender),
+      claim: links.claim,
       onError: error =>
-        logger.warn({ error }, 'a channel could not be told of an approval; it is tried again'),
+        logger.warn({ error }, 'a channel could not be told or heard; what can be is tried again'),
     })
     closers.push(() => notify.close())
     const channels = await channelsOf(documents.current(), options, now)
@@ -409,6 +426,12 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       twoPersons,
       approvals,
       bindings,
+      links,
+      notify,
+    })
+    const decideFromChannel = channelDecisions({
+      ...{ api: services, links },
+      base: () => urlOf(options, listener),
     })
     const shown = (text: string): string =>
       (text.startsWith('/') ? maskTarget : maskText)(maskEngine(masking.trail), text)

@@ -23,7 +23,7 @@ export interface Principal {
 export type CarriedClaims = Readonly<Record<string, readonly string[]>>
 
 export interface Authentication {
-  readonly method: 'oidc' | 'tokenreview' | 'serviceaccount-jwt' | 'local' | 'session'
+  readonly method: 'oidc' | 'tokenreview' | 'serviceaccount-jwt' | 'local' | 'session' | 'channel'
   /** Name of the IdentityProvider document or connection that vouches for it. */
   readonly provider: string
   /** Milliseconds since the epoch; after this the principal must be verified again. */

@@ -1,4 +1,3 @@
-import type { Approval } from '../approvals/contract.ts'
 import type { ApprovalMessage } from '../approvals/message.ts'
 
 /** One approval on one channel: what it is to be told, and what it has been told. In the state store, by compare-and-set. */
@@ -27,7 +26,7 @@ export function deliveryKey(channel: string, approval: string): string {
 }
 
 /** Changes when there is something to tell. That one more request waits for it is not. */
-export function stepOf({ state, decisions }: Pick<Approval, 'state' | 'decisions'>): string {
+export function stepOf({ state, decisions }: { state: string; decisions: readonly unknown[] }): string {
   return `${state}.${decisions.length}`
 }
 

@@ -5,7 +5,7 @@ import { Refusal } from '../errors/refusal.ts'
 import { type ChangeFeed, openChangeFeed } from '../store/change-feed.ts'
 import { openSqliteStore } from '../store/open-sqlite-store.ts'
 import type { StateStore } from '../store/store.ts'
-import type { Channel } from './contract.ts'
+import type { Answered, Channel, Polled, Received, Said } from './contract.ts'
 import { pauseAfter } from './deliveries.ts'
 import { type Notify, openNotify } from './open-notify.ts'
 import { approvalAt } from './testing/approval.ts'
@@ -13,12 +13,16 @@ import { approvalAt } from './testing/approval.ts'
 let store: StateStore
 let clock = 1_800_000_000_000
 let errors: unknown[] = []
+const claims: string[] = []
+let decide: (channel: Channel, said: Said) => Promise<Answered>
 const closers: (() => Promise<unknown>)[] = []
 
 beforeEach(async () => {
   await closeAll()
   store = await openSqliteStore(':memory:')
   errors = []
+  claims.length = 0
+  decide = async () => ({ done: true, words: 'done', link: null })
 })
 after(closeAll)
 
@@ -41,6 +45,11 @@ async function gateway(channels: readonly Channel[]): Promise<Gateway> {
     now: () => clock,
     base: () => 'https://gateway.test:8443',
     onError: error => void errors.push(error),
+    decide: (channel, said) => decide(channel, said),
+    async claim(channel, code, person) {
+      claims.push(`${channel} ${code} ${person.id}`)
+      return true
+    },
   })
   notify.setChannels(channels)
   closers.push(async () => {
@@ -182,22 +191,22 @@ test('a channel is told only of what it wants, and a new one not of what was ove
 test('who asks to be told again is told again, once for each request', async () => {
   let number = 0
   const hook = fake('hook', {
-    receive: ({ body }) => ({ wake: Buffer.from(body).toString(), once: `${number}` }),
+    receive: ({ body }) => ({ kind: 'wake', approval: Buffer.from(body).toString(), once: `${number}` }),
   })
   const one = await gateway([hook, fake('deaf')])
   await put(approvalAt('a', clock))
   await one.settle()
   const incoming = { headers: {}, body: Buffer.from('a') }
-  assert.deepEqual(await one.notify.receive('hook', incoming), { approval: 'a', woke: true })
+  assert.deepEqual(await one.notify.receive('hook', incoming, null), { approval: 'a', repeated: false })
   await one.settle()
-  assert.deepEqual(await one.notify.receive('hook', incoming), { approval: 'a', woke: false })
+  assert.deepEqual(await one.notify.receive('hook', incoming, null), { approval: 'a', repeated: true })
   await one.settle()
   assert.deepEqual(hook.said, ['create a.pending.0', 'update a.pending.0 of made-a.pending.0'])
   number += 1
-  assert.equal((await one.notify.receive('hook', incoming)).woke, true)
+  assert.equal((await one.notify.receive('hook', incoming, null)).repeated, false)
   for (const name of ['deaf', 'absent']) {
     await assert.rejects(
-      one.notify.receive(name, incoming),
+      one.notify.receive(name, incoming, null),
       (error: unknown) => error instanceof Refusal && error.code === 'resource-unknown',
     )
   }
@@ -239,4 +248,190 @@ test('a store that fails for a while loses nothing', async () => {
   store.commit = commit
   await one.settle()
   assert.deepEqual([...chat.said].sort(), ['create a.pending.0', 'create b.pending.0', 'create c.pending.0'])
+})
+
+const said: Said = {
+  ...{ kind: 'said', approval: 'a', verdict: 'approve', reason: null, shown: '47.0' },
+  person: { id: 'fake/1', name: 'bob' },
+}
+const incoming = { headers: {}, body: Buffer.from('') }
+
+function talking(got: () => Received, more: Partial<Channel> = {}): Fake & { readonly told: string[] } {
+  const told: string[] = []
+  const reply = async (to: Said, { words }: Answered) => void told.push(`${to.person.id}: ${words}`)
+  return Object.assign(fake('chat', { receive: got, reply, ...more }), { told })
+}
+
+test('what a person says is decided once and answered in private, however often it is sent', async () => {
+  const decided: Said[] = []
+  decide = async (_, what) => {
+    decided.push(what)
+    return { done: true, words: 'You approved this.', link: null }
+  }
+  const chat = talking(() => ({ ...said, once: 'body', ack: { status: 200, type: 'text/plain', body: '' } }))
+  const one = await gateway([chat])
+  const two = await gateway([chat])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  await two.settle()
+  const first = await one.notify.receive('chat', incoming, null)
+  assert.deepEqual(first, {
+    ack: { status: 200, type: 'text/plain', body: '' },
+    approval: 'a',
+    repeated: false,
+  })
+  for (const other of [one, two]) {
+    assert.equal((await other.notify.receive('chat', incoming, null)).repeated, true)
+  }
+  assert.equal(decided.length, 1)
+  assert.deepEqual(chat.told, ['fake/1: You approved this.'])
+})
+
+test('a channel cannot decide on what it was never told of', async () => {
+  decide = async () => assert.fail('decided')
+  const chat = talking(() => ({ ...said, once: 'x' }), { wants: () => false })
+  const one = await gateway([chat])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  await one.notify.receive('chat', incoming, null)
+  assert.match(chat.told.join(), /^fake\/1: There is no such approval here/)
+})
+
+test('what could not be done for a fault of ours may come again, and the person is told', async () => {
+  let isBroken = true
+  decide = async () => {
+    if (isBroken) throw new Refusal('audit-unavailable')
+    return { done: true, words: 'done', link: null }
+  }
+  const chat = talking(() => ({ ...said, once: 'x' }))
+  const one = await gateway([chat])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  await assert.rejects(one.notify.receive('chat', incoming, null), { code: 'audit-unavailable' })
+  assert.match(chat.told.splice(0).join(), /Nothing is decided; please try again/)
+  isBroken = false
+  assert.equal((await one.notify.receive('chat', incoming, null)).repeated, false)
+  assert.deepEqual(chat.told, ['fake/1: done'])
+})
+
+test('a chat hears within three seconds that it was heard, also when the decision takes longer', async context => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  let release: () => void = () => {}
+  decide = () =>
+    new Promise(resolve => {
+      release = () => resolve({ done: true, words: 'late but done', link: null })
+    })
+  const chat = talking(() => ({ ...said, once: 'x', ack: { status: 200, type: 'text/plain', body: '' } }))
+  const one = await gateway([chat])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  const heard = one.notify.receive('chat', incoming, null)
+  for (let i = 0; i < 50; i++) await new Promise(resolve => setImmediate(resolve))
+  context.mock.timers.tick(2_500)
+  assert.equal((await heard).ack?.status, 200)
+  assert.deepEqual(chat.told, [])
+  release()
+  for (let i = 0; i < 50; i++) await new Promise(resolve => setImmediate(resolve))
+  assert.deepEqual(chat.told, ['fake/1: late but done'])
+})
+
+test('a form between the channel and its person is shown once', async () => {
+  let shown = 0
+  const chat = talking(() => ({ kind: 'aside', once: 'x', run: async () => void shown++ }))
+  const one = await gateway([chat])
+  assert.equal((await one.notify.receive('chat', incoming, null)).repeated, false)
+  assert.equal((await one.notify.receive('chat', incoming, null)).repeated, true)
+  assert.equal(shown, 1)
+})
+
+test('a channel that proves nothing is read: by one gateway, while it waits, and each thing counts once', async () => {
+  const decided: string[] = []
+  decide = async (_, what) => {
+    decided.push(what.person.id)
+    return { done: true, words: 'done', link: null }
+  }
+  let history: Polled[] = []
+  let reads = 0
+  const tracker = fake('tracker', {
+    async poll(reference) {
+      assert.equal(reference, 'made-a.pending.0')
+      reads += 1
+      return history
+    },
+  })
+  const [one, two] = [await gateway([tracker]), await gateway([tracker])]
+  await put(approvalAt('a', clock))
+  await one.settle()
+  await two.settle()
+  assert.equal(reads, 1)
+  history = [
+    { ...said, once: 'event-1' },
+    { kind: 'claim', code: 'link-x', once: 'event-2', person: { id: 'tracker/9', name: 'dave' } },
+  ]
+  for (let i = 0; i < 3; i++) {
+    clock += 16_000
+    await one.settle()
+    await two.settle()
+  }
+  assert.equal(reads, 4)
+  assert.deepEqual(decided, ['fake/1'])
+  assert.deepEqual(claims, ['tracker link-x tracker/9'])
+  await put(approvalAt('a', clock, { ...deny, closedAt: clock }))
+  await one.settle()
+  clock += 16_000
+  await one.settle()
+  assert.equal(reads, 4, 'it was read after its end')
+})
+
+test('who only wakes a channel that is read makes it read at once, by any gateway', async () => {
+  let reads = 0
+  let number = 0
+  const tracker = fake('tracker', {
+    receive: () => ({ kind: 'wake', reference: 'made-a.pending.0', once: `${number}` }),
+    async poll() {
+      reads += 1
+      return []
+    },
+  })
+  const [one, two] = [await gateway([tracker]), await gateway([tracker])]
+  await put(approvalAt('a', clock))
+  await one.settle()
+  await two.settle()
+  assert.equal(reads, 1)
+  for (const each of [one, two]) {
+    number += 1
+    assert.deepEqual(await each.notify.receive('tracker', incoming, null), { approval: 'a', repeated: false })
+    await each.settle()
+  }
+  assert.equal(reads, 3)
+  assert.equal(tracker.said.length, 1, 'a wake-up made it tell something')
+})
+
+test('a channel that cannot be read is tried ever more seldom, and loses nothing', async () => {
+  let isDown = true
+  let reads = 0
+  const decided: string[] = []
+  decide = async (_, what) => {
+    decided.push(what.verdict)
+    return { done: true, words: '', link: null }
+  }
+  const tracker = fake('tracker', {
+    async poll() {
+      reads += 1
+      if (isDown) throw new Error('down')
+      return [{ ...said, once: 'event-1' }]
+    },
+  })
+  const one = await gateway([tracker])
+  await put(approvalAt('a', clock))
+  for (let i = 0; i < 40; i++) {
+    await one.settle()
+    clock += 16_000
+  }
+  assert.ok(reads > 3 && reads < 25, `${reads} times`)
+  assert.ok(errors.length >= 3)
+  isDown = false
+  clock += 400_000
+  await one.settle()
+  assert.deepEqual(decided, ['approve'])
 })

@@ -4,11 +4,12 @@ import { messageOf } from '../approvals/message.ts'
 import { APPROVAL_KIND } from '../approvals/open-approvals.ts'
 import { atMost } from '../at-most.ts'
 import { Refusal } from '../errors/refusal.ts'
-import { tokenDigest } from '../identity/token-digest.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
-import type { Channel, Incoming } from './contract.ts'
+import type { Answered, Channel, ChannelPerson, Incoming, Said } from './contract.ts'
 import { DELIVERY_KIND, type Delivery, deliveryKey, pauseAfter, stepOf } from './deliveries.ts'
+import { createHearing, type Heard, type Sender, unavailable } from './hear.ts'
+import { createPolling } from './poll.ts'
 
 /**
  * Tells channels of approvals: each step at least once, however often a gateway or a channel goes down. What is to be told
@@ -17,8 +18,9 @@ import { DELIVERY_KIND, type Delivery, deliveryKey, pauseAfter, stepOf } from '.
 export interface Notify {
   /** Replaces them. */
   setChannels(channels: readonly Channel[]): void
-  /** What somebody sent to a channel. Throws Refusals; `woke` is false for a repetition. */
-  receive(channel: string, incoming: Incoming): Promise<{ readonly approval: string; readonly woke: boolean }>
+  /** What somebody sent to a channel. Throws Refusals. */
+  receive(channel: string, incoming: Incoming, sender: Sender): Promise<Heard>
+  channels(): readonly Channel[]
   /** Looks for what is to be done, and does it. Runs by itself. */
   tick(): Promise<void>
   close(): Promise<void>
@@ -31,11 +33,14 @@ export interface NotifyParts {
   /** URL of the gateway, without a slash at its end. */
   readonly base: () => string
   readonly onError: (error: unknown) => void
+  /** What a person of a channel has said is judged and done there. Throws Refusals of 500 and above only. */
+  decide(channel: Channel, said: Said, sender: Sender): Promise<Answered>
+  /** Somebody of a channel wrote a code that the page has shown. */
+  claim(channel: string, code: string, person: ChannelPerson): Promise<boolean>
   /** Milliseconds between two rounds; 0: only when asked. */
   readonly every?: number
 }
 
-const RECEIVED_KIND = 'notify.received'
 /** For one attempt; then another gateway may try. */
 const LEASE = 60_000
 const ATTEMPT = 20_000
@@ -44,7 +49,6 @@ const AT_ONCE = 4
 const NEWS = 600_000
 const KEPT = 7_200_000
 const GIVEN_UP = 86_400_000
-const REMEMBERED = 900_000
 
 export async function openNotify(parts: NotifyParts): Promise<Notify> {
   const { store, feed, now } = parts
@@ -127,6 +131,38 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
     }
   }
 
+  const hearing = createHearing({
+    ...{ store, now, onError: parts.onError },
+    decide: parts.decide,
+    claim: parts.claim,
+    rememberUntil(channel, approval) {
+      const known = deliveries.get(deliveryKey(channel, approval))?.value
+      return known === undefined ? undefined : Math.max(now(), known.message.deadline) + KEPT
+    },
+    async wake(channel, { approval, reference }) {
+      const delivery = deliveryOf(channel.name, approval, reference)
+      if (delivery === undefined) return undefined
+      if (channel.poll === undefined) {
+        const key = deliveryKey(channel.name, delivery.approval)
+        await settle(key, seen => ({ ...seen, done: null, attempts: 0, dueAt: now() })).catch(unavailable)
+      } else polling.now(channel, delivery)
+      return delivery.approval
+    },
+  })
+  const polling = createPolling({
+    ...{ store, now, onError: parts.onError },
+    deliveries: () => deliveries.values(),
+    take: hearing.take,
+  })
+
+  function deliveryOf(channel: string, approval?: string, reference?: string): Delivery | undefined {
+    if (approval !== undefined) return deliveries.get(deliveryKey(channel, approval))?.value
+    for (const one of deliveries.values()) {
+      if (one.channel === channel && one.reference !== null && one.reference === reference) return one
+    }
+    return undefined
+  }
+
   function start(one: Stored<Delivery>, channel: Channel): void {
     const { key } = one
     perChannel.set(channel.name, (perChannel.get(channel.name) ?? 0) + 1)
@@ -185,15 +221,13 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
       if (isLost) parts.onError(new Error(`channel ${channel} was never told of ${approval}`))
       await commit({ op: 'delete', kind: DELIVERY_KIND, key: one.key, version: one.version })
     }
-    for (const one of await store.list<{ until: number }>(RECEIVED_KIND)) {
-      if (at < one.value.until) continue
-      await commit({ op: 'delete', kind: RECEIVED_KIND, key: one.key, version: one.version })
-    }
+    await hearing.sweep()
   }
 
   async function round(): Promise<void> {
     if (closed) return
     if (channels.size > 0) await promise()
+    await polling.round(channels.values()).catch(parts.onError)
     const at = now()
     let room = channels.size * AT_ONCE - underWay.size
     for (const key of open) {
@@ -228,7 +262,7 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
       soon()
       for (const one of before.values()) if (!next.includes(one)) one.end().catch(parts.onError)
     },
-    async receive(name, incoming) {
+    async receive(name, incoming, sender) {
       const channel = channels.get(name)
       if (channel?.receive === undefined) {
         throw new Refusal('resource-unknown', {
@@ -236,25 +270,15 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
           detail: 'there is no channel of this name that takes requests',
         })
       }
-      const { wake, once } = channel.receive(incoming)
-      const value = { until: now() + REMEMBERED }
-      const key = tokenDigest(`${name}\n${once}`)
-      const isFirst = await commit({ op: 'create', kind: RECEIVED_KIND, key, value }).catch(unavailable)
-      if (!isFirst) return { approval: wake, woke: false }
-      await settle(deliveryKey(name, wake), seen => ({
-        ...seen,
-        done: null,
-        attempts: 0,
-        dueAt: now(),
-      })).catch(unavailable)
-      return { approval: wake, woke: true }
+      return hearing.receive(channel, incoming, sender)
     },
+    channels: () => [...channels.values()],
     tick,
     async close() {
       closed = true
       clearInterval(timer)
       await running.catch(() => {})
-      await atMost(Promise.allSettled(underWay.values()), 2_000)
+      await atMost(Promise.allSettled([...underWay.values(), polling.settled(), hearing.close()]), 2_000)
       approvals.stop()
       deliveries.stop()
       await Promise.allSettled([...channels.values()].map(channel => channel.end()))
@@ -269,9 +293,4 @@ async function tell(channel: Channel, { message, reference, wanted }: Delivery):
   if (message.state === 'pending') await channel.update(reference, message, key)
   else await channel.close(reference, message, key)
   return reference
-}
-
-function unavailable(error: unknown): never {
-  if (error instanceof Refusal) throw error
-  throw new Refusal('state-unavailable', { cause: error })
 }

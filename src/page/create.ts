@@ -7,6 +7,7 @@ import { decide } from '../api/decide.ts'
 import { authFailureOf, intentOf, outcomeOf, type Recorded } from '../api/record.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { createAttemptLimit } from '../identity/attempt-limit.ts'
+import { isLinkToken } from '../notify/links/tokens.ts'
 import { cookieOf, noCookie, SESSION_COOKIE } from './cookies.ts'
 import { readForm, refuseForeignForm, refuseForeignOrigin } from './form.ts'
 import { Html } from './html.ts'
@@ -16,7 +17,7 @@ import type { PageServices } from './services.ts'
 import { signInReply, signOutReply } from './sign-in.ts'
 import { onwardPage, refusedPage } from './views/plain.ts'
 import type { Viewer } from './views/shell.ts'
-import { isId, recordedOf, type SignedVisit, type Visit, visitOf } from './visit.ts'
+import { addressOf, isId, recordedOf, type SignedVisit, type Visit, visitOf } from './visit.ts'
 
 export interface Page {
   /** Takes a request of HTTP/1.1 or of HTTP/2's compatibility API whose path is one of ours. Never throws. */
@@ -108,14 +109,16 @@ export function createPage(services: PageServices): Page {
 /** Whoever comes without a session is sent to sign in; what he wanted to see is remembered. */
 async function signedVisit(services: PageServices, visit: Visit): Promise<SignedVisit | Reply> {
   const { headers, method, path } = visit
+  const to = targetOf(visit)
   const session = cookieOf(headers.cookie, SESSION_COOKIE)
   const isPage = method === 'GET' && !path.endsWith('/state')
   if (session === undefined) {
     if (!isPage) throw new Refusal('credential-missing', { check: 'cookie', detail: 'you are not signed in' })
     // A link on another site brings no cookie, though there may be one: one step of our own brings it.
     const site = headers['sec-fetch-site']
-    if (site === 'cross-site' || site === 'same-site') return show(onwardPage(path, 'One moment'))
-    return goTo(signInAddress(path))
+    if (site === 'cross-site' || site === 'same-site')
+      return show(onwardPage(isLinkToken(to) ? addressOf(to) : path, 'One moment'))
+    return goTo(signInAddress(to))
   }
   try {
     const { id, principal, browser } = await services.browsers.find(session)
@@ -124,13 +127,22 @@ async function signedVisit(services: PageServices, visit: Visit): Promise<Signed
     return { ...visit, viewer, signIn: id }
   } catch (error) {
     if (!(error instanceof Refusal) || error.status !== 401 || !isPage) throw error
-    return goTo(signInAddress(path), [noCookie(SESSION_COOKIE)])
+    return goTo(signInAddress(to), [noCookie(SESSION_COOKIE)])
   }
 }
 
-function signInAddress(path: string): string {
+/** Paths that are no approval's. */
+const OWN = ['grants', 'links', 'link']
+
+function targetOf({ path, query }: Visit): string {
   const id = path.split('/')[2] ?? ''
-  return isId(id) && id !== 'grants' ? `/approvals/sign-in?to=${id}` : '/approvals/sign-in'
+  const token = query.get('token') ?? ''
+  if (id === 'link' && isLinkToken(token)) return token
+  return isId(id) && !OWN.includes(id) ? id : ''
+}
+
+function signInAddress(to: string): string {
+  return to === '' ? '/approvals/sign-in' : `/approvals/sign-in?to=${to}`
 }
 
 async function decided(services: PageServices, visit: SignedVisit, form: URLSearchParams): Promise<Reply> {
@@ -158,8 +170,9 @@ async function judge(
   const { principal } = viewer
   const query = route.query?.(services, visit) ?? {}
   // What is decided may itself be held: an approval of a denial must not stand for an approval.
-  const body = { path, reason: form.get('reason') ?? '' }
-  await decide(api, access[route.like] as Decided, { principal, params: { id }, query, body }, recorded)
+  const body = { path, form: [...form].filter(([name]) => name !== 'form') }
+  const rule = typeof route.like === 'string' ? (access[route.like] as Decided) : route.like
+  await decide(api, rule, { principal, params: { id }, query, body }, recorded)
   await api.record(intentOf(recorded))
   recorded.intentWritten = true
 }
@@ -187,7 +200,14 @@ async function settle(
 
 function refused(refusal: Refusal, { call, uri }: Recorded, viewer: Viewer | undefined): Reply {
   const id = uri.split('/')[2] ?? ''
-  const back = viewer === undefined ? '/approvals/sign-in' : isId(id) ? `/approvals/${id}` : '/approvals'
+  const back =
+    viewer === undefined
+      ? '/approvals/sign-in'
+      : OWN.includes(id)
+        ? '/approvals/links'
+        : isId(id)
+          ? `/approvals/${id}`
+          : '/approvals'
   return {
     ...show(refusedPage(refusal, call, viewer, back), refusal.status),
     ...(refusal.retryAfter === undefined ? {} : { retryAfter: refusal.retryAfter }),

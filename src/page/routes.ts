@@ -1,4 +1,4 @@
-import type { access, Judged } from '../api/access.ts'
+import type { Access, access, Judged } from '../api/access.ts'
 import { recentCalls } from '../api/recent.ts'
 import type { Approval } from '../approvals/contract.ts'
 import { isFresh, refuseDecider } from '../approvals/may-decide.ts'
@@ -7,18 +7,21 @@ import { quorumsOf } from '../approvals/quorum.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { principalKey } from '../identity/principal.ts'
 import { fieldOf } from './form.ts'
+import { linkRoutes } from './link-routes.ts'
 import { goTo, type Reply, show } from './reply.ts'
 import type { PageServices } from './services.ts'
 import { type ApprovalView, approvalPage, confirmPage } from './views/approval.ts'
 import { grantsPage, inboxPage } from './views/lists.ts'
 import { ID, type SignedVisit } from './visit.ts'
 
+type Decided = Extract<Access, { kind: 'decided' }>
+
 /** A page for somebody who is signed in. */
 export interface PageRoute {
   readonly method: 'GET' | 'POST'
   readonly path: RegExp
-  /** The route of the API that does the same: who may use it is said there, once. */
-  readonly like: keyof typeof access
+  /** The route of the API that does the same: who may use it is said there, once. Or what it takes, where there is none. */
+  readonly like: keyof typeof access | Decided
   query?(services: PageServices, visit: SignedVisit): Judged['query']
   reply(services: PageServices, visit: SignedVisit, id: string, form: URLSearchParams): Promise<Reply>
 }
@@ -81,6 +84,7 @@ export const pageRoutes: readonly PageRoute[] = [
       return goTo('/approvals/grants')
     },
   },
+  ...linkRoutes,
   {
     method: 'GET',
     path: at('/:id'),

@@ -15,7 +15,7 @@ import { fieldOf, readForm, refuseForeignOrigin } from './form.ts'
 import { goTo, type Reply, show } from './reply.ts'
 import type { PageServices } from './services.ts'
 import { onwardPage, signedOutPage, signInPage } from './views/plain.ts'
-import { isId, type SignedVisit, type Visit } from './visit.ts'
+import { addressOf, isId, type SignedVisit, type Visit } from './visit.ts'
 
 /** Seconds that a browser stays signed in. */
 const SIGNED_IN = 3_600
@@ -108,7 +108,7 @@ async function enter(
 ): Promise<Reply> {
   await api.record(signInOf(visit.recorded, principal))
   return {
-    ...show(onwardPage(to === '' ? '/approvals' : `/approvals/${to}`, 'Signed in')),
+    ...show(onwardPage(addressOf(to), 'Signed in')),
     cookies: [sessionCookie(token, SIGNED_IN), noCookie(FLOW_COOKIE)],
   }
 }
@@ -119,7 +119,7 @@ export async function signOutReply({ api, browsers }: PageServices, visit: Signe
   return { ...show(signedOutPage()), cookies: [noCookie(SESSION_COOKIE), noCookie(FLOW_COOKIE)] }
 }
 
-/** Where to go afterwards: an approval, or nowhere in particular. Never an address. */
+/** Where to go afterwards: an approval, an account to link, or nowhere in particular. Never an address. */
 function targetOf(query: URLSearchParams): string {
   const to = query.get('to') ?? ''
   return isId(to) ? to : ''

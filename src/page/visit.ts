@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Recorded } from '../api/record.ts'
 import { Refusal } from '../errors/refusal.ts'
+import { isLinkToken } from '../notify/links/tokens.ts'
 import type { PageServices } from './services.ts'
 import type { Viewer } from './views/shell.ts'
 
@@ -31,6 +32,12 @@ export const ID = '[A-Za-z0-9-]{1,64}'
 
 export function isId(text: string): boolean {
   return new RegExp(`^${ID}$`).test(text)
+}
+
+/** Where a target of a sign-in is: an approval, an account of a channel to link, or the inbox. */
+export function addressOf(to: string): string {
+  if (isLinkToken(to)) return `/approvals/link?token=${to}`
+  return to === '' ? '/approvals' : `/approvals/${to}`
 }
 
 /** Throws Refusals 400 and 405. The query stays out of the record: codes and states are in it. */

@@ -99,7 +99,7 @@ export const knownSubresources: ReadonlySet<string> = new Set([
 /**
  * What is done to Sallyport itself. `DOCUMENT.read` and so on stand for the kinds of documents in lower case.
  */
-const DOCUMENT_KINDS = ['connection', 'identityprovider', 'maskingrules', 'policy']
+const DOCUMENT_KINDS = ['channel', 'connection', 'identityprovider', 'maskingrules', 'policy']
 export const adminVerbs: readonly string[] = [
   'agent.enrol',
   'agent.list',
@@ -110,6 +110,8 @@ export const adminVerbs: readonly string[] = [
   'audit.search',
   'audit.show',
   'audit.tail',
+  'channel.link.list',
+  'channel.link.remove',
   'grant.list',
   'grant.revoke',
   'hold.add',
@@ -129,6 +131,8 @@ export const adminVerbs: readonly string[] = [
   'revocation.write',
   'self.approval.ask',
   'self.approval.cancel',
+  'self.channel.link',
+  'self.channel.unlink',
   'self.explain',
   'self.grant.revoke',
   'self.read',

@@ -17,6 +17,7 @@ const elsewhere = [
   'approval-impossible',
   'approver-required',
   'page-required',
+  'link-refused',
   'form-refused',
   'reveal-closed',
   'legal-hold',

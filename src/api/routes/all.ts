@@ -5,6 +5,7 @@ import type { ApiServices } from '../services.ts'
 import { agentRoutes } from './agents.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
+import { channelRoutes } from './channels.ts'
 import { documentRoutes } from './documents.ts'
 import { healthRoutes } from './health.ts'
 import { identityRoutes } from './identity.ts'
@@ -31,6 +32,7 @@ export function allRoutes(services: ApiServices, context: RouteContext): Route[]
     ...revocationRoutes(services),
     ...auditRoutes(services),
     ...approvalRoutes(services),
+    ...channelRoutes(services),
     ...revealRoutes(services),
     ...shredRoutes(services),
     ...documentRoutes(services),

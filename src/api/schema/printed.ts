@@ -8,6 +8,7 @@ import {
   auditRowSchema,
   maskReportSchema,
 } from './audit.ts'
+import { linksSchema, unlinkedSchema } from './channels.ts'
 import { apiVersionSchema, timeSchema } from './common.ts'
 import {
   appliedSchema,
@@ -117,6 +118,8 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
   MaskReport: maskReportSchema,
   Approval: approvalEnvelope,
   ApprovalList: approvalsSchema,
+  ChannelLink: unlinkedSchema,
+  ChannelLinkList: linksSchema,
   Grant: grantEnvelope,
   GrantList: grantsSchema,
   Reveal: revealEnvelope,

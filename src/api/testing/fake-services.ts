@@ -16,6 +16,7 @@ import type {
   SourceProblem,
 } from '../services.ts'
 import { fakeApprovals } from './fake-approvals.ts'
+import { fakeChannels } from './fake-channels.ts'
 import { fakeTwoPersons } from './fake-reveals.ts'
 import { alice, bob } from './fixtures.ts'
 
@@ -208,6 +209,7 @@ export function createFake(): Fake {
         throw new Refusal('approval-pending', { check: held[0]!.decision.rules[0]! })
       },
       approvals: fakeApprovals(),
+      channels: fakeChannels(),
       ...fakeTwoPersons(),
       audit: {
         async search(filter) {

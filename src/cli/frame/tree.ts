@@ -502,6 +502,22 @@ export const tree: readonly CommandSpec[] = [
     load: () => import('../grant-revoke.ts'),
   },
   {
+    path: ['channel', 'links'],
+    summary: 'Which accounts of chats and trackers decide as whom',
+    group: 'Every day',
+    output: true,
+    options: [{ flags: '--mine', description: 'my own; it needs no right' }],
+    load: () => import('../channel-links.ts'),
+  },
+  {
+    path: ['channel', 'unlink'],
+    summary: 'Take the link of an account away: it decides nothing any more',
+    group: 'Every day',
+    output: true,
+    arguments: [{ form: '<id>', description: 'id of the link' }],
+    load: () => import('../channel-unlink.ts'),
+  },
+  {
     path: ['reveal', 'request'],
     summary: 'Ask to open what was sealed of one call, one value or one session',
     group: 'Audit',

@@ -9,6 +9,8 @@ import type { IdentityProviderSettings } from '../../documents/to-identity-provi
 import type { Identity } from '../../identity/open-identity.ts'
 import { revoke, signOut } from '../../identity/revocation/revoke.ts'
 import type { CompiledMasking } from '../../masking/rules/compile.ts'
+import type { Links } from '../../notify/links/open-links.ts'
+import type { Notify } from '../../notify/open-notify.ts'
 import type { CertificateAuthority } from '../../pki/authority.ts'
 import type { CompiledPolicies } from '../../policy/compile.ts'
 import type { StateStore } from '../../store/store.ts'
@@ -22,6 +24,7 @@ import type { OwnCalls } from '../own-calls.ts'
 import { agentServices } from './agents.ts'
 import { approvalServices, holdRequests } from './approvals.ts'
 import { auditServices } from './audit.ts'
+import { channelServices } from './channels.ts'
 import { connectionServices } from './connections.ts'
 import { documentServices } from './documents.ts'
 import { maskingServices } from './masking.ts'
@@ -56,6 +59,8 @@ export interface ApiParts {
   readonly twoPersons: TwoPersons
   readonly approvals: Approvals
   readonly bindings: SessionBindings
+  readonly links: Links
+  readonly notify: Pick<Notify, 'channels'>
 }
 
 /** What the management API is given: every part of the gateway behind the narrow functions that it asks for. */
@@ -144,6 +149,7 @@ export function apiServices(parts: ApiParts): ApiServices {
     policy: policyServices(parts),
     masking: maskingServices(parts),
     approvals: approvalServices(parts),
+    channels: channelServices(parts),
     reveals: parts.twoPersons.reveals,
     shreds: parts.twoPersons.shreds,
     holds: parts.twoPersons.holds,

@@ -51,14 +51,14 @@ export interface SignIns {
   onEnd(listener: (id: string) => void): void
 }
 
-interface SignInRecord {
+export interface SignInRecord {
   readonly principal: Principal
   readonly createdAt: number
   readonly expiresAt: number
   readonly browser?: BrowserFacts
 }
 
-const KIND = 'sign-in'
+export const SIGN_IN_KIND = 'sign-in'
 
 export interface SignInOptions {
   readonly store: StateStore
@@ -80,7 +80,7 @@ export async function openSignIns(options: SignInOptions): Promise<SignIns> {
     if (known.delete(id)) for (const listener of listeners) listener(id)
   }
 
-  await feed.follow<SignInRecord>(KIND, {
+  await feed.follow<SignInRecord>(SIGN_IN_KIND, {
     put({ key, value, version }) {
       if (!ending.has(key)) known.set(key, { id: key, version, ...value })
     },
@@ -92,9 +92,9 @@ export async function openSignIns(options: SignInOptions): Promise<SignIns> {
     ending.add(id)
     forget(id)
     try {
-      const version = here ?? (await store.get(KIND, id))?.version
+      const version = here ?? (await store.get(SIGN_IN_KIND, id))?.version
       if (version === undefined) return false
-      await store.commit([{ op: 'delete', kind: KIND, key: id, version }])
+      await store.commit([{ op: 'delete', kind: SIGN_IN_KIND, key: id, version }])
       return true
     } catch (error) {
       // Records of this kind are never updated: somebody else ended it first.
@@ -128,7 +128,7 @@ export async function openSignIns(options: SignInOptions): Promise<SignIns> {
         ...(browser === undefined ? {} : { browser: { authenticatedAt: browser.authenticatedAt } }),
       }
       try {
-        await store.commit([...also, { op: 'create', kind: KIND, key: id, value }])
+        await store.commit([...also, { op: 'create', kind: SIGN_IN_KIND, key: id, value }])
       } catch (error) {
         if (error instanceof StoreConflict) throw invalidCredential('sign-in-used', 'it was used before')
         throw new Refusal('state-unavailable', { cause: error })

@@ -106,7 +106,7 @@ function received({ headers, body }: Incoming, secrets: readonly string[], now: 
   if (typeof approval !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(approval)) {
     throw new Refusal('input-invalid', { check: 'approval', detail: 'approval must be the id of one' })
   }
-  return { wake: approval, once }
+  return { kind: 'wake', approval, once }
 }
 
 function parse(body: Uint8Array): Record<string, unknown> {

@@ -89,7 +89,10 @@ test('it wants what its rules and connections name', () => {
 })
 
 test('signed with the present or the former secret one may ask to be told again', () => {
-  for (const secret of [SECRET, FORMER]) assert.equal(hook.receive!(wake(secret)).wake, 'a-1')
+  for (const secret of [SECRET, FORMER]) {
+    const got = hook.receive!(wake(secret))
+    assert.deepEqual([got.kind, got.kind === 'wake' && got.approval], ['wake', 'a-1'])
+  }
 })
 
 test('forged, late, early and unsigned requests are refused', () => {

@@ -15,7 +15,7 @@ export function signInPage({ providers, to, afresh }: SignInView): Html {
   return shell(
     { title: 'Sign in' },
     html`<h1>${afresh ? 'Sign in again' : 'Sign in'}</h1>
-${afresh && html`<p>What you want to approve asks for a sign-in of the last five minutes.</p>`}
+${afresh && html`<p>What you want to do asks for a sign-in of this moment.</p>`}
 ${providers.map(
   one =>
     html`<p><a class="button" href="/approvals/sign-in/${one.name}${query}">Sign in with ${one.displayName ?? one.name}</a></p>`,

@@ -42,7 +42,7 @@ ${content}
 
 function head(viewer: Viewer): Html {
   return html`<header>
-<nav aria-label="Pages"><a href="/approvals">Approvals</a> · <a href="/approvals/grants">My grants</a></nav>
+<nav aria-label="Pages"><a href="/approvals">Approvals</a> · <a href="/approvals/grants">My grants</a> · <a href="/approvals/links">My accounts</a></nav>
 <span class="soft">${viewer.principal.username}</span>
 <form method="post" action="/approvals/sign-out">${formField(viewer)}<button>Sign out</button></form>
 </header>`

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Refusal } from '../../../src/errors/refusal.ts'
+import type { Wake } from '../../../src/notify/contract.ts'
 import { createWebhook } from '../../../src/notify/webhook/create-webhook.ts'
 import { signatureOf } from '../../../src/notify/webhook/sign.ts'
 import { mutate } from '../mutate.ts'
@@ -47,10 +48,11 @@ async function open(): Promise<Checker> {
         'sallyport-signature': own === '' ? given : `${given},${own}`,
       }
       try {
-        const { wake, once } = hook.receive!({ headers, body })
+        const got = hook.receive!({ headers, body })
         assert.notEqual(own, '', 'taken without the secret')
-        assert.equal(once, own)
-        assert.match(wake, /^[A-Za-z0-9-]{1,64}$/)
+        assert.equal(got.once, own)
+        assert.equal(got.kind, 'wake', 'it said more than a wake-up')
+        assert.match((got as Wake).approval ?? '', /^[A-Za-z0-9-]{1,64}$/)
         assert.ok(Math.abs(NOW / 1000 - Number(stamp)) <= 300, 'taken out of its time')
         return 'taken'
       } catch (error) {
