@@ -16,7 +16,6 @@ import type { DocumentSet } from '../documents/document-set.ts'
 import { createDocuments, type Documents, GENERATION } from '../documents/documents.ts'
 import { formatProblem } from '../documents/problem.ts'
 import { secretSource } from '../documents/secret-reference.ts'
-import { toChannel } from '../documents/to-channel.ts'
 import { toConnection } from '../documents/to-connection.ts'
 import { toIdentityProvider } from '../documents/to-identity-provider.ts'
 import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
@@ -36,10 +35,10 @@ import { maskTarget, maskText } from '../masking/request/mask-head.ts'
 import { type CompiledMasking, compileMasking } from '../masking/rules/compile.ts'
 import { shippedDetectors } from '../masking/rules/detectors.ts'
 import { maskingProblems } from '../masking/rules/problems.ts'
+import { channelOf } from '../notify/channel-of.ts'
 import type { Channel } from '../notify/contract.ts'
 import { openLinks } from '../notify/links/open-links.ts'
 import { openNotify } from '../notify/open-notify.ts'
-import { createWebhook } from '../notify/webhook/create-webhook.ts'
 import { createPage, isPagePath } from '../page/create.ts'
 import { type CertificateAuthority, openAuthority } from '../pki/authority.ts'
 import { ensureServerCertificate } from '../pki/server-certificate.ts'
@@ -585,10 +584,9 @@ function providersOf(set: DocumentSet, options: GatewayOptions) {
   return Promise.all(set.ofKind('IdentityProvider').map(document => toIdentityProvider(document, secrets)))
 }
 
-async function channelsOf(set: DocumentSet, options: GatewayOptions, now: () => number): Promise<Channel[]> {
+function channelsOf(set: DocumentSet, options: GatewayOptions, now: () => number): Promise<Channel[]> {
   const secrets = secretSource(options.configDir ?? options.dataDir, process.env)
-  const settings = await Promise.all(set.ofKind('Channel').map(document => toChannel(document, secrets)))
-  return settings.map(one => createWebhook(one, now))
+  return Promise.all(set.ofKind('Channel').map(document => channelOf(document, secrets, now)))
 }
 
 function urlOf(options: GatewayOptions, listener: Listener | undefined): string {

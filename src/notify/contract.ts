@@ -119,11 +119,3 @@ export interface Answered {
   /** Of the page, where he can go on. While he is not linked it holds a token that is his alone. */
   readonly link: string | null
 }
-
-/** Of a gateway's documents: which approvals a channel is told of. */
-export interface ChannelScope {
-  /** Globs over `policy/rule`. */
-  readonly rules?: readonly string[]
-  /** Globs over names. */
-  readonly connections?: readonly string[]
-}

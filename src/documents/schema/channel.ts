@@ -1,6 +1,14 @@
 import { z } from 'zod'
 import { API_VERSION } from '../../brand.ts'
-import { caSchema, lineSchema, metadataSchema, secretReferenceSchema, someOf } from './scalars.ts'
+import { parseDuration } from '../duration.ts'
+import {
+  caSchema,
+  durationSchema,
+  lineSchema,
+  metadataSchema,
+  secretReferenceSchema,
+  someOf,
+} from './scalars.ts'
 
 /** https, or http on loopback for tests and for what runs beside the gateway. */
 const urlSchema = z
@@ -13,24 +21,49 @@ const urlSchema = z
 
 const glob = lineSchema.min(1).max(253)
 
-/** Where people are told of approvals. */
+/** One of these says what kind of channel it is. */
+const kinds = {
+  webhook: z.strictObject({
+    url: urlSchema,
+    secret: secretReferenceSchema,
+    /** What was the secret before, and is still taken from others. */
+    formerSecret: secretReferenceSchema.optional(),
+    ca: caSchema.optional(),
+  }),
+}
+
+const names = Object.keys(kinds) as readonly (keyof typeof kinds)[]
+const optional = Object.fromEntries(names.map(name => [name, kinds[name].optional()])) as {
+  [K in keyof typeof kinds]: z.ZodOptional<(typeof kinds)[K]>
+}
+
+/** Where people are told of approvals, and where some of them decide. */
 export const channelDocumentSchema = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal('Channel'),
   metadata: metadataSchema,
-  spec: z.strictObject({
-    /** Only what these rules hold, as `policy/rule`; left out: all. */
-    rules: someOf(glob, 100).optional(),
-    /** Only of these connections; left out: all. */
-    connections: someOf(glob, 100).optional(),
-    webhook: z.strictObject({
-      url: urlSchema,
-      secret: secretReferenceSchema,
-      /** What was the secret before, and is still taken from others. */
-      formerSecret: secretReferenceSchema.optional(),
-      ca: caSchema.optional(),
-    }),
-  }),
+  spec: z
+    .strictObject({
+      /** Only what these rules hold, as `policy/rule`; left out: all. */
+      rules: someOf(glob, 100).optional(),
+      /** Only of these connections; left out: all. */
+      connections: someOf(glob, 100).optional(),
+      /** How long after a sign-in linked people may decide from it; left out: 12h. */
+      signInWithin: durationSchema
+        .refine(text => isBetween(text, 300_000, 7 * 86_400_000), 'must be from 5m to 7d')
+        .optional(),
+      ...optional,
+    })
+    .refine(
+      spec => names.filter(name => spec[name] !== undefined).length === 1,
+      `must have exactly one of ${names.join(', ')}`,
+    ),
 })
+
+function isBetween(text: string, least: number, most: number): boolean {
+  const milliseconds = parseDuration(text)
+  // What is no duration at all is told as such.
+  return milliseconds === undefined || (milliseconds >= least && milliseconds <= most)
+}
 
 export type ChannelDocument = z.infer<typeof channelDocumentSchema>

@@ -3,17 +3,16 @@ import type { Foresight } from '../../approvals/foresight.ts'
 import type { ApprovalMessage } from '../../approvals/message.ts'
 import { API_VERSION } from '../../brand.ts'
 import { Refusal } from '../../errors/refusal.ts'
-import { compileGlobList } from '../../policy/glob.ts'
-import type { Channel, ChannelScope, Incoming, Received } from '../contract.ts'
+import type { ChannelBase } from '../channel-of.ts'
+import type { Channel, Incoming, Received } from '../contract.ts'
 import { judgeSignature, SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from './sign.ts'
 
-export interface WebhookSettings extends ChannelScope {
-  readonly name: string
+export interface WebhookSettings extends ChannelBase {
   readonly url: string
   /** The first signs; what comes in may be signed with any of them. */
   readonly secrets: readonly string[]
   /** PEM. */
-  readonly ca?: string
+  readonly ca?: string | undefined
 }
 
 const TIMEOUT = 10_000
@@ -26,8 +25,6 @@ export function createWebhook(settings: WebhookSettings, now: () => number): Cha
     connect: { timeout: 5_000, ...(ca === undefined ? {} : { ca }) },
     connections: 4,
   })
-  const rules = settings.rules === undefined ? undefined : compileGlobList(settings.rules)
-  const connections = settings.connections === undefined ? undefined : compileGlobList(settings.connections)
 
   async function post(
     event: 'created' | 'updated' | 'closed',
@@ -56,9 +53,7 @@ export function createWebhook(settings: WebhookSettings, now: () => number): Cha
 
   return {
     name,
-    wants: message =>
-      (rules === undefined || message.rules.some(rule => rules.has(rule))) &&
-      (connections === undefined || connections.has(message.connection)),
+    wants: settings.wants,
     async create(message, key) {
       await post(message.state === 'pending' ? 'created' : 'closed', message, key)
       return message.id

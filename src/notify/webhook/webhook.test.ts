@@ -6,10 +6,12 @@ import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import { messageOf } from '../../approvals/message.ts'
+import { API_VERSION } from '../../brand.ts'
+import { channelDocumentSchema } from '../../documents/schema/channel.ts'
 import { Refusal } from '../../errors/refusal.ts'
+import { channelOf } from '../channel-of.ts'
 import type { Channel } from '../contract.ts'
 import { approvalAt } from '../testing/approval.ts'
-import { createWebhook } from './create-webhook.ts'
 import { judgeSignature, signatureOf } from './sign.ts'
 
 const SECRET = 'a secret that is long enough'
@@ -29,7 +31,12 @@ before(async () => {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
-  hook = createWebhook({ name: 'ops', url, secrets: [SECRET, FORMER], rules: ['guard/*'] }, () => NOW)
+  const document = channelDocumentSchema.parse({
+    ...{ apiVersion: API_VERSION, kind: 'Channel', metadata: { name: 'ops' } },
+    spec: { rules: ['guard/*'], webhook: { url, secret: 'file:now', formerSecret: 'file:before' } },
+  })
+  const secrets = { resolve: async (from: string) => (from === 'file:now' ? SECRET : FORMER) }
+  hook = await channelOf(document, secrets, () => NOW)
 })
 after(async () => {
   await hook.end()
@@ -154,5 +161,29 @@ test('no body and no header makes it fail in another way than by a refusal', () 
       }
       assert.throws(() => hook.receive!({ headers: signed, body }), Refusal)
     }),
+  )
+})
+
+test('a channel is of exactly one kind', () => {
+  const webhook = { url: 'https://hooks.test/x', secret: 'file:s' }
+  const document = { apiVersion: API_VERSION, kind: 'Channel', metadata: { name: 'ops' } }
+  assert.equal(channelDocumentSchema.safeParse({ ...document, spec: { webhook } }).success, true)
+  for (const spec of [{}, { rules: ['a/b'] }, { webhook, unknown: {} }]) {
+    assert.equal(channelDocumentSchema.safeParse({ ...document, spec }).success, false)
+  }
+})
+
+test('a secret that is too short is refused without being shown', async () => {
+  const document = channelDocumentSchema.parse({
+    ...{ apiVersion: API_VERSION, kind: 'Channel', metadata: { name: 'ops' } },
+    spec: { webhook: { url: 'https://hooks.test/x', secret: 'file:s' } },
+  })
+  const short = { resolve: async () => 'hunter2' }
+  await assert.rejects(
+    channelOf(document, short, () => NOW),
+    (error: Error) => {
+      assert.match(error.message, /channel ops: file:s is shorter than 24/)
+      return !error.message.includes('hunter2')
+    },
   )
 })

@@ -36,7 +36,10 @@ const WORDS = [
  * the body. Without the secret nothing is ever taken; with it, nothing but the id of an approval.
  */
 async function open(): Promise<Checker> {
-  const hook = createWebhook({ name: 'fuzz', url: 'http://127.0.0.1:1/', secrets: [SECRET] }, () => NOW)
+  const hook = createWebhook(
+    { name: 'fuzz', url: 'http://127.0.0.1:1/', secrets: [SECRET], wants: () => true },
+    () => NOW,
+  )
   return eachByItself(
     input => {
       const text = input.toString('latin1')
