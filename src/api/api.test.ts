@@ -50,6 +50,8 @@ const valid: Record<string, { path: string; body?: unknown }> = {
     body: { verdict: 'approve' },
   },
   'POST /v1/approvals/:id/cancel': { path: '/v1/approvals/approval-1/cancel', body: {} },
+  'GET /v1/channel-links': { path: '/v1/channel-links' },
+  'DELETE /v1/channel-links/:id': { path: '/v1/channel-links/link-1' },
   'GET /v1/grants': { path: '/v1/grants' },
   'POST /v1/grants/:id/revoke': { path: '/v1/grants/grant-1/revoke', body: {} },
   'GET /v1/reveals': { path: '/v1/reveals' },

@@ -63,6 +63,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   mask: 'What is masked, and by which rule',
   approval: 'What waits for another person to say yes',
   grant: 'What approvals have opened',
+  channel: 'Accounts of chats and trackers, and in whose name they decide',
   reveal: 'Break-glass: sealed originals, opened by two persons',
   shred: 'Destroy keys, so that what they open is gone',
   hold: 'Legal holds: what must not be destroyed',
