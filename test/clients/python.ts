@@ -1,40 +1,6 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { runProgram } from '../e2e/rig.ts'
-
-/**
- * Path of a Python that has these packages, in a virtual environment under the user's cache folder; made when it is not
- * there. Throws with the name of what is missing.
- */
-export async function pythonWith(requirement: string): Promise<string> {
-  const version = await runProgram('python3', ['--version']).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    throw new Error('python3 is not in PATH: this suite needs Python 3.10 or newer with venv and pip')
-  })
-  if (version.code !== 0) throw new Error(`python3 --version failed: ${version.stderr}`)
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
-  const id = createHash('sha256').update(`${version.stdout}${requirement}`).digest('hex').slice(0, 16)
-  const dir = join(cache, 'sallyport', 'python', id)
-  const python = join(dir, 'bin', 'python')
-  const complete = join(dir, '.complete')
-  if (existsSync(complete)) return python
-  rmSync(dir, { recursive: true, force: true })
-  mkdirSync(join(dir, '..'), { recursive: true })
-  await must('python3', ['-m', 'venv', dir])
-  await must(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement])
-  writeFileSync(`${complete}.new`, requirement)
-  renameSync(`${complete}.new`, complete)
-  return python
-}
+import { pythonWith } from '../../testbed/python.ts'
 
 /** A Python that has the Kubernetes client. */
 export function pythonWithKubernetes(): Promise<string> {
   return pythonWith('kubernetes==37.0.2')
-}
-
-async function must(command: string, args: readonly string[]): Promise<void> {
-  const { code, stdout, stderr } = await runProgram(command, args, { timeout: 300_000 })
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed (exit ${code}):\n${stdout}${stderr}`)
 }

@@ -18,7 +18,7 @@ import { withFormer } from '../../src/keys/with-former.ts'
 import { openMaskingKeys } from '../../src/masking/keys/masking-keys.ts'
 import { openSqliteStore } from '../../src/store/open-sqlite-store.ts'
 import { freePorts } from '../../testbed/free-ports.ts'
-import { pythonWith } from '../clients/python.ts'
+import { pythonWith } from '../../testbed/python.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-kms-'))
 let moto: ChildProcess | undefined
