@@ -1,6 +1,7 @@
 import { type ApprovalMessage, shownOf } from '../../approvals/message.ts'
 import type { Channel, ChannelScope, Polled } from '../contract.ts'
 import { basicAuthorization, createCaller } from '../outgoing/caller.ts'
+import { denialsFirst } from '../outgoing/denials-first.ts'
 import { at, listAt, mustText, textAt } from '../outgoing/json.ts'
 import { cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
 import { codeOf } from '../outgoing/words.ts'
@@ -155,7 +156,7 @@ export function createRoundup(settings: RoundupSettings): Channel {
         if (said === null) seen.add(id)
         else found.push(said)
       }
-      return found
+      return denialsFirst(found)
     },
   }
 
