@@ -2,15 +2,11 @@ import { parseDuration } from '../documents/duration.ts'
 import type { ChannelDocument } from '../documents/schema/channel.ts'
 import type { SecretSource } from '../documents/secret-reference.ts'
 import { compileGlobList } from '../policy/glob.ts'
+import type { ChannelBase } from './channel-base.ts'
 import type { Channel } from './contract.ts'
+import { createMatrix } from './matrix/create-matrix.ts'
+import { createRoundup } from './roundup/create-roundup.ts'
 import { createWebhook } from './webhook/create-webhook.ts'
-
-/** What all kinds of channels have. */
-export interface ChannelBase {
-  readonly name: string
-  readonly signInWithin?: number
-  readonly wants: Channel['wants']
-}
 
 /**
  * A channel as its document says, references resolved. Rejects when a referenced file or variable is missing or too short; the
@@ -38,6 +34,16 @@ export async function channelOf(
       { ...base, url, secrets: found.filter(one => one !== undefined), ca: await authority(ca) },
       now,
     )
+  }
+  if (spec.roundup !== undefined) {
+    const { password, ca, decisions = false, ...rest } = spec.roundup
+    const secret = { password: await text(password), ca: await authority(ca) }
+    return createRoundup({ ...base, ...rest, ...secret, decisions })
+  }
+  if (spec.matrix !== undefined) {
+    const { accessToken, ca, decisions = false, ...rest } = spec.matrix
+    const secret = { accessToken: await text(accessToken), ca: await authority(ca) }
+    return createMatrix({ ...base, ...rest, ...secret, decisions })
   }
   throw new Error(`channel ${name} is of no kind`)
 }

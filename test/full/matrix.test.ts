@@ -29,7 +29,14 @@ after(async () => {
 })
 
 function channelIn(room: string, accessToken = server.tokens.sallyport!): Channel {
-  return createMatrix({ name: 'room', url: server.url, room, accessToken, decisions: true })
+  return createMatrix({
+    name: 'room',
+    url: server.url,
+    room,
+    accessToken,
+    decisions: true,
+    wants: () => true,
+  })
 }
 
 const messageAt = (id: string, more: Partial<Approval> = {}): ApprovalMessage =>

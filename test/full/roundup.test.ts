@@ -19,7 +19,7 @@ before(
     server = await startRoundup(['sallyport', 'bob', 'mallory'])
     tracker = createRoundup({
       ...{ name: 'tickets', url: server.url, user: 'sallyport', password: server.passwords.sallyport! },
-      ...{ decisions: true, closedStatus: 'resolved', priority: 'urgent' },
+      ...{ decisions: true, wants: () => true, closedStatus: 'resolved', priority: 'urgent' },
     })
   },
   { timeout: 600_000 },
@@ -169,7 +169,14 @@ test('a code of the page links whoever wrote it', async () => {
 test('a tracker that is down or refuses is an error without the password, and works again afterwards', async () => {
   const message = messageAt('01-g')
   const wrong = createRoundup({
-    ...{ name: 'wrong', url: server.url, user: 'sallyport', password: 'not-the-password', decisions: true },
+    ...{
+      name: 'wrong',
+      url: server.url,
+      user: 'sallyport',
+      password: 'not-the-password',
+      decisions: true,
+      wants: () => true,
+    },
   })
   await assert.rejects(wrong.create(message, 'k'), (error: Error) => {
     assert.match(error.message, /401/)
@@ -186,7 +193,14 @@ test('a tracker that is down or refuses is an error without the password, and wo
 
 test('without decisions nothing is read', () => {
   const teller = createRoundup({
-    ...{ name: 'teller', url: server.url, user: 'sallyport', password: 'p', decisions: false },
+    ...{
+      name: 'teller',
+      url: server.url,
+      user: 'sallyport',
+      password: 'p',
+      decisions: false,
+      wants: () => true,
+    },
   })
   assert.equal(teller.poll, undefined)
   return teller.end()

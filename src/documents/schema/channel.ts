@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { API_VERSION } from '../../brand.ts'
 import { parseDuration } from '../duration.ts'
+import { trackerKinds } from './channel-trackers.ts'
 import {
   caSchema,
   durationSchema,
@@ -8,16 +9,8 @@ import {
   metadataSchema,
   secretReferenceSchema,
   someOf,
+  urlSchema,
 } from './scalars.ts'
-
-/** https, or http on loopback for tests and for what runs beside the gateway. */
-const urlSchema = z
-  .string()
-  .max(1024)
-  .regex(
-    /^(?:https:\/\/[A-Za-z0-9.\-[\]:]+|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?)(?:\/[^\s#\\]*)?$/,
-    'must be an https URL without user and fragment (http only on loopback)',
-  )
 
 const glob = lineSchema.min(1).max(253)
 
@@ -30,6 +23,7 @@ const kinds = {
     formerSecret: secretReferenceSchema.optional(),
     ca: caSchema.optional(),
   }),
+  ...trackerKinds,
 }
 
 const names = Object.keys(kinds) as readonly (keyof typeof kinds)[]

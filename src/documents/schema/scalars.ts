@@ -47,6 +47,15 @@ export const caSchema = z
     'must be PEM certificates or file:/path',
   )
 
+/** https, or http on loopback for tests and for what runs beside the gateway. */
+export const urlSchema = z
+  .string()
+  .max(1024)
+  .regex(
+    /^(?:https:\/\/[A-Za-z0-9.\-[\]:]+|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?)(?:\/[^\s#\\]*)?$/,
+    'must be an https URL without user and fragment (http only on loopback)',
+  )
+
 /** A list that says something: an empty one would match nothing, or, to some readers, everything. */
 export function someOf<T extends z.ZodType>(item: T, max = 500) {
   return z.array(item).min(1, 'must not be empty: leave it out, or name something').max(max)

@@ -1,22 +1,21 @@
 import { hash } from 'node:crypto'
 import { type ApprovalMessage, shownOf } from '../../approvals/message.ts'
 import { API_GROUP } from '../../brand.ts'
-import type { Channel, ChannelScope } from '../contract.ts'
+import { baseOf, type ChannelBase } from '../channel-base.ts'
+import type { Channel } from '../contract.ts'
 import { createCaller } from '../outgoing/caller.ts'
 import { listAt, mustText, textAt } from '../outgoing/json.ts'
 import { cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
-import { wantedBy } from '../scope.ts'
 import { readRoom } from './read-room.ts'
 
-export interface MatrixSettings extends ChannelScope {
-  readonly name: string
+export interface MatrixSettings extends ChannelBase {
   /** Of the homeserver, without a slash at its end. */
   readonly url: string
   /** Id of a room in which its user is: `!…`. */
   readonly room: string
   readonly accessToken: string
   /** PEM. */
-  readonly ca?: string
+  readonly ca?: string | undefined
   /** People decide by reactions and replies. */
   readonly decisions: boolean
 }
@@ -35,7 +34,7 @@ export function createMatrix(settings: MatrixSettings): Channel {
   const caller = createCaller({
     url: `${url}/_matrix/client`,
     headers: { authorization: `Bearer ${accessToken}` },
-    ...(ca === undefined ? {} : { ca }),
+    ca,
   })
   const room = `/v3/rooms/${encodeURIComponent(settings.room)}`
   let self: Promise<string> | undefined
@@ -108,8 +107,7 @@ export function createMatrix(settings: MatrixSettings): Channel {
   }
 
   const channel: Channel = {
-    name,
-    wants: wantedBy(settings),
+    ...baseOf(settings),
     async create(message, key) {
       await refuseEncrypted()
       return send(message.state === 'pending' ? question(message) : notice(message), key)

@@ -6,7 +6,7 @@ export interface CallerSettings {
   /** Sent with each request. */
   readonly headers: Readonly<Record<string, string>>
   /** PEM. */
-  readonly ca?: string
+  readonly ca?: string | undefined
 }
 
 export interface Call {

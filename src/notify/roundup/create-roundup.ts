@@ -1,25 +1,24 @@
 import { type ApprovalMessage, shownOf } from '../../approvals/message.ts'
-import type { Channel, ChannelScope, Polled } from '../contract.ts'
+import { baseOf, type ChannelBase } from '../channel-base.ts'
+import type { Channel, Polled } from '../contract.ts'
 import { basicAuthorization, createCaller } from '../outgoing/caller.ts'
 import { denialsFirst } from '../outgoing/denials-first.ts'
 import { at, listAt, mustText, textAt } from '../outgoing/json.ts'
 import { cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
 import { codeOf } from '../outgoing/words.ts'
-import { wantedBy } from '../scope.ts'
 import { type RoundupMessage, saidIn } from './said-in.ts'
 
-export interface RoundupSettings extends ChannelScope {
-  readonly name: string
+export interface RoundupSettings extends ChannelBase {
   /** Of the tracker, without a slash at its end. */
   readonly url: string
   readonly user: string
   readonly password: string
   /** PEM. */
-  readonly ca?: string
+  readonly ca?: string | undefined
   /** Name of the priority of its issues; absent: the tracker's default. */
-  readonly priority?: string
+  readonly priority?: string | undefined
   /** Name of the status that an issue gets when it is over; absent: none is set. */
-  readonly closedStatus?: string
+  readonly closedStatus?: string | undefined
   /** People decide by messages. */
   readonly decisions: boolean
 }
@@ -32,7 +31,7 @@ const READ = 50
  * was read, as the tracker demands.
  */
 export function createRoundup(settings: RoundupSettings): Channel {
-  const { name, url, user, password, ca } = settings
+  const { url, user, password, ca } = settings
   const origin = new URL(url).origin
   const caller = createCaller({
     url: `${url}/rest/data`,
@@ -41,7 +40,7 @@ export function createRoundup(settings: RoundupSettings): Channel {
       // The tracker wants to see that no form of another site sends this.
       ...{ 'x-requested-with': 'sallyport', origin, referer: `${url}/` },
     },
-    ...(ca === undefined ? {} : { ca }),
+    ca,
   })
   let self: Promise<string> | undefined
   /** Messages that said nothing, by issue: a message that is changed later counts as little. */
@@ -107,8 +106,7 @@ export function createRoundup(settings: RoundupSettings): Channel {
   }
 
   const channel: Channel = {
-    name,
-    wants: wantedBy(settings),
+    ...baseOf(settings),
     async create(message, key) {
       const found = await caller.call({
         method: 'GET',

@@ -3,7 +3,7 @@ import type { Foresight } from '../../approvals/foresight.ts'
 import type { ApprovalMessage } from '../../approvals/message.ts'
 import { API_VERSION } from '../../brand.ts'
 import { Refusal } from '../../errors/refusal.ts'
-import type { ChannelBase } from '../channel-of.ts'
+import type { ChannelBase } from '../channel-base.ts'
 import type { Channel, Incoming, Received } from '../contract.ts'
 import { judgeSignature, SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from './sign.ts'
 
