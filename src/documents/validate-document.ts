@@ -66,6 +66,10 @@ const REFERENCE_FIELDS = new Set([
   'spec.webhook.secret',
   'spec.webhook.formerSecret',
   'spec.webhook.ca',
+  'spec.roundup.password',
+  'spec.roundup.ca',
+  'spec.matrix.accessToken',
+  'spec.matrix.ca',
 ])
 
 function refuseStrayReferences(value: unknown, path: Path, report: Report): void {
