@@ -457,9 +457,9 @@ export class ObjectFilter implements JsonSink {
 
   #take(): Uint8Array[] {
     const out = this.#out
-    if (out.length === 0) return out
+    // What is handed out is the caller's: it must not fill up later.
     this.#out = []
-    return out.length === 1 ? out : [Buffer.concat(out)]
+    return out.length < 2 ? out : [Buffer.concat(out)]
   }
 }
 

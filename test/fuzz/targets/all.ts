@@ -11,6 +11,7 @@ const targets: Readonly<Record<string, () => Promise<{ readonly target: FuzzTarg
   'masking-rules': () => import('./masking-rules.ts'),
   'masking-json': () => import('./masking-json.ts'),
   'masking-text': () => import('./masking-text.ts'),
+  'object-filter': () => import('./object-filter.ts'),
   'tunnel-frames': () => import('./tunnel-frames.ts'),
   'tunnel-peer': () => import('./tunnel-peer.ts'),
   search: () => import('./search.ts'),
