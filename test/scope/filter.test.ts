@@ -30,6 +30,7 @@ after(async () => {
 
 const TABLE = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' }
 const PARTIAL = { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' }
+const PARTIAL_WATCH = { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' }
 const ALL = '/api/v1/configmaps'
 const INITIAL = 'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true'
 
@@ -227,11 +228,22 @@ test('while objects come and go, kubectl, an informer and raw watches see those 
   const raw = await here.watch('shop', `${ALL}?${INITIAL}`)
   const fromList = await here.watch('shop', `${ALL}?watch=true&resourceVersion=${version}`)
   const table = await here.watch('shop', `${ALL}?watch=true&resourceVersion=${version}`, TABLE)
+  const tableWhole = await here.watch('shop', `${ALL}?${INITIAL}`, TABLE)
+  const partial = await here.watch('shop', `${ALL}?${INITIAL}`, PARTIAL_WATCH)
+  // Shortly before it ends the API server tells how far the watch has come.
+  const marked = await here.watch(
+    'shop',
+    `${ALL}?watch=true&resourceVersion=${version}&allowWatchBookmarks=true&timeoutSeconds=5`,
+  )
   const informer = follow(goclient, ['--kubeconfig', kubeconfig, '--follow'])
   const get = ['get', 'configmaps', '-A', '--no-headers', '--output-watch-events', '-w']
   const kubectl = follow(here.cluster.kubectl, ['--kubeconfig', kubeconfig, ...get])
   try {
-    await Promise.all([informer.line(/"b\/one"/), kubectl.line(/b +one/), raw.line(/initial-events-end/)])
+    await Promise.all([
+      informer.line(/"b\/one"/),
+      kubectl.line(/b +one/),
+      ...[raw, tableWhole, partial].map(watch => watch.line(/initial-events-end/)),
+    ])
     const wanted = new Set<string>()
     // What happens in c comes first each time: whoever saw it would have it before what he waits for.
     for (const step of ['first', 'second']) {
@@ -246,11 +258,11 @@ test('while objects come and go, kubectl, an informer and raw watches see those 
     await Promise.all([
       raw.line(/"DELETED".*"name":"second","namespace":"b"/),
       fromList.line(/"DELETED".*"name":"second","namespace":"b"/),
-      table.line(/"DELETED".*"name":"second","namespace":"b"/),
+      ...[table, tableWhole, partial].map(watch => watch.line(/"DELETED".*"name":"second","namespace":"b"/)),
       informer.line(/"deleted","object":"b\/second"/),
       kubectl.line(/DELETED +b +second/),
     ])
-    for (const watch of [raw, fromList]) {
+    for (const watch of [raw, fromList, partial]) {
       const events = watch.lines.map(line => JSON.parse(line)).filter(event => event.type !== 'BOOKMARK')
       for (const { object } of events) assert.match(object.metadata.namespace, /^[ab]$/)
       for (const type of ['ADDED', 'MODIFIED', 'DELETED']) {
@@ -262,6 +274,16 @@ test('while objects come and go, kubectl, an informer and raw watches see those 
     // The first event is of an object in c, and it alone has the columns.
     assert.ok(rows[0].object.columnDefinitions.length > 0)
     assert.deepEqual(new Set(rows.map(event => nameOf(event.object.rows[0].object))), wanted)
+    const whole = tableWhole.lines.map(line => JSON.parse(line)).filter(event => event.type !== 'BOOKMARK')
+    assert.ok(whole[0].object.columnDefinitions.length > 0)
+    assert.deepEqual(
+      new Set(whole.map(event => nameOf(event.object.rows[0].object))),
+      new Set([...OURS, ...wanted]),
+    )
+    const mark = JSON.parse(await marked.line(/"BOOKMARK"/))
+    assert.ok(Number(mark.object.metadata.resourceVersion) >= Number(version))
+    assert.equal(mark.object.metadata.name, undefined)
+    assert.equal((await marked.ended).clean, true)
     const told = informer.lines.map(line => JSON.parse(line) as { event: string; object: string })
     assert.deepEqual(
       new Set(told.filter(one => one.event === 'added').map(one => one.object)),
@@ -275,7 +297,7 @@ test('while objects come and go, kubectl, an informer and raw watches see those 
       assert.deepEqual(new Set(of.filter(name => !OURS.includes(name))), wanted, type)
     }
   } finally {
-    for (const watch of [raw, fromList, table]) watch.close()
+    for (const watch of [raw, fromList, table, tableWhole, partial, marked]) watch.close()
     informer.stop()
     kubectl.stop()
   }
