@@ -43,3 +43,8 @@ export function pinnedPath(action: KubernetesAction, target: string): string | n
   if (parts[at] === 'namespaces' && action.resource !== 'namespaces') at += 2
   return parts.length < at + 2 ? null : parts.slice(0, at + 2).join('/')
 }
+
+/** Whether it is still the object that somebody looked at. */
+export function samePin(one: Pin | null, other: Pin | null): boolean {
+  return one === null || other === null ? one === other : one.uid === other.uid && one.digest === other.digest
+}

@@ -1,7 +1,7 @@
 import type { Approval } from '../approvals/contract.ts'
 import { followAll } from '../approvals/followed.ts'
 import { messageOf } from '../approvals/message.ts'
-import { APPROVAL_KIND } from '../approvals/open-approvals.ts'
+import { APPROVAL_KIND } from '../approvals/records.ts'
 import { atMost } from '../at-most.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'

@@ -1,0 +1,25 @@
+import { Refusal } from '../../errors/refusal.ts'
+import { type Principal, principalKey } from '../../identity/principal.ts'
+import type { ApprovalRecords } from '../records.ts'
+
+/** Against fatigue: new approvals of one principal in ten minutes. */
+const ASKS = 5
+const WITHIN = 10 * 60_000
+
+/** Throws Refusal `too-many-requests`. */
+export function refuseFlood({ approvals, now }: ApprovalRecords, principal: Principal): void {
+  const key = principalKey(principal)
+  const since = now() - WITHIN
+  const asked: number[] = []
+  for (const one of approvals.values()) {
+    if (one.askedAt > since && principalKey(one.requester) === key) asked.push(one.askedAt)
+  }
+  if (asked.length < ASKS) return
+  const oldest = Math.min(...asked)
+  const retryAfter = Math.max(1, Math.ceil((oldest + WITHIN - now()) / 1000))
+  throw new Refusal('too-many-requests', {
+    check: 'approvals-asked-for',
+    detail: `${asked.length} approvals were asked for in ten minutes; approvers are not asked for more before ${new Date(oldest + WITHIN).toISOString().slice(11, 16)} UTC`,
+    retryAfter,
+  })
+}

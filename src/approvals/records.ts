@@ -1,0 +1,151 @@
+import { type Actor, actEntry } from '../audit/acts.ts'
+import type { AuditLog, EntryKind } from '../audit/entry.ts'
+import { Refusal } from '../errors/refusal.ts'
+import type { ChangeFeed } from '../store/change-feed.ts'
+import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
+import type { Approval, Grant } from './contract.ts'
+import { type Followed, followAll } from './followed.ts'
+
+export const APPROVAL_KIND = 'approval'
+/** By intent: which approval is pending for it. */
+export const ASK_KIND = 'approval.ask'
+export const GRANT_KIND = 'grant'
+
+/** What asking, deciding and using share: the records as this process knows them, and the one way to move them. */
+export interface ApprovalRecords {
+  readonly approvals: Followed<Approval>
+  readonly grants: Followed<Grant>
+  readonly now: () => number
+  readonly newId: () => string
+  readonly onError: (error: unknown) => void
+  append(kind: EntryKind, id: string, by: Actor, facts: Record<string, unknown>): Promise<unknown>
+  /** What was written is known here at once. Throws StoreConflict, and Refusal `state-unavailable`. */
+  commit(changes: readonly Change[]): Promise<void>
+  /** As it is known here, else as the store has it. Throws Refusal `resource-unknown`. */
+  approval(id: string): Promise<Stored<Approval>>
+  grant(id: string): Promise<Stored<Grant>>
+  /** As the store has it, and from then on known here. */
+  newest(id: string): Promise<Stored<Approval> | undefined>
+  /** Which approval is pending for this intent. */
+  pendingFor(intent: string): Promise<Stored<{ id: string }> | undefined>
+  /** After a conflict: what others have written is known here. */
+  catchUp(): Promise<void>
+  /** Live grants at a target or place. */
+  grantsAt(target: string): Iterable<string>
+  /** Tells of each approval that is pending no more. */
+  onSettled(id: string, wake: (approval: Approval) => void): () => void
+  stop(): void
+}
+
+export interface RecordParts {
+  readonly store: StateStore
+  readonly feed: ChangeFeed
+  readonly log: Pick<AuditLog, 'append'>
+  readonly now: () => number
+  readonly newId: () => string
+  readonly policyDigest: () => string
+  readonly onError: (error: unknown) => void
+}
+
+export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> {
+  const { store, feed, now, newId, onError } = parts
+  const waiting = new Map<string, Set<(approval: Approval) => void>>()
+  const grantsByTarget = new Map<string, Set<string>>()
+
+  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, one => {
+    if (one === undefined || one.state === 'pending') return
+    for (const wake of waiting.get(one.id) ?? []) wake(one)
+  })
+  const grants = await followAll<Grant>(feed, GRANT_KIND, (one, before) => {
+    const { id, target } = (one ?? before)!
+    const ids = grantsByTarget.get(target) ?? new Set()
+    if (one?.state === 'live') grantsByTarget.set(target, ids.add(id))
+    else if (ids.delete(id) && ids.size === 0) grantsByTarget.delete(target)
+  })
+
+  async function commit(changes: readonly Change[]): Promise<void> {
+    const written = await store.commit(changes).catch(unavailable)
+    for (const [i, { kind, key, revision, value }] of written.entries()) {
+      const into: Followed<unknown> | undefined =
+        kind === APPROVAL_KIND ? approvals : kind === GRANT_KIND ? grants : undefined
+      if (into === undefined) continue
+      if (value === null) into.remove(key, revision)
+      else into.put({ ...written[i]!, value: (changes[i] as { value?: unknown }).value })
+    }
+  }
+
+  return {
+    ...{ approvals, grants, now, newId, onError, commit },
+    append: (kind, id, principal, facts) =>
+      parts.log.append(actEntry({ id, kind, principal, policyDigest: parts.policyDigest() }, facts)),
+    async approval(id) {
+      const found = approvals.get(id) ?? (await store.get<Approval>(APPROVAL_KIND, id).catch(unavailable))
+      if (found === undefined) throw unknown('approval', id)
+      return found
+    },
+    async grant(id) {
+      const found = grants.get(id) ?? (await store.get<Grant>(GRANT_KIND, id).catch(unavailable))
+      if (found === undefined) throw unknown('grant', id)
+      return found
+    },
+    async newest(id) {
+      const found = await store.get<Approval>(APPROVAL_KIND, id).catch(unavailable)
+      if (found !== undefined) approvals.put(found)
+      return found
+    },
+    pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailable),
+    catchUp: () => feed.catchUp().catch(unavailable),
+    grantsAt: target => grantsByTarget.get(target) ?? [],
+    onSettled(id, wake) {
+      const listeners = waiting.get(id) ?? new Set()
+      waiting.set(id, listeners.add(wake))
+      return () => {
+        if (listeners.delete(wake) && listeners.size === 0) waiting.delete(id)
+      }
+    },
+    stop() {
+      approvals.stop()
+      grants.stop()
+    },
+  }
+}
+
+/** The next state of an approval, unless somebody else moves it first. */
+export function moving(one: Stored<Approval>, value: Approval): Change {
+  return { op: 'update', kind: APPROVAL_KIND, key: one.key, version: one.version, value }
+}
+
+export function movingGrant(one: Stored<Grant>, value: Grant): Change {
+  return { op: 'update', kind: GRANT_KIND, key: one.key, version: one.version, value }
+}
+
+export function closed(value: Approval, state: Approval['state'], at: number, because: string): Approval {
+  return { ...value, state, closedAt: at, closedBecause: because }
+}
+
+export function over({ state, closedBecause }: Approval): Refusal {
+  const why = closedBecause === undefined ? '' : `: ${closedBecause}`
+  return new Refusal('approval-closed', { check: state, detail: `it is ${state}${why}` })
+}
+
+export function conflict(error: unknown): never {
+  if (error instanceof StoreConflict)
+    throw new Refusal('approval-closed', {
+      check: 'moved',
+      detail: 'somebody else acted on it at the same moment',
+    })
+  throw error
+}
+
+export function ignoreConflict(error: unknown): void {
+  if (!(error instanceof StoreConflict)) throw error
+}
+
+function unknown(what: string, id: string): Refusal {
+  return new Refusal('resource-unknown', { check: what, detail: `there is no ${what} ${id}` })
+}
+
+function unavailable(error: unknown): never {
+  if (error instanceof StoreConflict || error instanceof Refusal) throw error
+  throw new Refusal('state-unavailable', { cause: error })
+}

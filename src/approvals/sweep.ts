@@ -1,0 +1,31 @@
+import type { Change } from '../store/store.ts'
+import { expire } from './deciding/expire.ts'
+import { APPROVAL_KIND, type ApprovalRecords, ASK_KIND, GRANT_KIND, ignoreConflict } from './records.ts'
+
+/** What ended can be looked at for an hour. */
+const KEPT = 3_600_000
+
+/** Ends what is over, forgets what ended long ago. */
+export async function sweep(records: ApprovalRecords): Promise<void> {
+  const { approvals, grants } = records
+  const at = records.now()
+  const over: Change[] = []
+  for (const { id } of [...approvals.values()]) {
+    const one = approvals.get(id)!
+    if (one.value.state === 'pending') {
+      // Another gateway may be doing the same.
+      if (at >= one.value.deadline) await expire(records, one).catch(ignoreConflict)
+    } else if (at >= (one.value.closedAt ?? at) + KEPT) {
+      over.push({ op: 'delete', kind: APPROVAL_KIND, key: id, version: one.version })
+      const asked = await records.pendingFor(one.value.intent)
+      if (asked?.value.id === id)
+        over.push({ op: 'delete', kind: ASK_KIND, key: asked.key, version: asked.version })
+    }
+  }
+  for (const { id } of [...grants.values()]) {
+    const one = grants.get(id)!
+    const ended = one.value.endedAt ?? one.value.until
+    if (at >= ended + KEPT) over.push({ op: 'delete', kind: GRANT_KIND, key: id, version: one.version })
+  }
+  for (const change of over) await records.commit([change]).catch(ignoreConflict)
+}
