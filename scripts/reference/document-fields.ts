@@ -31,6 +31,7 @@ export const schemas: Readonly<Record<string, z.ZodType>> = {
   Connection: documentKinds.Connection,
   IdentityProvider: documentKinds.IdentityProvider,
   MaskingRules: documentKinds.MaskingRules,
+  Person: documentKinds.Person,
   Policy: documentKinds.Policy,
   PolicyTest: policyTestSchema,
   AgentConfig: agentConfigSchema,

@@ -10,6 +10,7 @@ const about: Readonly<Record<string, string>> = {
   IdentityProvider: 'An OIDC issuer whose tokens the gateway believes.',
   MaskingRules:
     'What is a secret and what a caller sees instead. [Masking rules](../masking/rules.md) says how they are read.',
+  Person: 'Accounts of one human, so that nobody approves through one what he asked for through another.',
   Policy: 'Who may do what. [The policy language](../policy/language.md) says how rules are read.',
   PolicyTest: 'Beside policies, in files; never in a gateway.',
   AgentConfig: 'The configuration file of `sallyport agent run`. It stays on the machine of the agent.',
@@ -19,7 +20,7 @@ const about: Readonly<Record<string, string>> = {
 export function documentsPage(): string {
   return page('Documents', [
     `Documents are YAML or JSON. Each begins with \`apiVersion: ${API_VERSION}\`, \`kind\` and \`metadata\` (an AgentConfig has no metadata): \`name\` (lower-case letters, digits, dashes), and if you like \`labels\` and \`annotations\`. Unknown fields are an error, empty lists too. Durations are written \`30s\`, \`15m\`, \`1h30m\`.`,
-    'Channel, Connection, IdentityProvider, MaskingRules and Policy live in the gateway: from files of its configuration directory (read at start and at SIGHUP), or written with `sallyport apply -f FILE`. `/openapi.json` of a gateway holds their JSON Schemas.',
+    'Channel, Connection, IdentityProvider, MaskingRules, Person and Policy live in the gateway: from files of its configuration directory (read at start and at SIGHUP), or written with `sallyport apply -f FILE`. `/openapi.json` of a gateway holds their JSON Schemas.',
     ...Object.keys(schemas).flatMap(kind => [
       `## ${kind}`,
       about[kind]!,

@@ -124,6 +124,10 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.oidc.claims.groups': ['the groups', '`groups`'],
     'spec.oidc.claims.email': ['the address', '`email`'],
     'spec.oidc.claims.displayName': ['the name for people', '`name`'],
+    'spec.oidc.startedBy': [
+      'claims that say who set a job going; a token must have one of them',
+      'of a job `actor`, `user_login` and `user_email`, where it has them',
+    ],
     'spec.oidc.carriedClaims': ['further claims that rules may look at; all others are dropped', 'none'],
     'spec.oidc.clockSkew': ['how far clocks may differ; at most `5m`', '`30s`'],
     'spec.oidc.maxAge': ['oldest `iat` that is still accepted', 'only `exp` counts'],
@@ -313,6 +317,12 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.matrix.accessToken': ["reference to the access token of the gateway's own user"],
     'spec.matrix.ca': ["PEM or `file:/path`; replaces the system's authorities", 'those of the system'],
     'spec.matrix.decisions': ['linked people decide by reactions and replies', '`false`'],
+  },
+  Person: {
+    spec: ['accounts that belong to one human'],
+    'spec.accounts': [
+      'patterns of user names, prefix included, in any case: also those of forges and of machines that are his',
+    ],
   },
   PolicyTest: {
     spec: ['run by `sallyport policy test`'],

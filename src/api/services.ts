@@ -518,7 +518,7 @@ export interface ChannelServices {
 
 export type ApprovalServices = Pick<
   Approvals,
-  'list' | 'get' | 'wait' | 'decide' | 'cancel' | 'grants' | 'revoke'
+  'list' | 'get' | 'wait' | 'barred' | 'decide' | 'cancel' | 'grants' | 'revoke'
 > & {
   /** For what is to be done later, within a scope, until an absolute time. */
   askAhead(by: Principal, wish: AheadWish): Promise<Approval>

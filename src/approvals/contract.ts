@@ -60,8 +60,25 @@ export interface ApprovalDecision {
   readonly at: number
   /** `cli`, `api`, `page`, or `channel/NAME`. */
   readonly via: string
-  /** Milliseconds since it was asked for are so few that nobody can have read it. */
+  /** Milliseconds since it was asked for, or shown to this person, are so few that nobody can have read it. */
   readonly unread: boolean
+  /** Whose place he took, who is away. */
+  readonly inPlaceOf?: Person
+}
+
+/** Somebody who is away lets another person decide in his place, for a time. */
+export interface Delegation {
+  readonly id: string
+  readonly person: Person
+  /** Of that person when he delegated: what he holds, and nothing that was delegated to him. */
+  readonly groups: readonly string[]
+  /** User name of the delegate, prefix included. */
+  readonly to: string
+  /** Globs over `policy/rule`. */
+  readonly rules: readonly string[]
+  readonly reason: string | null
+  readonly from: number
+  readonly until: number
 }
 
 export type Verdict = 'approve' | 'deny'

@@ -1,7 +1,8 @@
-import { maybeSame, personOf } from '../audit/person.ts'
+import { maybeSame, type Person, personOf } from '../audit/person.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { Approval, Verdict } from './contract.ts'
+import type { Linked } from './linked-accounts.ts'
 import { shownOf } from './message.ts'
 import { missingWords } from './quorum.ts'
 
@@ -9,18 +10,22 @@ import { missingWords } from './quorum.ts'
  * Who can never decide: machines, the one who asked, who has decided already, and whom no quorum names. That policy lets
  * the person decide at all was asked before. Throws a Refusal.
  */
-export function refuseDecider(approval: Approval, by: Principal, quorums: readonly number[]): void {
+export function refuseDecider(
+  approval: Approval,
+  by: Principal,
+  quorums: readonly number[],
+  linked: Linked,
+): void {
   const person = personOf(by)
-  if (by.kind !== 'person') {
-    throw new Refusal('approver-required', { check: 'not-a-person', detail: `${by.username} is no person` })
-  }
-  if (maybeSame(approval.requester, person)) {
-    throw new Refusal('second-person-required', {
-      check: 'requester',
-      detail: 'who asked for it cannot approve it',
-    })
-  }
-  if (approval.decisions.some(one => maybeSame(one.by, person))) {
+  refuseMachine(by)
+  refuseRequester(approval.requester, person, linked)
+  if (
+    approval.decisions.some(
+      one =>
+        isOne(one.by, person, linked) ||
+        (one.inPlaceOf !== undefined && isOne(one.inPlaceOf, person, linked)),
+    )
+  ) {
     throw new Refusal('approval-closed', { check: 'decided', detail: 'you have decided already' })
   }
   if (approval.requirement.quorums.length > 0 && quorums.length === 0) {
@@ -29,6 +34,30 @@ export function refuseDecider(approval: Approval, by: Principal, quorums: readon
       detail: `rule ${approval.rule} asks for ${missingWords(approval.requirement, 0)}`,
     })
   }
+}
+
+/** Also a token by which somebody else acts for a person. */
+export function refuseMachine(by: Principal): void {
+  if (by.kind === 'person' && by.startedBy === undefined) return
+  const detail =
+    by.kind === 'person'
+      ? `${by.startedBy!.join(', ')} acts for ${by.username}: only the person can decide`
+      : `${by.username} is no person`
+  throw new Refusal('approver-required', { check: 'not-a-person', detail })
+}
+
+/** Who asked, under any account that is known to be his, and who set going what asked. */
+export function refuseRequester(requester: Person, by: Person, linked: Linked): void {
+  if (!isOne(requester, by, linked)) return
+  const detail =
+    requester.startedBy === undefined
+      ? 'who asked for it cannot approve it'
+      : `who started it (${requester.startedBy.join(', ')}) cannot approve it`
+  throw new Refusal('second-person-required', { check: 'requester', detail })
+}
+
+export function isOne(one: Person, other: Person, linked: Linked): boolean {
+  return maybeSame(one, other) || linked(one, other)
 }
 
 /** Milliseconds after a sign-in in which the gravest things can be approved. */

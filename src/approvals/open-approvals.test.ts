@@ -10,6 +10,7 @@ import { openChangeFeed } from '../store/change-feed.ts'
 import { openSqliteStore } from '../store/open-sqlite-store.ts'
 import type { StateStore } from '../store/store.ts'
 import type { Pin, Wish } from './contract.ts'
+import type { Linked } from './linked-accounts.ts'
 import { type Approvals, openApprovals } from './open-approvals.ts'
 
 const MINUTE = 60_000
@@ -35,10 +36,10 @@ beforeEach(() => {
 })
 
 /** One gateway of several on the same store; nothing of it runs by itself. */
-async function gateway(): Promise<Approvals> {
+async function gateway(linked: Linked = () => false): Promise<Approvals> {
   const feed = await openChangeFeed(store, { now: () => clock, every: 20 })
   const approvals = await openApprovals({
-    ...{ store, feed },
+    ...{ store, feed, linked },
     log: {
       async append(entry) {
         entries.push(entry)
@@ -319,4 +320,33 @@ test('what a rule wants on the page is approved there only, right after a sign-i
   assert.equal('authenticatedAt' in decided.decisions[0]!, false)
   const other = await here.ask({ ...page, intent: 'another', call: 'other' }, null)
   assert.equal((await here.decide(bob, other.id, no)).state, 'denied')
+})
+
+test('who set a CI run going approves nothing that it asks for, and nobody approves through a token that acts for a person', async () => {
+  const here = await gateway()
+  const run: Principal = { ...person('repo:shop/web', [], 'job'), startedBy: ['ci:bob'] }
+  const { id } = await here.ask(wish({ principal: run }), null)
+  await assert.rejects(here.decide(bob, id, yes), refusedWith('second-person-required', 'requester'))
+  const borrowed = { ...dave, startedBy: ['corp:helper'] }
+  await assert.rejects(here.decide(borrowed, id, yes), refusedWith('approver-required', 'not-a-person'))
+  assert.equal((await here.get(id))?.state, 'pending')
+  assert.equal((await here.decide(dave, id, yes)).state, 'approved')
+})
+
+test('another account of who asked, or of who has decided, counts as himself', async () => {
+  const here = await gateway(
+    (one, other) =>
+      [one, other].every(p => /alice|root/.test(p.username)) ||
+      [one, other].every(p => /bob|rob/.test(p.username)),
+  )
+  const requirement = { ...wish().requirement, quorums: [{ groups: ['corp:oncall'], count: 2, rule: 0 }] }
+  const { id } = await here.ask(wish({ principal: person('alice'), requirement }), null)
+  const root = person('root', ['corp:oncall'])
+  await assert.rejects(here.decide(root, id, yes), refusedWith('second-person-required', 'requester'))
+  await here.decide(bob, id, yes)
+  await assert.rejects(
+    here.decide(person('rob', ['corp:oncall']), id, yes),
+    refusedWith('approval-closed', 'decided'),
+  )
+  assert.equal((await here.decide(dave, id, yes)).state, 'approved')
 })

@@ -1,8 +1,10 @@
+import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
 import { ask } from './asking/ask.ts'
 import type { Approval, Grant, Pin, Wish } from './contract.ts'
 import { cancel } from './deciding/cancel.ts'
 import { type Answer, decide } from './deciding/decide.ts'
+import { seatOf } from './deciding/seat-of.ts'
 import { giveBack } from './grants/give-back.ts'
 import { revoke } from './grants/revoke.ts'
 import { useGrant } from './grants/use-grant.ts'
@@ -23,6 +25,8 @@ export interface Approvals {
   ask(wish: Wish, pin: Pin | null): Promise<Approval>
   /** Resolves when it is pending no more, or as it is after `patience` milliseconds or when the signal says so. */
   wait(id: string, patience: number, signal: AbortSignal): Promise<Approval>
+  /** Why this person cannot decide it; policy is not asked. Undefined: he can. */
+  barred(by: Principal, approval: Approval): Refusal | undefined
   decide(by: Principal, id: string, answer: Answer): Promise<Approval>
   /** By who asked for it. */
   cancel(by: Principal, id: string, reason: string | null): Promise<Approval>
@@ -59,6 +63,15 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     giveBack: grant => giveBack(records, grant),
     ask: (wish, pin) => ask(records, wish, pin),
     wait: (id, patience, signal) => wait(records, id, patience, signal),
+    barred(by, approval) {
+      try {
+        seatOf(records, approval, by)
+        return undefined
+      } catch (error) {
+        if (error instanceof Refusal) return error
+        throw error
+      }
+    },
     decide: (by, id, answer) => decide(records, by, id, answer),
     cancel: (by, id, reason) => cancel(records, by, id, reason),
     get: async id => approvals.get(id)?.value ?? (await parts.store.get<Approval>(APPROVAL_KIND, id))?.value,

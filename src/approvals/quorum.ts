@@ -2,12 +2,14 @@ import type { Principal } from '../identity/principal.ts'
 import { compileGlobList } from '../policy/glob.ts'
 import type { Quorum, Requirement } from '../policy/requirement.ts'
 
+type Named = Pick<Principal, 'username' | 'groups'>
+
 /** Places of the quorums for which this person counts; empty: none. Without quorums whoever policy lets decide counts. */
-export function quorumsOf({ quorums }: Requirement, by: Principal): number[] {
+export function quorumsOf({ quorums }: Requirement, by: Named): number[] {
   return quorums.flatMap((quorum, i) => (isNamed(quorum, by) ? [i] : []))
 }
 
-function isNamed({ groups, users }: Quorum, by: Principal): boolean {
+function isNamed({ groups, users }: Quorum, by: Named): boolean {
   if (groups === undefined && users === undefined) return true
   if (users !== undefined && compileGlobList(users).has(by.username)) return true
   if (groups === undefined) return false

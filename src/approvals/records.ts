@@ -1,23 +1,31 @@
 import { type Actor, actEntry } from '../audit/acts.ts'
 import type { AuditLog, EntryKind } from '../audit/entry.ts'
+import type { Person } from '../audit/person.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
-import type { Approval, Grant } from './contract.ts'
+import type { Approval, Delegation, Grant } from './contract.ts'
 import { type Followed, followAll } from './followed.ts'
+import type { Linked } from './linked-accounts.ts'
 
 export const APPROVAL_KIND = 'approval'
 /** By intent: which approval is pending for it. */
 export const ASK_KIND = 'approval.ask'
 export const GRANT_KIND = 'grant'
+export const DELEGATION_KIND = 'approval.delegation'
 
 /** What asking, deciding and using share: the records as this process knows them, and the one way to move them. */
 export interface ApprovalRecords {
   readonly approvals: Followed<Approval>
   readonly grants: Followed<Grant>
+  readonly delegations: Followed<Delegation>
   readonly now: () => number
   readonly newId: () => string
   readonly onError: (error: unknown) => void
+  /** Whether documents say that two accounts belong to one human. */
+  readonly linked: Linked
+  /** Whether this person's credentials are cut off. */
+  readonly isRevoked: (person: Person) => boolean
   append(kind: EntryKind, id: string, by: Actor, facts: Record<string, unknown>): Promise<unknown>
   /** What was written is known here at once. Throws StoreConflict, and Refusal `state-unavailable`. */
   commit(changes: readonly Change[]): Promise<void>
@@ -45,6 +53,10 @@ export interface RecordParts {
   readonly newId: () => string
   readonly policyDigest: () => string
   readonly onError: (error: unknown) => void
+  /** Absent: no accounts are linked. */
+  readonly linked?: Linked
+  /** Absent: nobody is. */
+  readonly isRevoked?: (person: Person) => boolean
 }
 
 export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> {
@@ -63,11 +75,17 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     else if (ids.delete(id) && ids.size === 0) grantsByTarget.delete(target)
   })
 
+  const delegations = await followAll<Delegation>(feed, DELEGATION_KIND, () => {})
+  const followed = new Map<string, Followed<unknown>>([
+    [APPROVAL_KIND, approvals as Followed<unknown>],
+    [GRANT_KIND, grants as Followed<unknown>],
+    [DELEGATION_KIND, delegations as Followed<unknown>],
+  ])
+
   async function commit(changes: readonly Change[]): Promise<void> {
     const written = await store.commit(changes).catch(unavailable)
     for (const [i, { kind, key, revision, value }] of written.entries()) {
-      const into: Followed<unknown> | undefined =
-        kind === APPROVAL_KIND ? approvals : kind === GRANT_KIND ? grants : undefined
+      const into = followed.get(kind)
       if (into === undefined) continue
       if (value === null) into.remove(key, revision)
       else into.put({ ...written[i]!, value: (changes[i] as { value?: unknown }).value })
@@ -75,7 +93,9 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   }
 
   return {
-    ...{ approvals, grants, now, newId, onError, commit },
+    ...{ approvals, grants, delegations, now, newId, onError, commit },
+    linked: parts.linked ?? (() => false),
+    isRevoked: parts.isRevoked ?? (() => false),
     append: (kind, id, principal, facts) =>
       parts.log.append(actEntry({ id, kind, principal, policyDigest: parts.policyDigest() }, facts)),
     async approval(id) {
@@ -106,6 +126,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     stop() {
       approvals.stop()
       grants.stop()
+      delegations.stop()
     },
   }
 }

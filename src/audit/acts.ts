@@ -29,6 +29,8 @@ export interface ActParts {
   readonly now: () => number
   readonly newId: () => string
   readonly policyDigest: () => string
+  /** Whether documents say that two accounts belong to one human. */
+  readonly linked?: (one: Person, other: Person) => boolean
 }
 
 /** An entry about what somebody does to the log itself: reveals, holds, destroyed keys. */

@@ -69,6 +69,7 @@ export interface Head {
     readonly displayName?: string
     readonly email?: string
     readonly claims?: CarriedClaims
+    readonly startedBy?: readonly string[]
     readonly serviceAccount?: ServiceAccountFacts
   }
   readonly client?: {

@@ -3,7 +3,8 @@ import type { Head } from './entry.ts'
 
 /** Who acted, as the heads of entries say it. */
 export function principalFacts(principal: Principal): NonNullable<Head['principal']> {
-  const { issuer, subject, username, groups, kind, displayName, email, claims, authentication } = principal
+  const { issuer, subject, username, groups, kind, displayName, email, claims, startedBy, authentication } =
+    principal
   const { serviceAccount } = principal
   return {
     issuer,
@@ -16,6 +17,7 @@ export function principalFacts(principal: Principal): NonNullable<Head['principa
     ...(displayName === undefined ? {} : { displayName }),
     ...(email === undefined ? {} : { email }),
     ...(claims === undefined ? {} : { claims }),
+    ...(startedBy === undefined ? {} : { startedBy }),
     ...(serviceAccount === undefined ? {} : { serviceAccount }),
   }
 }

@@ -3,6 +3,7 @@ import { type ChannelDocument, channelDocumentSchema } from './schema/channel.ts
 import { type ConnectionDocument, connectionDocumentSchema } from './schema/connection.ts'
 import { type IdentityProviderDocument, identityProviderDocumentSchema } from './schema/identity-provider.ts'
 import { type MaskingRulesDocument, maskingRulesDocumentSchema } from './schema/masking-rules.ts'
+import { type PersonDocument, personDocumentSchema } from './schema/person.ts'
 import { type PolicyDocument, policyDocumentSchema } from './schema/policy.ts'
 
 /** What an operator configures the gateway with. */
@@ -11,6 +12,7 @@ export type ConfigDocument =
   | ConnectionDocument
   | IdentityProviderDocument
   | MaskingRulesDocument
+  | PersonDocument
   | PolicyDocument
 export type DocumentKind = ConfigDocument['kind']
 
@@ -23,6 +25,7 @@ export const documentKinds: Readonly<Record<DocumentKind, z.ZodType>> = Object.f
     Connection: connectionDocumentSchema,
     IdentityProvider: identityProviderDocumentSchema,
     MaskingRules: maskingRulesDocumentSchema,
+    Person: personDocumentSchema,
     Policy: policyDocumentSchema,
   }),
 )

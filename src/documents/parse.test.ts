@@ -55,7 +55,7 @@ for (const [name, text, expected] of [
   [
     'unknown kind',
     RULE.replace('kind: Policy', 'kind: Polcy'),
-    /^p\.yaml:2:7 kind: must be one of Channel, Connection, IdentityProvider, MaskingRules, Policy; did you mean Policy\?$/,
+    /^p\.yaml:2:7 kind: must be one of Channel, Connection, IdentityProvider, MaskingRules, Person, Policy; did you mean Policy\?$/,
   ],
   [
     'kind from the prototype',

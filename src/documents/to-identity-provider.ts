@@ -17,6 +17,7 @@ export interface IdentityProviderSettings {
     readonly displayName: string
   }
   readonly carriedClaims?: readonly string[]
+  readonly startedBy?: readonly string[]
   readonly clockSkew: number
   /** Oldest `iat`; absent: only `exp` counts. */
   readonly maxAge?: number
@@ -54,6 +55,7 @@ export async function toIdentityProvider(
       displayName: oidc.claims?.displayName ?? 'name',
     },
     ...(oidc.carriedClaims === undefined ? {} : { carriedClaims: oidc.carriedClaims }),
+    ...(oidc.startedBy === undefined ? {} : { startedBy: oidc.startedBy }),
     clockSkew: (oidc.clockSkew === undefined ? undefined : parseDuration(oidc.clockSkew)) ?? 30_000,
     ...(oidc.maxAge === undefined ? {} : { maxAge: parseDuration(oidc.maxAge)! }),
     ...(ca === undefined ? {} : { ca }),

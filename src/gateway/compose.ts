@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
+import { linkAccounts } from '../approvals/linked-accounts.ts'
 import { openApprovals } from '../approvals/open-approvals.ts'
 import { atMost } from '../at-most.ts'
 import { disk } from '../audit/files/disk.ts'
@@ -206,6 +207,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     })
     const directory = createDirectory(connectionsOf(documents.current()))
     let policies = compilePolicies(documents.current().ofKind('Policy'))
+    let linked = linkAccounts(documents.current().ofKind('Person'))
     let masking = compileMasking(documents.current().ofKind('MaskingRules'), shippedDetectors)
 
     const ownCalls = createOwnCalls({ log, now })
@@ -272,6 +274,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       newId: () => newCallId(now()),
       policyDigest: () => policies.digest,
       onError: error => logger.error({ error }, 'approvals could not be followed or ended'),
+      linked: (one, other) => linked(one, other),
     })
     closers.push(() => approvals.close())
     const links = await openLinks({
@@ -310,6 +313,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       now,
       policyDigest: () => policies.digest,
       recipients: options.audit?.recipients ?? [],
+      linked: (one, other) => linked(one, other),
       ...(options.retention === undefined ? {} : { retention: options.retention }),
     })
     closers.push(() => twoPersons.close())
@@ -471,6 +475,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       directory.replace(connectionsOf(set))
       bindings.recheck()
       policies = compilePolicies(set.ofKind('Policy'))
+      linked = linkAccounts(set.ofKind('Person'))
       listening.renew(certificate())
       channelsOf(set, options, now).then(notify.setChannels, error =>
         logger.error({ error }, 'channels could not be replaced; the old ones stay'),

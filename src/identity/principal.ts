@@ -16,6 +16,11 @@ export interface Principal {
    * the token does not have is an empty list. Absent: the credential has no claims, or none is carried.
    */
   readonly claims?: CarriedClaims
+  /**
+   * Who set it going: the person behind a CI run, whoever acts for somebody by token exchange. Names with the prefix of
+   * the issuer, mail addresses without. Absent: it acts by itself.
+   */
+  readonly startedBy?: readonly string[]
   readonly authentication: Authentication
   readonly serviceAccount?: ServiceAccountFacts
 }

@@ -1,9 +1,8 @@
 import type { Access, access, Judged } from '../api/access.ts'
 import { recentCalls } from '../api/recent.ts'
 import type { Approval } from '../approvals/contract.ts'
-import { isFresh, refuseDecider } from '../approvals/may-decide.ts'
+import { isFresh } from '../approvals/may-decide.ts'
 import { messageOf } from '../approvals/message.ts'
-import { quorumsOf } from '../approvals/quorum.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { principalKey } from '../identity/principal.ts'
 import { fieldOf } from './form.ts'
@@ -178,11 +177,6 @@ function barredOf(
       return `policy does not let you decide what rule ${name} holds`
     }
   }
-  try {
-    refuseDecider(approval, principal, quorumsOf(approval.requirement, principal))
-    return null
-  } catch (error) {
-    if (error instanceof Refusal) return error.detail ?? error.message
-    throw error
-  }
+  const refusal = api.approvals.barred(principal, approval)
+  return refusal === undefined ? null : (refusal.detail ?? refusal.message)
 }

@@ -133,8 +133,12 @@ function envelope(approval: Approval) {
   return { apiVersion, kind: 'Approval' as const, approval: approvalOf(approval) }
 }
 
-function personOf({ issuer, subject, username, email }: Person) {
-  return { issuer, subject, username, ...(email === undefined ? {} : { email }) }
+function personOf({ issuer, subject, username, email, startedBy }: Person) {
+  return {
+    ...{ issuer, subject, username },
+    ...(email === undefined ? {} : { email }),
+    ...(startedBy === undefined ? {} : { startedBy: [...startedBy] }),
+  }
 }
 
 function approvalOf(a: Approval) {

@@ -6,6 +6,8 @@ const personSchema = z.object({
   subject: z.string(),
   username: z.string(),
   email: z.string().optional(),
+  /** Of a machine: who set it going. */
+  startedBy: z.array(z.string()).optional(),
 })
 
 const quorumSchema = z.object({

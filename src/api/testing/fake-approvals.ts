@@ -76,6 +76,7 @@ export function fakeApprovals(): ApprovalServices {
         },
       ],
     }),
+    barred: () => undefined,
     cancel: async () => ({ ...approval, state: 'cancelled' }),
     grants: () => [grant],
     revoke: async () => ({ ...grant, state: 'revoked' }),

@@ -5,10 +5,11 @@ import type { Principal } from '../../identity/principal.ts'
 import { StoreConflict } from '../../store/store.ts'
 import type { Approval, ApprovalDecision, Grant, Verdict } from '../contract.ts'
 import { grantFrom } from '../grants/grant-from.ts'
-import { refuseDecider, refusePlace } from '../may-decide.ts'
-import { isMet, quorumsOf } from '../quorum.ts'
+import { refusePlace } from '../may-decide.ts'
+import { isMet } from '../quorum.ts'
 import { type ApprovalRecords, GRANT_KIND, moving, over } from '../records.ts'
 import { expire } from './expire.ts'
+import { type Seat, seatOf } from './seat-of.ts'
 
 export interface Answer {
   readonly verdict: Verdict
@@ -42,12 +43,15 @@ export async function decide(
       await expire(records, one).catch(records.onError)
       throw over({ ...value, state: 'expired' })
     }
-    const quorums = quorumsOf(value.requirement, by)
-    refuseDecider(value, by, quorums)
+    const seat = seatOf(records, value, by)
     refusePlace(value, answer, at)
-    const { next, grant } = decided(records, value, by, quorums, answer, at)
+    const { next, grant } = decided(records, value, by, seat, answer, at)
     if (!recorded) {
-      const facts = { ...decisionFacts(value, answer, at), ...grantFacts(grant) }
+      const facts = {
+        ...decisionFacts(value, answer, at),
+        ...(seat.inPlaceOf === undefined ? {} : { inPlaceOf: seat.inPlaceOf.username }),
+        ...grantFacts(grant),
+      }
       await records.append('approval.decide', id, principalFacts(by), facts)
       recorded = true
     }
@@ -71,7 +75,7 @@ function decided(
   records: ApprovalRecords,
   value: Approval,
   by: Principal,
-  quorums: readonly number[],
+  { quorums, inPlaceOf }: Seat,
   { verdict, reason, via }: Answer,
   at: number,
 ): { next: Approval; grant: Grant | undefined } {
@@ -79,6 +83,7 @@ function decided(
     by: personOf(by),
     ...{ quorums, at, unread: at - value.askedAt < UNREAD },
     ...{ verdict, reason, via },
+    ...(inPlaceOf === undefined ? {} : { inPlaceOf }),
   }
   const decisions = [...value.decisions, decision]
   const approvers = decisions.filter(d => d.verdict === 'approve').map(d => d.quorums)

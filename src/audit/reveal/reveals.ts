@@ -164,7 +164,7 @@ export function createReveals(parts: RevealParts): Reveals {
       const { value } = found
       const again = value.state === 'approved' && value.approvalRecorded !== true
       if (value.state !== 'requested' && !again) throw closed(value.state, `it is ${value.state}`)
-      refuseSamePerson(value, personOf(by))
+      refuseSamePerson(value, personOf(by), parts.linked)
       const at = now()
       const approved: RevealRecord = {
         ...value,
@@ -226,7 +226,7 @@ export function createReveals(parts: RevealParts): Reveals {
         throw closed('unrecorded', 'its approval did not reach the log; it must be approved again')
       }
       // Stored once, checked again: nothing that was stored by another hand opens anything.
-      refuseSamePerson(value, value.approver ?? value.requester)
+      refuseSamePerson(value, value.approver ?? value.requester, parts.linked)
       if (value.log === log.origin) await refuseUnlogged(log, value, by, now())
       const places = await scopePlaces(parts, value.scope)
       const revealed = await readScope(log, places, value.scope)
@@ -313,14 +313,19 @@ function refuseMachine(by: Principal): void {
   })
 }
 
-function refuseSamePerson({ requester, of }: RevealRecord, approver: Person): void {
-  if (maybeSame(requester, approver)) {
+function refuseSamePerson(
+  { requester, of }: RevealRecord,
+  approver: Person,
+  linked: RevealParts['linked'],
+): void {
+  const isOne = (one: Person) => maybeSame(one, approver) || linked?.(one, approver) === true
+  if (isOne(requester)) {
     throw new Refusal('second-person-required', {
       check: 'requester',
       detail: 'who asked for it cannot approve it',
     })
   }
-  if (of.some(one => maybeSame(one, approver))) {
+  if (of.some(isOne)) {
     throw new Refusal('second-person-required', {
       check: 'session-owner',
       detail: 'whose values they are cannot approve it',

@@ -164,7 +164,8 @@ export function createShreds(parts: ShredParts): Shreds {
       refuseMachine(by)
       const found = await requested(id)
       const { value } = found
-      if (maybeSame(value.requester, personOf(by))) {
+      const isOne = maybeSame(value.requester, personOf(by)) || parts.linked?.(value.requester, personOf(by))
+      if (isOne) {
         throw new Refusal('second-person-required', {
           check: 'requester',
           detail: 'who asked for it cannot approve it',

@@ -9,6 +9,9 @@ const words: Readonly<Record<string, string>> = {
   maskingrule: 'MaskingRules',
   maskingrules: 'MaskingRules',
   masking: 'MaskingRules',
+  person: 'Person',
+  persons: 'Person',
+  people: 'Person',
   policy: 'Policy',
   policies: 'Policy',
   identityprovider: 'IdentityProvider',
@@ -24,7 +27,15 @@ export async function kindOf(word: string, also: readonly string[] = []): Promis
   if (known !== undefined) return known
   if (/^[A-Z][a-z]+([A-Z][a-z]+)*$/.test(word)) return word
   const { didYouMean } = await import('../../documents/suggest.ts')
-  const offered = ['channels', 'connections', 'policies', 'identityproviders', 'maskingrules', ...also]
+  const offered = [
+    'channels',
+    'connections',
+    'policies',
+    'identityproviders',
+    'maskingrules',
+    'persons',
+    ...also,
+  ]
   throw new Failure({
     exitCode: exitCodes.usage,
     what: `there is no kind ${word}${didYouMean(word, [...Object.keys(words), ...also])}`,

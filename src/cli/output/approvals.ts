@@ -45,7 +45,12 @@ export function approvalText(a: ApprovalItem): string {
     ['State', a.closedBecause === undefined ? a.state : `${a.state}: ${a.closedBecause}`],
     ['What', a.sentence],
     ['Check', a.check],
-    ['Asked by', a.requester.username],
+    [
+      'Asked by',
+      a.requester.startedBy === undefined
+        ? a.requester.username
+        : `${a.requester.username}, started by ${a.requester.startedBy.join(', ')}`,
+    ],
     ['Reason', a.reason],
     ['Connection', a.connection],
     ['Held by', a.rules.join(', ')],

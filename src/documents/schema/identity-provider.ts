@@ -66,6 +66,8 @@ export const identityProviderDocumentSchema = z.strictObject({
         .optional(),
       /** Further claims that rules may look at (`principals.claims`); what is not named here is dropped. */
       carriedClaims: someOf(claim, 20).optional(),
+      /** Claims that say who set a job going: he approves nothing that it asks for. A token must have one of them. */
+      startedBy: someOf(claim, 5).optional(),
       clockSkew: durationSchema
         .refine(text => (parseDuration(text) ?? 0) <= 300_000, 'must be at most 5m')
         .optional(),

@@ -29,6 +29,7 @@ export function approvalServices({
     list: approvals.list,
     get: approvals.get,
     wait: approvals.wait,
+    barred: approvals.barred,
     decide: approvals.decide,
     cancel: approvals.cancel,
     grants: approvals.grants,

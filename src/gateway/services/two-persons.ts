@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { actEntry, SELF } from '../../audit/acts.ts'
 import type { OpenAuditLog } from '../../audit/log/contract.ts'
+import type { Person } from '../../audit/person.ts'
 import { createReveals, type Reveals } from '../../audit/reveal/reveals.ts'
 import { scopeWords } from '../../audit/reveal/scope.ts'
 import type { AuditIndex } from '../../audit/search/contract.ts'
@@ -28,6 +29,7 @@ export interface TwoPersonsParts {
   readonly policyDigest: () => string
   readonly retention?: Retention
   readonly recipients: readonly Recipient[]
+  readonly linked?: (one: Person, other: Person) => boolean
 }
 
 /** Milliseconds between two rounds of what goes by itself. */

@@ -125,6 +125,36 @@ describe('OIDC tokens', () => {
     await other.stop()
   })
 
+  it('of a job say who set it going, by the claims of the forges or those that are named', async () => {
+    const jobs = (more: object = {}) =>
+      rig.authenticator.setProviders([config({ principalKind: 'job', ...more })])
+    jobs()
+    assert.deepEqual((await accepted({ actor: 'bob' })).startedBy, ['corp:bob'])
+    assert.deepEqual((await accepted({ user_login: 'bob', user_email: 'bob@example.com' })).startedBy, [
+      'corp:bob',
+      'bob@example.com',
+    ])
+    assert.equal((await accepted({})).startedBy, undefined)
+    const refuse = async (more: Record<string, unknown>) =>
+      refused(await signToken(key, claims(more)), 'credential-invalid', 'claim-started-by')
+    for (const actor of [7, '', ['bob'], 'bo\nb']) await refuse({ actor })
+    jobs({ startedBy: ['owner'] })
+    assert.deepEqual((await accepted({ owner: 'bob', actor: 'x' })).startedBy, ['corp:bob'])
+    await refuse({ actor: 'bob' })
+    rig.authenticator.setProviders([config()])
+    assert.equal((await accepted({ actor: 'bob' })).startedBy, undefined)
+  })
+
+  it('of a token exchange name everybody who acts for the subject, or are refused', async () => {
+    const chain = { sub: 'agent', act: { sub: 'helper' } }
+    assert.deepEqual((await accepted({ act: chain })).startedBy, ['corp:agent', 'corp:helper'])
+    let long: object = { sub: 'last' }
+    for (let i = 0; i < 6; i++) long = { sub: `s${i}`, act: long }
+    for (const act of [null, 'agent', [], {}, { sub: 7 }, { sub: 'a', act: 'b' }, long]) {
+      await refused(await signToken(key, claims({ act })), 'credential-invalid', 'claim-started-by')
+    }
+  })
+
   it('read groups from text, list, nested and dotted claims', async () => {
     assert.deepEqual((await accepted({ groups: 'solo' })).groups, ['corp:solo'])
     assert.deepEqual((await accepted({ groups: null })).groups, [])

@@ -16,6 +16,8 @@ export interface OidcProviderConfig {
   readonly claims?: Partial<ClaimNames>
   /** Further claims that policies may look at. Absent: none. */
   readonly carriedClaims?: readonly string[]
+  /** Claims of whoever set a job going; absent: those of the known forges, where a token has them. */
+  readonly startedBy?: readonly string[]
   /** Tolerance of `exp`, `nbf` and `iat`; at most five minutes. Absent: 30 s. */
   readonly clockSkew?: number
   /** Oldest `iat`; absent: only `exp` counts. */

@@ -3,6 +3,7 @@ import type { Principal } from '../principal.ts'
 import { invalidCredential } from '../refuse.ts'
 import { carriedOf, claimAt, groupsOf, isReservedName, nameOf } from './claims.ts'
 import { defaultClaims, type OidcProviderConfig } from './provider-config.ts'
+import { startedByOf } from './started-by.ts'
 
 /** Claims of a verified token to a principal. Throws `credential-invalid` when they name nobody. */
 export function toPrincipal(
@@ -15,6 +16,7 @@ export function toPrincipal(
   if (subject === undefined) throw invalidCredential('claim-sub', 'the token has no usable subject')
   const email = nameOf(claimAt(claims, names.email))
   const displayName = nameOf(claimAt(claims, names.displayName))
+  const startedBy = startedByOf(config, claims)
   return {
     issuer: config.issuer,
     subject,
@@ -24,6 +26,7 @@ export function toPrincipal(
     ...(displayName === undefined ? {} : { displayName }),
     ...(email === undefined || !isVerified(claims) ? {} : { email }),
     ...(config.carriedClaims === undefined ? {} : { claims: carriedOf(claims, config.carriedClaims) }),
+    ...(startedBy.length === 0 ? {} : { startedBy }),
     authentication,
   }
 }
