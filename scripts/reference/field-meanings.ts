@@ -258,6 +258,32 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.rules[].approval.approvers[].groups': ['patterns of groups, prefix included'],
     'spec.rules[].approval.approvers[].users': ['patterns of user names, prefix included'],
     'spec.rules[].approval.approvers[].count': ['how many of them', '1'],
+    'spec.rules[].approval.approvers[].escalate': [
+      'who counts in this place as well when nobody has decided; at most five steps',
+      'nobody',
+    ],
+    'spec.rules[].approval.approvers[].escalate[].after': ['`1m` to `168h` after it was asked for'],
+    'spec.rules[].approval.approvers[].escalate[].groups': ['patterns of groups, prefix included'],
+    'spec.rules[].approval.approvers[].escalate[].users': ['patterns of user names, prefix included'],
+    'spec.rules[].approval.remindAfter': [
+      'when those who may decide are told once more; `never`, or `1m` to `168h`',
+      'four tenths of the deadline',
+    ],
+    'spec.rules[].approval.breakGlass': [
+      'who may go on without an approval, loudly, and is reviewed afterwards; not beside `page: true`',
+      'nobody',
+    ],
+    'spec.rules[].approval.breakGlass.groups': ['patterns of groups, prefix included'],
+    'spec.rules[].approval.breakGlass.users': ['patterns of user names, prefix included'],
+    'spec.rules[].approval.breakGlass.for': ['for how long the same action passes; `1m` to `1h`', '`15m`'],
+    'spec.rules[].approval.breakGlass.review': [
+      'in what time another person must have reviewed it; `1h` to `168h`',
+      '`24h`',
+    ],
+    'spec.rules[].approval.burst': [
+      '`kubectl-command`: one approval is for the same deletion or patch of up to 21 objects by one kubectl command',
+      'each request by itself',
+    ],
     'spec.rules[].approval.deadline': ['after which it counts as denied; `1m` to `168h`', '`1h`'],
     'spec.rules[].approval.grant': [
       '`once`: exactly this request; a duration up to `24h`: the same action on the same object, repeated',

@@ -109,6 +109,36 @@ export const access: Readonly<Record<string, Access>> = {
   },
   // Only of one's own: the service looks.
   'POST /v1/approvals/:id/cancel': write('self.approval.cancel', 'approvals', 'id'),
+  // Only of one's own, and only where the rule names its requester for it: the service looks.
+  'POST /v1/approvals/:id/break-glass': write('self.approval.break-glass', 'approvals', 'id'),
+  'POST /v1/approvals/:id/review': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['approval.review'],
+    actions: async (x, { approvals }) => {
+      const found = await approvals.get(x.params.id!)
+      return (found?.rules ?? ['']).map(rule => admin('approval.review', 'approvals', rule))
+    },
+  },
+  'GET /v1/approval-stats': read('approval.stats', 'approvals'),
+  'GET /v1/delegations': {
+    kind: 'decided',
+    mutation: false,
+    verbs: ['self.read', 'delegation.list'],
+    actions: x => [admin(x.query.mine === 'true' ? 'self.read' : 'delegation.list', 'delegations', '')],
+  },
+  // It hands on what policy lets both do, and nothing more: the delegate needs approval.decide himself.
+  'POST /v1/delegations': write('self.approval.delegate', 'delegations'),
+  'POST /v1/delegations/:id/end': {
+    kind: 'decided',
+    mutation: true,
+    verbs: ['self.approval.delegate', 'delegation.end'],
+    actions: (x, { approvals }) => {
+      const found = approvals.delegations().find(one => one.id === x.params.id)
+      const mine = found !== undefined && principalKey(found.person) === principalKey(x.principal)
+      return [admin(mine ? 'self.approval.delegate' : 'delegation.end', 'delegations', x.params.id!)]
+    },
+  },
   'GET /v1/grants': {
     kind: 'decided',
     mutation: false,

@@ -52,6 +52,18 @@ const valid: Record<string, { path: string; body?: unknown }> = {
   'POST /v1/approvals/:id/cancel': { path: '/v1/approvals/approval-1/cancel', body: {} },
   'GET /v1/channel-links': { path: '/v1/channel-links' },
   'DELETE /v1/channel-links/:id': { path: '/v1/channel-links/link-1' },
+  'POST /v1/approvals/:id/break-glass': {
+    path: '/v1/approvals/approval-1/break-glass',
+    body: { reason: 'the shop is down', ticket: 'INC-1' },
+  },
+  'POST /v1/approvals/:id/review': {
+    path: '/v1/approvals/approval-1/review',
+    body: { verdict: 'justified', note: 'it was down' },
+  },
+  'GET /v1/approval-stats': { path: '/v1/approval-stats' },
+  'GET /v1/delegations': { path: '/v1/delegations' },
+  'POST /v1/delegations': { path: '/v1/delegations', body: { to: 'corp:dave', seconds: 3600 } },
+  'POST /v1/delegations/:id/end': { path: '/v1/delegations/delegation-1/end' },
   'GET /v1/grants': { path: '/v1/grants' },
   'POST /v1/grants/:id/revoke': { path: '/v1/grants/grant-1/revoke', body: {} },
   'GET /v1/reveals': { path: '/v1/reveals' },

@@ -518,7 +518,20 @@ export interface ChannelServices {
 
 export type ApprovalServices = Pick<
   Approvals,
-  'list' | 'get' | 'wait' | 'barred' | 'decide' | 'cancel' | 'grants' | 'revoke'
+  | 'list'
+  | 'get'
+  | 'wait'
+  | 'barred'
+  | 'decide'
+  | 'cancel'
+  | 'breakGlass'
+  | 'review'
+  | 'delegate'
+  | 'endDelegation'
+  | 'delegations'
+  | 'shown'
+  | 'grants'
+  | 'revoke'
 > & {
   /** For what is to be done later, within a scope, until an absolute time. */
   askAhead(by: Principal, wish: AheadWish): Promise<Approval>

@@ -39,6 +39,10 @@ export interface Approval {
   readonly askedAt: number
   readonly deadline: number
   readonly decisions: readonly ApprovalDecision[]
+  /** What people were told of beside decisions, oldest first. Absent: nothing. */
+  readonly notices?: readonly Notice[]
+  /** It went on without an approval. */
+  readonly brokenGlass?: BrokenGlass
   readonly closedAt?: number
   /** Why it ended without being approved. */
   readonly closedBecause?: string
@@ -49,6 +53,31 @@ export type ApprovalState = 'pending' | 'approved' | 'denied' | 'expired' | 'can
 
 export interface Requester extends Person {
   readonly kind: Principal['kind']
+}
+
+export interface Notice {
+  readonly what: 'reminder' | 'escalation' | 'break-glass' | 'review-overdue' | 'review'
+  readonly at: number
+  /** In words, made by us. */
+  readonly text: string
+}
+
+export interface BrokenGlass {
+  readonly by: Person
+  readonly reason: string
+  readonly ticket: string
+  readonly at: number
+  /** When another person must have looked at it. */
+  readonly reviewBy: number
+  readonly overdueAt?: number
+  readonly review?: Review
+}
+
+export interface Review {
+  readonly by: Person
+  readonly verdict: 'justified' | 'unjustified'
+  readonly note: string
+  readonly at: number
 }
 
 export interface ApprovalDecision {
@@ -114,6 +143,10 @@ export interface Grant {
   readonly usedBy?: string
   readonly endedAt?: number
   readonly revokedBy?: Person
+  /** Nobody approved it. */
+  readonly brokenGlass?: true
+  /** Of one that is good once: its use opens the burst. Of the burst itself: how many more requests. */
+  readonly burst?: { readonly left: number }
 }
 
 /** A held request, as far as approvals look. */
@@ -133,6 +166,8 @@ export interface Wish {
   readonly scope?: GrantScope
   readonly reason?: string
   readonly foresight?: Foresight
+  /** Names the burst of a kubectl command that it belongs to, if rules let one approval be for all of it. */
+  readonly burst?: string
   /** Whether the request is within a scope that was granted. */
   isWithin(scope: GrantScope): boolean
 }

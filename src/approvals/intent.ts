@@ -35,6 +35,35 @@ export function targetOf({
   return digestOf(targetFacts(principal, connection, action))
 }
 
+/** What kubectl sends with each request of one command: a random UUID, made by the client. */
+const KUBECTL_SESSION = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/**
+ * The same words on another object of the same kind and namespace, by one kubectl command in one session of ours. The header
+ * is only a hint: whoever makes it up gets no further than the command itself would. Null: it belongs to no burst. Only what
+ * says the same to each object can be one: of what is created or replaced nobody has seen the rest.
+ */
+export function burstOf(facts: IntentFacts, session: string, hint: string | undefined): string | null {
+  const { principal, connection, action, query, body } = facts
+  if (hint === undefined || !KUBECTL_SESSION.test(hint)) return null
+  if (!action.isResource || action.name === '' || action.impersonate !== null) return null
+  if (action.verb !== 'delete' && action.verb !== 'patch') return null
+  const parameters = query.filter(([name]) => !PRESENTATION.has(name))
+  const said = body === null ? '' : createHash('sha256').update(body).digest('base64url')
+  const what = [action.verb, action.apiGroup, action.resource, action.subresource, action.namespace]
+  const of = [
+    'burst',
+    principalKey(principal),
+    connection,
+    session,
+    hint.toLowerCase(),
+    what,
+    parameters,
+    said,
+  ]
+  return `burst-${createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 48)}`
+}
+
 /** Somebody on a connection: where grants for a scope are found. */
 export function placeOf(principal: Pick<Principal, 'issuer' | 'subject'>, connection: string): string {
   return digestOf(['scope', principalKey(principal), connection])

@@ -2,6 +2,7 @@ import { printable } from '../audit/sentence.ts'
 import { riskClasses } from '../policy/risk-classes.ts'
 import type { Approval, ApprovalState } from './contract.ts'
 import type { Foresight } from './foresight.ts'
+import { BURST } from './grants/burst.ts'
 import { missingWords } from './quorum.ts'
 
 /**
@@ -34,6 +35,10 @@ export interface ApprovalMessage {
   readonly decisions: readonly MessageDecision[]
   /** Why it ended without being approved. */
   readonly ended: string | null
+  /** What people are to be told anew (a reminder, an escalation, broken glass); absent: nothing. */
+  readonly notice?: string
+  /** Nobody approved it, and it went on. */
+  readonly brokenGlass?: true
   /** Two digits that the requester sees too. */
   readonly check: string
   /** Approved on the page only, after a fresh sign-in. */
@@ -82,6 +87,8 @@ export function messageOf(a: Approval, base: string): ApprovalMessage {
       reason: reason === null ? null : quoted(reason),
     })),
     ended: a.closedBecause === undefined ? null : quoted(a.closedBecause),
+    ...(a.notices === undefined ? {} : { notice: quoted(a.notices.at(-1)!.text) }),
+    ...(a.brokenGlass === undefined ? {} : { brokenGlass: true }),
     pageOnly: requirement.page === true,
     wantsReason: requirement.reason,
     link: `${base}/approvals/${a.id}`,
@@ -103,7 +110,9 @@ export function quoted(text: string): string {
   return dead.length > REASON ? `${dead.slice(0, REASON - 1)}…` : dead
 }
 
-function opensOf({ scope, requirement: { grantFor } }: Approval): string {
+function opensOf({ scope, requirement: { grantFor, burst } }: Approval): string {
+  if (grantFor === null && burst === true)
+    return `this request, and the same on up to ${BURST} more objects of its kind and namespace by the same kubectl command within a minute`
   if (grantFor === null) return 'exactly this request, once'
   const minutes = Math.round(grantFor / 60_000)
   const time = minutes === 1 ? 'one minute' : `${minutes} minutes`

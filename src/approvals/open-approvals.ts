@@ -1,10 +1,13 @@
 import { Refusal } from '../errors/refusal.ts'
 import type { Principal } from '../identity/principal.ts'
 import { ask } from './asking/ask.ts'
-import type { Approval, Grant, Pin, Wish } from './contract.ts'
+import type { Approval, Delegation, Grant, Pin, Wish } from './contract.ts'
 import { cancel } from './deciding/cancel.ts'
 import { type Answer, decide } from './deciding/decide.ts'
 import { seatOf } from './deciding/seat-of.ts'
+import { type DelegationWish, delegate, endDelegation } from './delegating/delegate.ts'
+import { breakGlass, type GlassWish } from './glass/break-glass.ts'
+import { type Judgement, review } from './glass/review.ts'
 import { giveBack } from './grants/give-back.ts'
 import { revoke } from './grants/revoke.ts'
 import { useGrant } from './grants/use-grant.ts'
@@ -30,6 +33,16 @@ export interface Approvals {
   decide(by: Principal, id: string, answer: Answer): Promise<Approval>
   /** By who asked for it. */
   cancel(by: Principal, id: string, reason: string | null): Promise<Approval>
+  /** By who asked for it, where rules let him go on without an approval. */
+  breakGlass(by: Principal, id: string, wish: GlassWish): Promise<Approval>
+  /** Another person looks at broken glass. */
+  review(by: Principal, id: string, judgement: Judgement): Promise<Approval>
+  delegate(by: Principal, wish: DelegationWish): Promise<Delegation>
+  endDelegation(by: Principal, id: string): Promise<Delegation>
+  /** In force and just ended, newest first. */
+  delegations(): readonly Delegation[]
+  /** This person sees it now: who decides right after has not read it. */
+  shown(by: Principal, id: string): void
   get(id: string): Promise<Approval | undefined>
   /** Newest first; those that ended up to an hour ago included. */
   list(): readonly Approval[]
@@ -74,6 +87,12 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     },
     decide: (by, id, answer) => decide(records, by, id, answer),
     cancel: (by, id, reason) => cancel(records, by, id, reason),
+    breakGlass: (by, id, wish) => breakGlass(records, by, id, wish),
+    review: (by, id, judgement) => review(records, by, id, judgement),
+    delegate: (by, wish) => delegate(records, by, wish),
+    endDelegation: (by, id) => endDelegation(records, by, id),
+    delegations: () => [...records.delegations.values()].sort((a, b) => b.from - a.from),
+    shown: (by, id) => records.shown.now(by, id),
     get: async id => approvals.get(id)?.value ?? (await parts.store.get<Approval>(APPROVAL_KIND, id))?.value,
     list: () => [...approvals.values()].sort((a, b) => b.askedAt - a.askedAt),
     grants: () => [...grants.values()].sort((a, b) => b.grantedAt - a.grantedAt),

@@ -9,7 +9,8 @@ export function quorumsOf({ quorums }: Requirement, by: Named): number[] {
   return quorums.flatMap((quorum, i) => (isNamed(quorum, by) ? [i] : []))
 }
 
-function isNamed({ groups, users }: Quorum, by: Named): boolean {
+/** Both absent: everybody is. */
+export function isNamed({ groups, users }: Pick<Quorum, 'groups' | 'users'>, by: Named): boolean {
   if (groups === undefined && users === undefined) return true
   if (users !== undefined && compileGlobList(users).has(by.username)) return true
   if (groups === undefined) return false

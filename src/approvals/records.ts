@@ -5,6 +5,7 @@ import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
 import type { Approval, Delegation, Grant } from './contract.ts'
+import { rememberShown, type Shown } from './deciding/shown.ts'
 import { type Followed, followAll } from './followed.ts'
 import type { Linked } from './linked-accounts.ts'
 
@@ -19,19 +20,22 @@ export interface ApprovalRecords {
   readonly approvals: Followed<Approval>
   readonly grants: Followed<Grant>
   readonly delegations: Followed<Delegation>
+  readonly shown: Shown
   readonly now: () => number
   readonly newId: () => string
   readonly onError: (error: unknown) => void
   /** Whether documents say that two accounts belong to one human. */
   readonly linked: Linked
-  /** Whether this person's credentials are cut off. */
-  readonly isRevoked: (person: Person) => boolean
+  /** Whether this person's credentials of that time are cut off. */
+  readonly isRevoked: (person: Person, since: number) => boolean
   append(kind: EntryKind, id: string, by: Actor, facts: Record<string, unknown>): Promise<unknown>
   /** What was written is known here at once. Throws StoreConflict, and Refusal `state-unavailable`. */
   commit(changes: readonly Change[]): Promise<void>
   /** As it is known here, else as the store has it. Throws Refusal `resource-unknown`. */
   approval(id: string): Promise<Stored<Approval>>
   grant(id: string): Promise<Stored<Grant>>
+  /** As the store has it, and from then on known here. */
+  newestGrant(id: string): Promise<Stored<Grant> | undefined>
   /** As the store has it, and from then on known here. */
   newest(id: string): Promise<Stored<Approval> | undefined>
   /** Which approval is pending for this intent. */
@@ -56,7 +60,7 @@ export interface RecordParts {
   /** Absent: no accounts are linked. */
   readonly linked?: Linked
   /** Absent: nobody is. */
-  readonly isRevoked?: (person: Person) => boolean
+  readonly isRevoked?: (person: Person, since: number) => boolean
 }
 
 export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> {
@@ -93,6 +97,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   }
 
   return {
+    shown: rememberShown(now),
     ...{ approvals, grants, delegations, now, newId, onError, commit },
     linked: parts.linked ?? (() => false),
     isRevoked: parts.isRevoked ?? (() => false),
@@ -111,6 +116,11 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     async newest(id) {
       const found = await store.get<Approval>(APPROVAL_KIND, id).catch(unavailable)
       if (found !== undefined) approvals.put(found)
+      return found
+    },
+    async newestGrant(id) {
+      const found = await store.get<Grant>(GRANT_KIND, id).catch(unavailable)
+      if (found !== undefined) grants.put(found)
       return found
     },
     pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailable),

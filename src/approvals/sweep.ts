@@ -1,13 +1,22 @@
 import type { Change } from '../store/store.ts'
 import { expire } from './deciding/expire.ts'
-import { APPROVAL_KIND, type ApprovalRecords, ASK_KIND, GRANT_KIND, ignoreConflict } from './records.ts'
+import { needsReview, tellOverdue } from './glass/review.ts'
+import {
+  APPROVAL_KIND,
+  type ApprovalRecords,
+  ASK_KIND,
+  DELEGATION_KIND,
+  GRANT_KIND,
+  ignoreConflict,
+} from './records.ts'
+import { tellThoseWhoDecide } from './telling/tell-those-who-decide.ts'
 
 /** What ended can be looked at for an hour. */
 const KEPT = 3_600_000
 
 /** Ends what is over, forgets what ended long ago. */
 export async function sweep(records: ApprovalRecords): Promise<void> {
-  const { approvals, grants } = records
+  const { approvals, grants, delegations } = records
   const at = records.now()
   const over: Change[] = []
   for (const { id } of [...approvals.values()]) {
@@ -15,7 +24,10 @@ export async function sweep(records: ApprovalRecords): Promise<void> {
     if (one.value.state === 'pending') {
       // Another gateway may be doing the same.
       if (at >= one.value.deadline) await expire(records, one).catch(ignoreConflict)
-    } else if (at >= (one.value.closedAt ?? at) + KEPT) {
+      else await tellThoseWhoDecide(records, one).catch(ignoreConflict)
+    } else if (needsReview(one.value)) {
+      await tellOverdue(records, one).catch(ignoreConflict)
+    } else if (at >= (one.value.brokenGlass?.review?.at ?? one.value.closedAt ?? at) + KEPT) {
       over.push({ op: 'delete', kind: APPROVAL_KIND, key: id, version: one.version })
       const asked = await records.pendingFor(one.value.intent)
       if (asked?.value.id === id)
@@ -26,6 +38,10 @@ export async function sweep(records: ApprovalRecords): Promise<void> {
     const one = grants.get(id)!
     const ended = one.value.endedAt ?? one.value.until
     if (at >= ended + KEPT) over.push({ op: 'delete', kind: GRANT_KIND, key: id, version: one.version })
+  }
+  for (const { id, until } of [...delegations.values()]) {
+    const { version } = delegations.get(id)!
+    if (at >= until + KEPT) over.push({ op: 'delete', kind: DELEGATION_KIND, key: id, version })
   }
   for (const change of over) await records.commit([change]).catch(ignoreConflict)
 }

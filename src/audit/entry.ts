@@ -27,6 +27,13 @@ export type EntryKind =
   | 'approval.request'
   | 'approval.decide'
   | 'approval.close'
+  | 'approval.remind'
+  | 'approval.escalate'
+  | 'approval.delegate'
+  | 'approval.delegate-end'
+  | 'approval.break-glass'
+  | 'approval.review'
+  | 'approval.review-overdue'
   | 'grant.revoke'
   | 'channel.link'
   | 'channel.unlink'
@@ -99,6 +106,8 @@ export interface Head {
     readonly at?: number
     /** Policy held it, and people let it pass. */
     readonly approved?: true
+    /** Policy held it, nobody approved it, and somebody went on all the same. */
+    readonly brokenGlass?: true
     readonly requireReason?: true
     /** Rules with effect limit that it counted against. */
     readonly limits?: readonly string[]

@@ -70,6 +70,19 @@ function what(row: SentenceFacts): string {
       return `${head.facts?.verdict === 'approve' ? 'approved' : 'denied'}: ${text(head.facts?.asked)}`
     case 'approval.close':
       return `an approval ended: ${text(head.facts?.because)}`
+    case 'approval.remind':
+    case 'approval.escalate':
+      return `${text(head.facts?.told)}: ${text(head.facts?.asked)}`
+    case 'approval.delegate':
+      return `lets ${text(head.facts?.to)} decide in his place`
+    case 'approval.delegate-end':
+      return `ended what ${text(head.facts?.of)} had delegated to ${text(head.facts?.to)}`
+    case 'approval.break-glass':
+      return `BROKE THE GLASS (${text(head.facts?.ticket)}): ${text(head.facts?.asked)}`
+    case 'approval.review':
+      return `found broken glass ${text(head.facts?.verdict)}: ${text(head.facts?.asked)}`
+    case 'approval.review-overdue':
+      return `broken glass of ${text(head.facts?.brokenBy)} was not reviewed in time`
     case 'grant.revoke':
       return 'revoked a grant'
     case 'channel.link':
@@ -175,6 +188,7 @@ function result(row: SentenceFacts): string {
   if (ended !== 'complete' && ended !== 'refused') return ended.replaceAll('-', ' ')
   if (code >= 400)
     return `failed with ${code}${head.result?.reason === undefined ? '' : ` ${head.result.reason}`}`
+  if (head.decision?.brokenGlass === true) return 'allowed: glass broken'
   return effect === 'allow' && row.kind.endsWith('.request') ? 'allowed' : ''
 }
 

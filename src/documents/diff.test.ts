@@ -83,6 +83,7 @@ test('every kind has a JSON Schema that forbids unknown keys', () => {
     'Connection',
     'IdentityProvider',
     'MaskingRules',
+    'Person',
     'Policy',
   ])
   for (const schema of Object.values(schemas)) assert.equal(schema.additionalProperties, false)

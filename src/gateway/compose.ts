@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
+import { needsReview } from '../approvals/glass/review.ts'
 import { linkAccounts } from '../approvals/linked-accounts.ts'
 import { openApprovals } from '../approvals/open-approvals.ts'
 import { atMost } from '../at-most.ts'
@@ -22,6 +23,7 @@ import { toIdentityProvider } from '../documents/to-identity-provider.ts'
 import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
 import { LOCAL_ISSUER } from '../identity/local/users.ts'
 import { openIdentity } from '../identity/open-identity.ts'
+import { covers } from '../identity/revocation/revocations.ts'
 import { fileKeyEncryption } from '../keys/file-key.ts'
 import type { KeyEncryptionChoice } from '../keys/key-encryption-choice.ts'
 import { openKeyEncryption } from '../keys/open-key-encryption.ts'
@@ -275,6 +277,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       policyDigest: () => policies.digest,
       onError: error => logger.error({ error }, 'approvals could not be followed or ended'),
       linked: (one, other) => linked(one, other),
+      isRevoked: (person, since) => identity.revocations.list().some(one => covers(one, person, since)),
     })
     closers.push(() => approvals.close())
     const links = await openLinks({
@@ -331,6 +334,10 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       witnessConflicts: () => witnessing.status().witnesses.filter(w => w.state === 'conflict').length,
       agentsConnected: () => registry.status().filter(a => a.connected).length,
       sessionsOpen: () => sessions.list().length,
+      approvalsPending: () => approvals.list().filter(one => one.state === 'pending').length,
+      glassUnreviewed: () => approvals.list().filter(needsReview).length,
+      glassOverdue: () =>
+        approvals.list().filter(one => needsReview(one) && one.brokenGlass!.reviewBy <= now()).length,
     })
 
     const failures = createFailureBudget({

@@ -49,6 +49,8 @@ export interface Progress {
     readonly approval: string
     readonly approvers: readonly string[]
     readonly asked: string
+    /** Nobody approved it. */
+    readonly brokenGlass?: true
     readonly reason?: string
     /** Milliseconds since the epoch when it ends; absent: it is good once. */
     readonly until?: number

@@ -221,7 +221,11 @@ function decisionFacts(
     rules,
     reason,
     ...(at === undefined ? {} : { at }),
-    ...(grant === undefined ? {} : { approved: true as const }),
+    ...(grant === undefined
+      ? {}
+      : grant.brokenGlass === true
+        ? { brokenGlass: true as const }
+        : { approved: true as const }),
     ...(requireReason === undefined ? {} : { requireReason }),
     ...(limits === undefined ? {} : { limits: limits.map(limit => limit.rule) }),
     ...(part === undefined ? {} : { part: part.shown }),

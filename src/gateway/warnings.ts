@@ -19,6 +19,7 @@ const told = new Map<string, Set<string>>()
 export function warningsOf(gateway: Gateway, x: Masking, isMasked: boolean): string[] {
   if (x.connection.warnings === false) return []
   const found = [
+    aboutGlass(x),
     aboutIdentity(x),
     aboutQuestion(x),
     aboutMasks(x, isMasked),
@@ -65,6 +66,16 @@ function about(gateway: Gateway, x: Answered): Warning[] {
     warnings.push(['review of all', 'asked with *: rules that deny single actions are not looked at'])
   }
   return warnings
+}
+
+/** Each time, and first. */
+function aboutGlass(x: Answered): Warning | undefined {
+  const { grant } = x.progress
+  if (grant?.brokenGlass !== true) return undefined
+  return [
+    'glass',
+    `GLASS BROKEN: nobody approved this (approval ${grant.approval}); another person will review it`,
+  ]
 }
 
 /** `kubectl auth whoami` prints the user that the cluster sees; who that is here belongs beside it, each time. */

@@ -26,8 +26,17 @@ export function deliveryKey(channel: string, approval: string): string {
 }
 
 /** Changes when there is something to tell. That one more request waits for it is not. */
-export function stepOf({ state, decisions }: { state: string; decisions: readonly unknown[] }): string {
-  return `${state}.${decisions.length}`
+export function stepOf({
+  state,
+  decisions,
+  notices = [],
+}: {
+  state: string
+  decisions: readonly unknown[]
+  notices?: readonly unknown[]
+}): string {
+  const told = notices.length === 0 ? '' : `.${notices.length}`
+  return `${state}.${decisions.length}${told}`
 }
 
 const FIRST = 1_000

@@ -121,7 +121,11 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
         if (!(await commit(change))) changed?.add(id)
         continue
       }
-      if (approval.state !== 'pending' && at - (approval.closedAt ?? 0) > NEWS) continue
+      if (
+        approval.state !== 'pending' &&
+        at - Math.max(approval.closedAt ?? 0, approval.notices?.at(-1)?.at ?? 0) > NEWS
+      )
+        continue
       if (!channel.wants(message)) continue
       const value: Delivery = {
         ...{ channel: channel.name, approval: approval.id, wanted, message },

@@ -99,19 +99,23 @@ export const knownSubresources: ReadonlySet<string> = new Set([
 /**
  * What is done to Sallyport itself. `DOCUMENT.read` and so on stand for the kinds of documents in lower case.
  */
-const DOCUMENT_KINDS = ['channel', 'connection', 'identityprovider', 'maskingrules', 'policy']
+const DOCUMENT_KINDS = ['channel', 'connection', 'identityprovider', 'maskingrules', 'person', 'policy']
 export const adminVerbs: readonly string[] = [
   'agent.enrol',
   'agent.list',
   'agent.remove',
   'approval.decide',
   'approval.list',
+  'approval.review',
+  'approval.stats',
   'audit.export',
   'audit.search',
   'audit.show',
   'audit.tail',
   'channel.link.list',
   'channel.link.remove',
+  'delegation.end',
+  'delegation.list',
   'grant.list',
   'grant.revoke',
   'hold.add',
@@ -130,7 +134,9 @@ export const adminVerbs: readonly string[] = [
   'revocation.list',
   'revocation.write',
   'self.approval.ask',
+  'self.approval.break-glass',
   'self.approval.cancel',
+  'self.approval.delegate',
   'self.channel.link',
   'self.channel.unlink',
   'self.explain',

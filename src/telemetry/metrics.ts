@@ -21,6 +21,9 @@ export interface Gauges {
   witnessConflicts(): number
   agentsConnected(): number
   sessionsOpen(): number
+  approvalsPending(): number
+  glassUnreviewed(): number
+  glassOverdue(): number
 }
 
 /**
@@ -84,6 +87,21 @@ export function createMetrics(gauges: Gauges): GatewayMetrics {
   )
   gauge('sallyport_agents_connected', 'Agents connected, the embedded one included.', gauges.agentsConnected)
   gauge('sallyport_sessions_open', 'Sessions open in this process.', gauges.sessionsOpen)
+  gauge(
+    'sallyport_approvals_pending',
+    'Approvals that wait for a decision, of all gateways.',
+    gauges.approvalsPending,
+  )
+  gauge(
+    'sallyport_break_glass_unreviewed',
+    'Times that the glass was broken and nobody has reviewed it yet, of all gateways.',
+    gauges.glassUnreviewed,
+  )
+  gauge(
+    'sallyport_break_glass_overdue',
+    'Of these, those that were to be reviewed by now.',
+    gauges.glassOverdue,
+  )
   return {
     registry,
     finished(x) {

@@ -6,6 +6,7 @@ import { agentRoutes } from './agents.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { channelRoutes } from './channels.ts'
+import { delegationRoutes } from './delegations.ts'
 import { documentRoutes } from './documents.ts'
 import { healthRoutes } from './health.ts'
 import { identityRoutes } from './identity.ts'
@@ -33,6 +34,7 @@ export function allRoutes(services: ApiServices, context: RouteContext): Route[]
     ...auditRoutes(services),
     ...approvalRoutes(services),
     ...channelRoutes(services),
+    ...delegationRoutes(services),
     ...revealRoutes(services),
     ...shredRoutes(services),
     ...documentRoutes(services),

@@ -1,9 +1,11 @@
-import type { Approval, Grant } from '../../approvals/contract.ts'
+import type { Approval, BrokenGlass, Grant } from '../../approvals/contract.ts'
+import { needsReview } from '../../approvals/glass/review.ts'
 import { missingWords } from '../../approvals/quorum.ts'
 import type { GrantScope } from '../../approvals/scope.ts'
 import type { Person } from '../../audit/person.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { principalKey } from '../../identity/principal.ts'
+import { approvalStats } from '../approval-stats.ts'
 import { apiVersion, listOf, optionalTime, time } from '../present.ts'
 import { recentCalls } from '../recent.ts'
 import { type Route, route } from '../route.ts'
@@ -11,14 +13,18 @@ import {
   approvalEnvelope,
   approvalParams,
   approvalQuery,
+  approvalStatsSchema,
   approvalsQuery,
   approvalsSchema,
   askBody,
   decideBody,
+  glassBody,
   grantEnvelope,
   grantsQuery,
   grantsSchema,
   reasonBody,
+  reviewBody,
+  statsQuery,
 } from '../schema/approvals.ts'
 import type { ApiServices } from '../services.ts'
 
@@ -26,6 +32,11 @@ const MOST = 500
 
 export function approvalRoutes(services: ApiServices): Route[] {
   const { approvals, now } = services
+  const envelope = (approval: Approval) => ({
+    apiVersion,
+    kind: 'Approval' as const,
+    approval: approvalOf(approval, now()),
+  })
   return [
     route({
       method: 'GET',
@@ -34,13 +45,14 @@ export function approvalRoutes(services: ApiServices): Route[] {
       query: approvalsQuery,
       response: approvalsSchema,
       handle: async x => {
-        const { mine, state } = x.query
+        const { mine, state, review } = x.query
         const key = principalKey(x.caller.principal)
         const items = approvals
           .list()
           .filter(one => mine !== 'true' || principalKey(one.requester) === key)
           .filter(one => state === undefined || one.state === state)
-        return listOf('ApprovalList', { items: items.slice(0, MOST) }, approvalOf)
+          .filter(one => review === undefined || isUnreviewed(one, review, now()))
+        return listOf('ApprovalList', { items: items.slice(0, MOST) }, one => approvalOf(one, now()))
       },
     }),
     route({
@@ -68,6 +80,7 @@ export function approvalRoutes(services: ApiServices): Route[] {
         if ((await approvals.get(id)) === undefined) {
           throw new Refusal('resource-unknown', { check: 'approval', detail: `there is no approval ${id}` })
         }
+        approvals.shown(x.caller.principal, id)
         const approval = await approvals.wait(id, x.query.wait * 1000, x.signal)
         return { ...envelope(approval), recent: (await recentCalls(services, approval)).map(recentOf) }
       },
@@ -94,6 +107,38 @@ export function approvalRoutes(services: ApiServices): Route[] {
       response: approvalEnvelope,
       handle: async x =>
         envelope(await approvals.cancel(x.caller.principal, x.params.id, x.body.reason || null)),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/approvals/:id/break-glass',
+      summary: 'Go on without an approval, where the rule names me for that; another person reviews it',
+      params: approvalParams,
+      body: glassBody,
+      response: approvalEnvelope,
+      handle: async x => envelope(await approvals.breakGlass(x.caller.principal, x.params.id, x.body)),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/approvals/:id/review',
+      summary: 'Say whether broken glass was justified',
+      params: approvalParams,
+      body: reviewBody,
+      response: approvalEnvelope,
+      handle: async x => envelope(await approvals.review(x.caller.principal, x.params.id, x.body)),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/approval-stats',
+      summary: 'How the approvals of each rule went, from the trail',
+      query: statsQuery,
+      response: approvalStatsSchema,
+      handle: async x => {
+        const items = await approvalStats(services, now() - x.query.days * 86_400_000)
+        return listOf('ApprovalStatsList', { items }, ({ medianSeconds, ...rest }) => ({
+          ...rest,
+          ...(medianSeconds === null ? {} : { medianSeconds }),
+        }))
+      },
     }),
     route({
       method: 'GET',
@@ -129,8 +174,8 @@ function recentOf(one: { time: number; sentence: string }) {
   return { time: time(one.time), sentence: one.sentence }
 }
 
-function envelope(approval: Approval) {
-  return { apiVersion, kind: 'Approval' as const, approval: approvalOf(approval) }
+function isUnreviewed(one: Approval, which: 'open' | 'overdue', at: number): boolean {
+  return needsReview(one) && (which === 'open' || at >= one.brokenGlass!.reviewBy)
 }
 
 function personOf({ issuer, subject, username, email, startedBy }: Person) {
@@ -141,7 +186,7 @@ function personOf({ issuer, subject, username, email, startedBy }: Person) {
   }
 }
 
-function approvalOf(a: Approval) {
+function approvalOf(a: Approval, now: number) {
   return {
     ...{ id: a.id, state: a.state, sentence: a.sentence, connection: a.connection, check: a.check },
     requester: personOf(a.requester),
@@ -162,13 +207,24 @@ function approvalOf(a: Approval) {
     })),
     takes: missingWords(a.requirement, 0),
     ...(a.requirement.grantFor === null ? {} : { grantSeconds: Math.round(a.requirement.grantFor / 1000) }),
-    decisions: a.decisions.map(({ by, verdict, reason, at, via, unread }) => ({
+    decisions: a.decisions.map(({ by, verdict, reason, at, via, unread, inPlaceOf }) => ({
       ...{ by: personOf(by), verdict, via, unread, at: time(at) },
       ...(reason === null ? {} : { reason }),
+      ...(inPlaceOf === undefined ? {} : { inPlaceOf: inPlaceOf.username }),
     })),
+    ...(a.notices === undefined ? {} : { notices: a.notices.map(one => ({ ...one, at: time(one.at) })) }),
+    ...(a.brokenGlass === undefined ? {} : { brokenGlass: glassOf(a.brokenGlass, now) }),
     ...optionalTime('closedAt', a.closedAt),
     ...(a.closedBecause === undefined ? {} : { closedBecause: a.closedBecause }),
     ...(a.grant === undefined ? {} : { grant: a.grant }),
+  }
+}
+
+function glassOf({ by, reason, ticket, at, reviewBy, review }: BrokenGlass, now: number) {
+  return {
+    ...{ by: personOf(by), reason, ticket, at: time(at), reviewBy: time(reviewBy) },
+    overdue: review === undefined && now >= reviewBy,
+    ...(review === undefined ? {} : { review: { ...review, by: personOf(review.by), at: time(review.at) } }),
   }
 }
 
@@ -188,6 +244,8 @@ function grantOf(g: Grant, now: number) {
     principal: personOf(g.principal),
     rules: [...g.rules],
     once: g.intent !== null,
+    ...(g.brokenGlass === undefined ? {} : { brokenGlass: true as const }),
+    ...(g.burst === undefined || g.intent !== null ? {} : { left: g.burst.left }),
     approvers: [...g.approvers],
     grantedAt: time(g.grantedAt),
     until: time(g.until),

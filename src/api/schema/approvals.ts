@@ -20,6 +20,8 @@ export const approvalParams = z.strictObject({ id: idSchema })
 export const approvalsQuery = z.strictObject({
   mine: z.enum(['true', 'false']).default('false'),
   state: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']).optional(),
+  /** Only broken glass that nobody has reviewed: all, or what is overdue. */
+  review: z.enum(['open', 'overdue']).optional(),
 })
 export const approvalQuery = z.strictObject({
   /** Seconds to wait for a decision before the answer comes as it is. */
@@ -31,6 +33,20 @@ export const decideBody = z.strictObject({
   reason: reasonSchema,
   via: z.enum(['api', 'cli']).default('api'),
 })
+export const glassBody = z.strictObject({
+  reason: z.string().trim().min(10).max(500),
+  ticket: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}]*$/u, 'must not hold control characters'),
+})
+export const reviewBody = z.strictObject({
+  verdict: z.enum(['justified', 'unjustified']),
+  note: z.string().trim().min(1).max(500),
+})
+export const statsQuery = z.strictObject({ days: z.coerce.number().int().min(1).max(365).default(30) })
 export const reasonBody = z.strictObject({ reason: reasonSchema })
 
 const names = z.array(z.string().trim().min(1).max(253)).max(50).default([])
@@ -97,8 +113,39 @@ const approvalSchema = z.object({
       at: timeSchema,
       via: z.string(),
       unread: z.boolean(),
+      /** User name of who was away. */
+      inPlaceOf: z.string().optional(),
     }),
   ),
+  /** Told beside decisions: reminders, escalations, broken glass. */
+  notices: z
+    .array(
+      z.object({
+        what: z.enum(['reminder', 'escalation', 'break-glass', 'review-overdue', 'review']),
+        at: timeSchema,
+        text: z.string(),
+      }),
+    )
+    .optional(),
+  /** It went on and nobody had approved it. */
+  brokenGlass: z
+    .object({
+      by: personSchema,
+      reason: z.string(),
+      ticket: z.string(),
+      at: timeSchema,
+      reviewBy: timeSchema,
+      overdue: z.boolean(),
+      review: z
+        .object({
+          by: personSchema,
+          verdict: z.enum(['justified', 'unjustified']),
+          note: z.string(),
+          at: timeSchema,
+        })
+        .optional(),
+    })
+    .optional(),
   closedAt: timeSchema.optional(),
   closedBecause: z.string().optional(),
   grant: z.string().optional(),
@@ -129,6 +176,10 @@ const grantSchema = z.object({
   grantedAt: timeSchema,
   until: timeSchema,
   usedBy: z.string().optional(),
+  /** Nobody approved it. */
+  brokenGlass: z.literal(true).optional(),
+  /** Of the burst of one kubectl command: how many more requests. */
+  left: z.number().int().optional(),
 })
 export type GrantItem = z.infer<typeof grantSchema>
 export const grantEnvelope = z.object({
@@ -140,3 +191,21 @@ export type GrantDocument = z.infer<typeof grantEnvelope>
 export const grantsSchema = listSchema('GrantList', grantSchema)
 export type GrantList = z.infer<typeof grantsSchema>
 export const grantsQuery = z.strictObject({ mine: z.enum(['true', 'false']).default('false') })
+
+const ruleStatsSchema = z.object({
+  rule: z.string(),
+  asked: z.number().int(),
+  approved: z.number().int(),
+  denied: z.number().int(),
+  /** Nobody decided, or it was taken back. */
+  closed: z.number().int(),
+  /** Decided within three seconds of being seen. */
+  unread: z.number().int(),
+  brokenGlass: z.number().int(),
+  medianSeconds: z.number().int().optional(),
+  /** More than 95 of 100, of at least 50. */
+  nearlyAlwaysApproved: z.boolean(),
+})
+export type ApprovalStatsItem = z.infer<typeof ruleStatsSchema>
+export const approvalStatsSchema = listSchema('ApprovalStatsList', ruleStatsSchema)
+export type ApprovalStatsList = z.infer<typeof approvalStatsSchema>

@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { agentsSchema, removedSchema, tokenSchema } from './agents.ts'
-import { approvalEnvelope, approvalsSchema, grantEnvelope, grantsSchema } from './approvals.ts'
+import {
+  approvalEnvelope,
+  approvalStatsSchema,
+  approvalsSchema,
+  grantEnvelope,
+  grantsSchema,
+} from './approvals.ts'
 import {
   auditDetailSchema,
   auditListSchema,
@@ -10,6 +16,7 @@ import {
 } from './audit.ts'
 import { linksSchema, unlinkedSchema } from './channels.ts'
 import { apiVersionSchema, timeSchema } from './common.ts'
+import { delegationEnvelope, delegationsSchema } from './delegations.ts'
 import {
   appliedSchema,
   checkedSchema,
@@ -120,6 +127,9 @@ export const printedSchemas: Readonly<Record<string, z.ZodType>> = {
   ApprovalList: approvalsSchema,
   ChannelLink: unlinkedSchema,
   ChannelLinkList: linksSchema,
+  ApprovalStatsList: approvalStatsSchema,
+  Delegation: delegationEnvelope,
+  DelegationList: delegationsSchema,
   Grant: grantEnvelope,
   GrantList: grantsSchema,
   Reveal: revealEnvelope,

@@ -1,4 +1,4 @@
-import type { Approval, Grant } from '../../approvals/contract.ts'
+import type { Approval, Delegation, Grant } from '../../approvals/contract.ts'
 import type { ApprovalServices } from '../services.ts'
 import { alice, bob } from './fixtures.ts'
 
@@ -55,6 +55,10 @@ export function fakeApprovals(): ApprovalServices {
     until: at + 900_000,
     state: 'live',
   }
+  const delegation: Delegation = {
+    ...{ id: 'delegation-1', person: requester, groups: ['corp:oncall'], to: bob.username },
+    ...{ rules: ['*'], reason: null, from: at, until: at + 86_400_000 },
+  }
   const known = (id: string): Approval | undefined => (id === approval.id ? approval : undefined)
   return {
     list: () => [approval],
@@ -77,6 +81,23 @@ export function fakeApprovals(): ApprovalServices {
       ],
     }),
     barred: () => undefined,
+    shown() {},
+    breakGlass: async (by, _, { reason, ticket }) => ({
+      ...approval,
+      state: 'approved',
+      brokenGlass: {
+        by: { issuer: by.issuer, subject: by.subject, username: by.username },
+        ...{ reason, ticket, at, reviewBy: at + 86_400_000 },
+      },
+      notices: [{ what: 'break-glass', at, text: 'GLASS BROKEN' }],
+    }),
+    review: async () => ({ ...approval, state: 'approved' }),
+    delegate: async (_, { to, rules, reason, milliseconds }) => ({
+      ...delegation,
+      ...{ to, rules, reason, until: at + milliseconds },
+    }),
+    endDelegation: async () => ({ ...delegation, until: at }),
+    delegations: () => [delegation],
     cancel: async () => ({ ...approval, state: 'cancelled' }),
     grants: () => [grant],
     revoke: async () => ({ ...grant, state: 'revoked' }),

@@ -45,10 +45,13 @@ export async function decide(
     }
     const seat = seatOf(records, value, by)
     refusePlace(value, answer, at)
-    const { next, grant } = decided(records, value, by, seat, answer, at)
+    const seenAt = Math.max(value.askedAt, records.shown.at(by, id) ?? 0)
+    const unread = at - seenAt < UNREAD
+    const { next, grant } = decided(records, value, by, seat, answer, { at, unread })
     if (!recorded) {
       const facts = {
         ...decisionFacts(value, answer, at),
+        ...(unread ? { unread } : {}),
         ...(seat.inPlaceOf === undefined ? {} : { inPlaceOf: seat.inPlaceOf.username }),
         ...grantFacts(grant),
       }
@@ -77,11 +80,11 @@ function decided(
   by: Principal,
   { quorums, inPlaceOf }: Seat,
   { verdict, reason, via }: Answer,
-  at: number,
+  { at, unread }: { at: number; unread: boolean },
 ): { next: Approval; grant: Grant | undefined } {
   const decision: ApprovalDecision = {
     by: personOf(by),
-    ...{ quorums, at, unread: at - value.askedAt < UNREAD },
+    ...{ quorums, at, unread },
     ...{ verdict, reason, via },
     ...(inPlaceOf === undefined ? {} : { inPlaceOf }),
   }
@@ -110,7 +113,6 @@ function decisionFacts(
     ...(account === undefined ? {} : { account }),
     requester: requester.username,
     afterSeconds: Math.round((at - one.askedAt) / 1000),
-    ...(at - one.askedAt < UNREAD ? { unread: true } : {}),
   }
 }
 

@@ -31,7 +31,7 @@ function delegatedSeat(records: ApprovalRecords, approval: Approval, by: Princip
     if (isOne(person, personOf(by), records.linked)) continue
     if (isOne(approval.requester, person, records.linked)) continue
     if (approval.decisions.some(d => isIn(d.by, d.inPlaceOf, person, records))) continue
-    if (records.isRevoked(person)) continue
+    if (records.isRevoked(person, one.from)) continue
     const quorums = quorumsOf(approval.requirement, { username: person.username, groups: one.groups })
     if (quorums.length > 0) return { quorums, inPlaceOf: person }
   }

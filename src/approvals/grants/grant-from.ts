@@ -1,5 +1,7 @@
 import type { Approval, ApprovalDecision, Grant } from '../contract.ts'
 
+import { BURST } from './burst.ts'
+
 /** For a grant that is good once: how long who asked has to come back. */
 const USE_WITHIN = 15 * 60_000
 
@@ -27,5 +29,6 @@ export function grantFrom(
     grantedAt: at,
     until: at + (grantFor ?? USE_WITHIN),
     state: 'live',
+    ...(approval.requirement.burst === true && grantFor === null ? { burst: { left: BURST } } : {}),
   }
 }

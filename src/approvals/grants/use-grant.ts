@@ -4,6 +4,7 @@ import type { Grant, Pin, Wish } from '../contract.ts'
 import { placeOf } from '../intent.ts'
 import { samePin } from '../pin.ts'
 import { type ApprovalRecords, movingGrant } from '../records.ts'
+import { openingBurst, useBurst } from './burst.ts'
 
 /** A live grant that lifts all of these rules for this request. One that is good once is used up by it. */
 export async function useGrant(
@@ -11,6 +12,8 @@ export async function useGrant(
   wish: Wish,
   pin: Pin | null,
 ): Promise<Grant | undefined> {
+  const inBurst = wish.burst === undefined ? undefined : await useBurst(records, wish, wish.burst)
+  if (inBurst !== undefined) return inBurst
   const places = [wish.target, placeOf(wish.principal, wish.connection)]
   for (const id of places.flatMap(place => [...records.grantsAt(place)])) {
     const one = records.grants.get(id)
@@ -18,7 +21,7 @@ export async function useGrant(
     if (one.value.intent === null) return one.value
     const used: Grant = { ...one.value, state: 'used', usedBy: wish.call, endedAt: records.now() }
     try {
-      await records.commit([movingGrant(one, used)])
+      await records.commit([movingGrant(one, used), ...(await openingBurst(records, wish, used))])
       return used
     } catch (error) {
       // Another request with the same intent was first: it has it, this one has not.
@@ -32,6 +35,8 @@ export async function useGrant(
 function fits(grant: Grant, wish: Wish, pin: Pin | null, at: number): boolean {
   return (
     grant.state === 'live' &&
+    // A burst is found by its own name only.
+    (grant.burst === undefined || grant.intent !== null) &&
     at < grant.until &&
     grant.connection === wish.connection &&
     principalKey(grant.principal) === principalKey(wish.principal) &&

@@ -62,6 +62,7 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   audit: 'The trail',
   mask: 'What is masked, and by which rule',
   approval: 'What waits for another person to say yes',
+  delegation: 'Who decides in whose place',
   grant: 'What approvals have opened',
   channel: 'Accounts of chats and trackers, and in whose name they decide',
   reveal: 'Break-glass: sealed originals, opened by two persons',

@@ -17,9 +17,13 @@ export const grantColumns: readonly Column<GrantItem>[] = [
   { title: 'ID', value: g => g.id },
   { title: 'STATE', value: g => g.state },
   { title: 'WHAT', value: g => g.sentence, least: 30 },
-  { title: 'HOW OFTEN', value: g => (g.once ? 'once' : 'any') },
+  { title: 'HOW OFTEN', value: g => (g.once ? 'once' : g.left === undefined ? 'any' : `${g.left} more`) },
   { title: 'UNTIL (UTC)', value: g => shortTime(g.until) },
-  { title: 'APPROVED BY', value: g => g.approvers.join(', '), least: 12 },
+  {
+    title: 'APPROVED BY',
+    value: g => (g.brokenGlass === true ? 'NOBODY: glass broken' : g.approvers.join(', ')),
+    least: 12,
+  },
 ]
 
 /** What would come of it, and what the requester has just done, below the facts. */
@@ -38,7 +42,7 @@ export function approvalPage({ approval, recent = [] }: ApprovalDocument): strin
 export function approvalText(a: ApprovalItem): string {
   const decisions = a.decisions.map(
     d =>
-      `${d.verdict === 'approve' ? 'approved' : 'denied'} by ${d.by.username} at ${shortTime(d.at)} UTC (${d.via})${d.unread ? ', within three seconds' : ''}${d.reason === undefined ? '' : `: ${d.reason}`}`,
+      `${d.verdict === 'approve' ? 'approved' : 'denied'} by ${d.by.username} at ${shortTime(d.at)} UTC (${d.via})${d.inPlaceOf === undefined ? '' : `, in the place of ${d.inPlaceOf}`}${d.unread ? ', within three seconds' : ''}${d.reason === undefined ? '' : `: ${d.reason}`}`,
   )
   return factLines([
     ['Approval', a.id],
@@ -65,6 +69,19 @@ export function approvalText(a: ApprovalItem): string {
       'Requests',
       `${a.calls.join(', ')}${a.callCount > a.calls.length ? ` and ${a.callCount - a.calls.length} more` : ''}`,
     ],
+    ...(a.notices ?? []).map(n => ['Told', `${shortTime(n.at)} UTC: ${n.text}`] as const),
+    ...(a.brokenGlass === undefined
+      ? []
+      : [
+          ['Glass', `broken by ${a.brokenGlass.by.username}: ${a.brokenGlass.reason}`] as const,
+          ['Ticket', a.brokenGlass.ticket] as const,
+          [
+            'Review',
+            a.brokenGlass.review === undefined
+              ? `${a.brokenGlass.overdue ? 'OVERDUE since' : 'before'} ${shortTime(a.brokenGlass.reviewBy)} UTC`
+              : `${a.brokenGlass.review.verdict}, by ${a.brokenGlass.review.by.username}: ${a.brokenGlass.review.note}`,
+          ] as const,
+        ]),
     ...decisions.map(text => ['Decision', text] as const),
     ['Grant', a.grant],
   ])

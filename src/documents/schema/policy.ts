@@ -184,15 +184,27 @@ const approvalSchema = z.strictObject({
         groups: someOf(glob, 50).optional(),
         users: someOf(glob, 50).optional(),
         count: z.int().min(1).max(20).optional(),
+        /** Who counts as well when nobody has decided by then. */
+        escalate: someOf(
+          z
+            .strictObject({
+              after: durationSchema.refine(text => within(text, MINUTE, WEEK), 'must be from 1m to 168h'),
+              groups: someOf(glob, 50).optional(),
+              users: someOf(glob, 50).optional(),
+            })
+            .refine(e => e.groups !== undefined || e.users !== undefined, 'must say to whom (groups, users)'),
+          5,
+        ).optional(),
       })
       .refine(q => q.groups !== undefined || q.users !== undefined || q.count !== undefined, {
         message: 'must say who (groups, users) or how many (count)',
+      })
+      .refine(q => q.escalate === undefined || q.groups !== undefined || q.users !== undefined, {
+        message: 'cannot be escalated where everybody may approve: name groups or users',
       }),
     10,
   ).optional(),
-  deadline: durationSchema
-    .refine(text => within(text, MINUTE, 7 * 24 * 60 * MINUTE), 'must be from 1m to 168h')
-    .optional(),
+  deadline: durationSchema.refine(text => within(text, MINUTE, WEEK), 'must be from 1m to 168h').optional(),
   /** `once`: exactly this request; a duration: the same action on the same object, as often as wanted. */
   grant: z
     .union([z.literal('once'), durationSchema])
@@ -203,9 +215,31 @@ const approvalSchema = z.strictObject({
   reason: z.enum(['optional', 'required']).optional(),
   /** Approved on the approval page only, after a sign-in younger than five minutes. */
   page: z.boolean().optional(),
+  /** When those who may decide are told once more; left out: after four tenths of the deadline. */
+  remindAfter: z
+    .union([z.literal('never'), durationSchema])
+    .refine(text => text === 'never' || within(text, MINUTE, WEEK), 'must be never, or from 1m to 168h')
+    .optional(),
+  /** Who may go on without an approval, loudly; another person looks at it afterwards. */
+  breakGlass: z
+    .strictObject({
+      groups: someOf(glob, 50).optional(),
+      users: someOf(glob, 50).optional(),
+      for: durationSchema
+        .refine(text => within(text, MINUTE, 60 * MINUTE), 'must be from 1m to 1h')
+        .optional(),
+      review: durationSchema
+        .refine(text => within(text, 60 * MINUTE, WEEK), 'must be from 1h to 168h')
+        .optional(),
+    })
+    .refine(b => b.groups !== undefined || b.users !== undefined, 'must say who (groups, users)')
+    .optional(),
+  /** One approval for what one kubectl command does to several objects in the same words. */
+  burst: z.literal('kubectl-command').optional(),
 })
 
 const MINUTE = 60_000
+const WEEK = 7 * 24 * 60 * MINUTE
 
 function within(text: string, least: number, most: number): boolean {
   const milliseconds = parseDuration(text)
@@ -249,6 +283,10 @@ const ruleSchema = z
     }
     if (rule.filter !== undefined && rule.effect !== 'allow') {
       context.addIssue({ code: 'custom', path: ['filter'], message: 'has a meaning in an allow rule only' })
+    }
+    if (rule.approval?.page === true && rule.approval.breakGlass !== undefined) {
+      const message = 'cannot stand beside page: what takes a fresh sign-in is not for a hurry'
+      context.addIssue({ code: 'custom', path: ['approval', 'breakGlass'], message })
     }
     const complain = (field: string, message: string): void => {
       context.addIssue({ code: 'custom', path: ['match', field], message })

@@ -1,4 +1,5 @@
 import type { ApiServices, ApprovalServices } from '../../api/services.ts'
+import { lifted } from '../../approvals/grants/lifted.ts'
 import { placeOf, requestIntentOf, scopeIntentOf } from '../../approvals/intent.ts'
 import type { Approvals } from '../../approvals/open-approvals.ts'
 import { missingWords } from '../../approvals/quorum.ts'
@@ -32,6 +33,12 @@ export function approvalServices({
     barred: approvals.barred,
     decide: approvals.decide,
     cancel: approvals.cancel,
+    breakGlass: approvals.breakGlass,
+    review: approvals.review,
+    delegate: approvals.delegate,
+    endDelegation: approvals.endDelegation,
+    delegations: approvals.delegations,
+    shown: approvals.shown,
     grants: approvals.grants,
     revoke: approvals.revoke,
     async askAhead(principal, { call, connection: name, scope, milliseconds, reason }) {
@@ -114,7 +121,7 @@ export function holdRequests({ approvals, policies }: ApprovalServiceParts): Api
       return {
         ...decision,
         effect: 'allow',
-        reason: `approved by ${grant.approvers.join(', ')} (approval ${grant.approval})`,
+        reason: `${lifted(grant)} (approval ${grant.approval})`,
       }
     }
     const foresight = await foresee()

@@ -8,7 +8,8 @@ import {
   trialOf,
   unforeseen,
 } from '../../approvals/foresight.ts'
-import { intentOf, targetOf } from '../../approvals/intent.ts'
+import { lifted } from '../../approvals/grants/lifted.ts'
+import { burstOf, intentOf, targetOf } from '../../approvals/intent.ts'
 import { patienceOf } from '../../approvals/patience.ts'
 import { NO_OBJECT, pinnedPath, pinOf } from '../../approvals/pin.ts'
 import { pinWrite } from '../../approvals/pin-write.ts'
@@ -155,7 +156,7 @@ async function wait(gateway: Gateway, x: Decided, approval: Approval, until: num
 
 function granted(gateway: Gateway, x: Decided, decision: Decision, grant: Grant, pin: Pin | null): Decided {
   const { progress } = x
-  const reason = `approved by ${grant.approvers.join(', ')}`
+  const reason = lifted(grant)
   const allowed: Decision = { ...decision, effect: 'allow', reason }
   const { id, approval, approvers, sentence: asked } = grant
   progress.decision = allowed
@@ -164,8 +165,9 @@ function granted(gateway: Gateway, x: Decided, decision: Decision, grant: Grant,
     approval,
     approvers,
     asked,
+    ...(grant.brokenGlass === true ? { brokenGlass: true } : {}),
     ...(grant.reason === null ? {} : { reason: grant.reason }),
-    ...(grant.intent === null ? { until: grant.until } : {}),
+    ...(grant.intent === null && grant.burst === undefined ? { until: grant.until } : {}),
   }
   const { release } = progress
   progress.release = () => {
@@ -209,13 +211,19 @@ function wishOf(gateway: Gateway, x: Decided, decision: Decision): Wish {
   const facts = actionFacts(gateway.trailEngine(), action)
   const head = { principal: principalFacts(principal), connection, action: facts }
   const of = { principal, connection, action }
+  const intentFacts = { ...of, query: x.parsed.query, body: x.body.bytes }
+  const burst =
+    decision.requirement!.burst === true
+      ? burstOf(intentFacts, x.session.id, x.parsed.headers.get('kubectl-session'))
+      : null
   return {
     call: x.callId,
     ...{ principal, connection },
     session: x.session.id,
     rules: decision.holds ?? decision.rules,
     requirement: decision.requirement!,
-    intent: intentOf({ ...of, query: x.parsed.query, body: x.body.bytes }),
+    intent: intentOf(intentFacts),
+    ...(burst === null ? {} : { burst }),
     target: targetOf(of),
     sentence: sentence({ kind: 'k8s.request', effect: null, head }),
     action: facts,

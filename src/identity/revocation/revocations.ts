@@ -157,7 +157,7 @@ function strengthen(
 /** Whether something of `principal` that began at `since` falls under the revocation. */
 export function covers(
   revocation: Pick<Revocation, 'target' | 'until'>,
-  principal: Principal,
+  principal: Pick<Principal, 'issuer' | 'subject'>,
   since: number,
 ): boolean {
   const { target, until } = revocation

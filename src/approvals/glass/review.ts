@@ -1,0 +1,76 @@
+import { SELF } from '../../audit/acts.ts'
+import { personOf } from '../../audit/person.ts'
+import { principalFacts } from '../../audit/principal-facts.ts'
+import { Refusal } from '../../errors/refusal.ts'
+import type { Principal } from '../../identity/principal.ts'
+import type { Stored } from '../../store/store.ts'
+import type { Approval, Review } from '../contract.ts'
+import { refuseMachine, refuseRequester } from '../may-decide.ts'
+import { missingWords, quorumsOf } from '../quorum.ts'
+import { type ApprovalRecords, conflict, moving } from '../records.ts'
+import { minute } from './break-glass.ts'
+
+export type Judgement = Pick<Review, 'verdict' | 'note'>
+
+/** Another person looks at broken glass: whoever could have approved it, and never who broke it. */
+export async function review(
+  records: ApprovalRecords,
+  by: Principal,
+  id: string,
+  { verdict, note }: Judgement,
+): Promise<Approval> {
+  const one = await records.approval(id)
+  const { value } = one
+  const glass = value.brokenGlass
+  if (glass === undefined || glass.review !== undefined) {
+    const detail =
+      glass === undefined ? 'no glass was broken' : `it was reviewed by ${glass.review!.by.username}`
+    throw new Refusal('approval-closed', { check: 'review', detail })
+  }
+  const person = personOf(by)
+  refuseMachine(by)
+  refuseRequester(value.requester, person, records.linked)
+  refuseRequester(glass.by, person, records.linked)
+  if (value.requirement.quorums.length > 0 && quorumsOf(value.requirement, by).length === 0) {
+    const detail = `rule ${value.rule} asks for ${missingWords(value.requirement, 0)}`
+    throw new Refusal('approver-required', { check: 'quorum', detail })
+  }
+  const at = records.now()
+  const overdue = at >= glass.reviewBy
+  await records.append('approval.review', id, principalFacts(by), {
+    ...{ approval: id, asked: value.sentence, rules: value.rules, verdict, note, ticket: glass.ticket },
+    brokenBy: glass.by.username,
+    ...(overdue ? { overdue } : {}),
+  })
+  const text = `broken glass was reviewed by ${by.username}: ${verdict}`
+  const next: Approval = {
+    ...value,
+    brokenGlass: { ...glass, review: { by: person, verdict, note, at } },
+    notices: [...(value.notices ?? []), { what: 'review', at, text }],
+  }
+  await records.commit([moving(one, next)]).catch(conflict)
+  return next
+}
+
+export function needsReview({ brokenGlass }: Approval): boolean {
+  return brokenGlass !== undefined && brokenGlass.review === undefined
+}
+
+/** Told once. Throws StoreConflict when somebody has moved it meanwhile. */
+export async function tellOverdue(records: ApprovalRecords, one: Stored<Approval>): Promise<void> {
+  const { value } = one
+  const glass = value.brokenGlass!
+  const at = records.now()
+  if (at < glass.reviewBy || glass.overdueAt !== undefined) return
+  const text = `OVERDUE: broken glass of ${glass.by.username} was to be reviewed before ${minute(glass.reviewBy)}`
+  await records.append('approval.review-overdue', one.key, SELF, {
+    ...{ approval: one.key, asked: value.sentence, brokenBy: glass.by.username },
+    ...{ reviewBy: new Date(glass.reviewBy).toISOString() },
+  })
+  const next: Approval = {
+    ...value,
+    brokenGlass: { ...glass, overdueAt: at },
+    notices: [...(value.notices ?? []), { what: 'review-overdue', at, text }],
+  }
+  await records.commit([moving(one, next)])
+}

@@ -1,0 +1,57 @@
+import { SELF } from '../../audit/acts.ts'
+import type { Escalation, Quorum } from '../../policy/requirement.ts'
+import type { Stored } from '../../store/store.ts'
+import type { Approval, Notice } from '../contract.ts'
+import { type ApprovalRecords, moving } from '../records.ts'
+
+/**
+ * Reminds, once, and lets further people decide when their time has come. The trail knows of it before anybody can use it.
+ * Throws StoreConflict when somebody has moved it meanwhile.
+ */
+export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<Approval>): Promise<void> {
+  const { value } = one
+  const at = records.now()
+  const waited = at - value.askedAt
+  const notices: Notice[] = []
+  const quorums: Quorum[] = []
+  for (const quorum of value.requirement.quorums) {
+    const due = (quorum.escalate ?? []).filter(step => step.after <= waited)
+    quorums.push(due.length === 0 ? quorum : widened(quorum, due))
+    for (const step of due) notices.push({ what: 'escalation', at, text: `escalated to ${namesOf(step)}` })
+  }
+  const { remindAfter } = value.requirement
+  const isReminded = value.notices?.some(notice => notice.what === 'reminder') === true
+  if (remindAfter !== undefined && waited >= remindAfter && !isReminded) {
+    notices.push({ what: 'reminder', at, text: 'a reminder: nobody has decided yet' })
+  }
+  if (notices.length === 0) return
+  for (const { what, text } of notices) {
+    const kind = what === 'escalation' ? 'approval.escalate' : 'approval.remind'
+    await records.append(kind, one.key, SELF, { approval: one.key, asked: value.sentence, told: text })
+  }
+  const next: Approval = {
+    ...value,
+    requirement: { ...value.requirement, quorums },
+    notices: [...(value.notices ?? []), ...notices],
+  }
+  await records.commit([moving(one, next)])
+}
+
+/** Its seats stay as many; more people can take them. */
+function widened({ escalate = [], groups, users, ...rest }: Quorum, due: readonly Escalation[]): Quorum {
+  const [allGroups, allUsers] = [
+    [...(groups ?? []), ...due.flatMap(step => step.groups ?? [])],
+    [...(users ?? []), ...due.flatMap(step => step.users ?? [])],
+  ]
+  const later = escalate.filter(step => !due.includes(step))
+  return {
+    ...rest,
+    ...(allGroups.length === 0 ? {} : { groups: [...new Set(allGroups)] }),
+    ...(allUsers.length === 0 ? {} : { users: [...new Set(allUsers)] }),
+    ...(later.length === 0 ? {} : { escalate: later }),
+  }
+}
+
+function namesOf({ groups = [], users = [] }: Escalation): string {
+  return [...groups, ...users].join(', ')
+}
