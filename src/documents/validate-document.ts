@@ -70,6 +70,9 @@ const REFERENCE_FIELDS = new Set([
   'spec.roundup.ca',
   'spec.matrix.accessToken',
   'spec.matrix.ca',
+  'spec.jira.apiToken',
+  'spec.jira.webhookSecret',
+  'spec.jira.ca',
 ])
 
 function refuseStrayReferences(value: unknown, path: Path, report: Report): void {

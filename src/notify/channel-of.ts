@@ -4,6 +4,7 @@ import type { SecretSource } from '../documents/secret-reference.ts'
 import { compileGlobList } from '../policy/glob.ts'
 import type { ChannelBase } from './channel-base.ts'
 import type { Channel } from './contract.ts'
+import { createJira } from './jira/create-jira.ts'
 import { createMatrix } from './matrix/create-matrix.ts'
 import { createRoundup } from './roundup/create-roundup.ts'
 import { createWebhook } from './webhook/create-webhook.ts'
@@ -44,6 +45,12 @@ export async function channelOf(
     const { accessToken, ca, decisions = false, ...rest } = spec.matrix
     const secret = { accessToken: await text(accessToken), ca: await authority(ca) }
     return createMatrix({ ...base, ...rest, ...secret, decisions })
+  }
+  if (spec.jira !== undefined) {
+    const { apiToken, webhookSecret, ca, decisions = null, ...rest } = spec.jira
+    const secret = { apiToken: await text(apiToken), ca: await authority(ca) }
+    const wakes = { webhookSecret: await optionalText(webhookSecret, SHORTEST) }
+    return createJira({ ...base, ...rest, ...secret, ...wakes, decisions })
   }
   throw new Error(`channel ${name} is of no kind`)
 }

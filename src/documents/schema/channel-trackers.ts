@@ -27,4 +27,20 @@ export const trackerKinds = {
     ca: caSchema.optional(),
     decisions: z.boolean().optional(),
   }),
+  jira: z.strictObject({
+    url: serverSchema,
+    /** Mail address of the gateway's own account. */
+    user: word.refine(name => !name.includes(':'), 'must not hold a colon'),
+    apiToken: secretReferenceSchema,
+    project: word.regex(/^[A-Z][A-Z0-9_]*$/, 'must be the key of a project, such as OPS'),
+    issueType: word,
+    waitingStatus: word,
+    decisions: z
+      .strictObject({ approvedStatus: word, deniedStatus: word })
+      .refine(one => one.approvedStatus !== one.deniedStatus, 'must name two different statuses')
+      .optional(),
+    closedStatus: word.optional(),
+    webhookSecret: secretReferenceSchema.optional(),
+    ca: caSchema.optional(),
+  }),
 }
