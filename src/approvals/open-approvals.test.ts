@@ -264,6 +264,20 @@ test('a decision within three seconds is marked, in the record and in the log', 
   assert.equal(entries.at(-1)?.head.facts?.unread, true)
 })
 
+test('the three seconds count from when this person first saw it', async () => {
+  const here = await gateway()
+  const { id } = await here.ask(wish(), null)
+  clock += MINUTE
+  here.shown(bob, id)
+  clock += 2_000
+  here.shown(bob, id)
+  assert.equal((await here.decide(bob, id, yes)).decisions[0]?.unread, true)
+  const other = await here.ask(wish(), null)
+  clock += MINUTE
+  here.shown(dave, other.id)
+  assert.equal((await here.decide(bob, other.id, yes)).decisions[0]?.unread, false)
+})
+
 test('who asks for more than five in ten minutes has to wait; repetitions do not count', async () => {
   const here = await gateway()
   const principal = person('eager')

@@ -42,9 +42,10 @@ function letsDecideOn({ match: { admin } }: PolicyRule, name: string): boolean {
   return has(admin!.verbs, 'approval.decide') && has(admin!.resources, 'approvals') && has(admin!.names, name)
 }
 
-/** Groups of quorums in which nobody is asked for by name. */
+/** Groups in which nobody is asked for by name, at once or by escalation. */
 function askedGroups(rule: PolicyRule): string[] {
-  return (rule.approval?.approvers ?? []).flatMap(q => (q.users === undefined ? (q.groups ?? []) : []))
+  const asked = (rule.approval?.approvers ?? []).flatMap(quorum => [quorum, ...(quorum.escalate ?? [])])
+  return asked.flatMap(q => (q.users === undefined ? (q.groups ?? []) : []))
 }
 
 /** In doubt yes: who is named otherwise than by group may be in it. */
