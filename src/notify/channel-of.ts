@@ -1,5 +1,5 @@
 import { parseDuration } from '../documents/duration.ts'
-import type { ChannelDocument } from '../documents/schema/channel.ts'
+import { type ChannelDocument, isChannelUrl } from '../documents/schema/channel.ts'
 import type { SecretSource } from '../documents/secret-reference.ts'
 import { compileGlobList } from '../policy/glob.ts'
 import type { ChannelBase } from './channel-base.ts'
@@ -7,6 +7,8 @@ import type { Channel } from './contract.ts'
 import { createJira } from './jira/create-jira.ts'
 import { createMatrix } from './matrix/create-matrix.ts'
 import { createRoundup } from './roundup/create-roundup.ts'
+import { createSlack } from './slack/create-slack.ts'
+import { createTeams } from './teams/create-teams.ts'
 import { createWebhook } from './webhook/create-webhook.ts'
 
 /**
@@ -52,9 +54,28 @@ export async function channelOf(
     const wakes = { webhookSecret: await optionalText(webhookSecret, SHORTEST) }
     return createJira({ ...base, ...rest, ...secret, ...wakes, decisions })
   }
+  if (spec.slack !== undefined) {
+    const { channel, token, signingSecret, formerSigningSecret, apiUrl = SLACK, ca } = spec.slack
+    const found = [await text(signingSecret, SHORTEST), await optionalText(formerSigningSecret, SHORTEST)]
+    return createSlack(
+      {
+        ...{ ...base, conversation: channel, token: await text(token) },
+        signingSecrets: found.filter(one => one !== undefined),
+        url: apiUrl.endsWith('/') ? apiUrl : `${apiUrl}/`,
+        ca: await authority(ca),
+      },
+      now,
+    )
+  }
+  if (spec.teams !== undefined) {
+    const url = await text(spec.teams.url)
+    if (!isChannelUrl(url)) throw new Error(`channel ${name}: ${spec.teams.url} is no https URL`)
+    return createTeams({ ...base, url, ca: await authority(spec.teams.ca) })
+  }
   throw new Error(`channel ${name} is of no kind`)
 }
 
+const SLACK = 'https://slack.com/api/'
 /** Of what signs by HMAC-SHA256. */
 const SHORTEST = 24
 

@@ -34,6 +34,8 @@ export interface Channel {
    * sent no link of his own (`claim` is how he is linked). A failure is logged, not tried again.
    */
   reply?(said: Said, answer: Answered): Promise<void>
+  /** The person with his mail address, as the channel has verified it. Asked before he is sent a link of his own. */
+  lookUp?(person: ChannelPerson): Promise<ChannelPerson>
   /** Lets go of connections. */
   end(): Promise<void>
 }
@@ -118,4 +120,15 @@ export interface Answered {
   readonly words: string
   /** Of the page, where he can go on. While he is not linked it holds a token that is his alone. */
   readonly link: string | null
+}
+
+/** The other side says itself when to try again. */
+export class TryLater extends Error {
+  /** Milliseconds. */
+  readonly pause: number
+  constructor(message: string, pause: number) {
+    super(message)
+    this.name = 'TryLater'
+    this.pause = pause
+  }
 }

@@ -6,7 +6,14 @@ import { atMost } from '../at-most.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
-import type { Answered, Channel, ChannelPerson, Incoming, Said } from './contract.ts'
+import {
+  type Answered,
+  type Channel,
+  type ChannelPerson,
+  type Incoming,
+  type Said,
+  TryLater,
+} from './contract.ts'
 import { DELIVERY_KIND, type Delivery, deliveryKey, pauseAfter, stepOf } from './deliveries.ts'
 import { createHearing, type Heard, type Sender, unavailable } from './hear.ts'
 import { createPolling } from './poll.ts'
@@ -198,7 +205,8 @@ export async function openNotify(parts: NotifyParts): Promise<Notify> {
       parts.onError(
         new Error(`channel ${channel.name} could not be told of ${value.approval}`, { cause: error }),
       )
-      const dueAt = now() + pauseAfter(attempts, Math.random())
+      const asked = error instanceof TryLater ? error.pause : 0
+      const dueAt = now() + Math.max(asked, pauseAfter(attempts, Math.random()))
       await settle(key, seen => ({ ...seen, dueAt }))
     }
   }

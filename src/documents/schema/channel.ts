@@ -12,6 +12,11 @@ import {
   urlSchema,
 } from './scalars.ts'
 
+/** For an address that is itself a secret, and stands elsewhere. */
+export function isChannelUrl(text: string): boolean {
+  return urlSchema.safeParse(text).success
+}
+
 const glob = lineSchema.min(1).max(253)
 
 /** One of these says what kind of channel it is. */
@@ -21,6 +26,20 @@ const kinds = {
     secret: secretReferenceSchema,
     /** What was the secret before, and is still taken from others. */
     formerSecret: secretReferenceSchema.optional(),
+    ca: caSchema.optional(),
+  }),
+  slack: z.strictObject({
+    /** Id of the conversation. */
+    channel: z.string().regex(/^[CG][A-Z0-9]{1,30}$/, 'must be the id of a conversation, such as C0123ABCD'),
+    token: secretReferenceSchema,
+    signingSecret: secretReferenceSchema,
+    formerSigningSecret: secretReferenceSchema.optional(),
+    apiUrl: urlSchema.optional(),
+    ca: caSchema.optional(),
+  }),
+  teams: z.strictObject({
+    /** Whoever knows the address of a workflow can post: it is a secret. */
+    url: secretReferenceSchema,
     ca: caSchema.optional(),
   }),
   ...trackerKinds,

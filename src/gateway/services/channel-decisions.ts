@@ -57,7 +57,8 @@ export function channelDecisions({ api, links, base }: ChannelDecisionParts) {
 
   async function unlinked(channel: Channel, { person }: Said): Promise<Answered> {
     if (channel.reply === undefined) return no('This account is not linked to anybody here.', null)
-    const token = await links.invite(channel.name, person)
+    const known = (await channel.lookUp?.(person).catch(unknownPerson)) ?? person
+    const token = await links.invite(channel.name, known)
     return no(
       'Sallyport does not know yet who you are. Sign in once by this link, which is for you alone and good for ten minutes; then decide again.',
       `${base()}/approvals/link?token=${token}`,
@@ -140,6 +141,15 @@ function doneWords(approval: Approval, verdict: Said['verdict']): string {
     default:
       return `${yours}. It is ${approval.state}${approval.closedBecause === undefined ? '' : `: ${approval.closedBecause}`}.`
   }
+}
+
+/** Without the address there would be one lock less: it is tried again. */
+function unknownPerson(cause: unknown): never {
+  throw new Refusal('state-unavailable', {
+    check: 'channel',
+    detail: 'the channel does not say who that is',
+    cause,
+  })
 }
 
 function no(words: string, link: string | null): Answered {
