@@ -13,6 +13,7 @@ test('who can wait for ever is held in place, who cannot is answered before he g
     ['Helm/4.2.4', undefined, FOREVER],
     ['fabric8-kubernetes-client/7.0.0', undefined, 8_000],
     ['node', undefined, 240_000],
+    ['kubernetes-client-javascript/2.0.1', undefined, 240_000],
     ['node', '10m', 240_000],
     ['my-operator/v1 (linux/amd64) kubernetes/$Format', undefined, 50_000],
     ['', undefined, 50_000],

@@ -1,6 +1,6 @@
 /**
  * How long a client waits for the head of an answer before it gives up, by how its program names itself. Learned from
- * the clients' own sources and documentation; `docs/how-it-works/approvals.md` has the table. Who can wait for ever is
+ * the clients' own sources and documentation; `docs/policy/approvals.md` has the table. Who can wait for ever is
  * held in place for as long as the approval is open.
  */
 const CLIENTS: readonly (readonly [userAgent: RegExp, milliseconds: number])[] = [
@@ -9,8 +9,8 @@ const CLIENTS: readonly (readonly [userAgent: RegExp, milliseconds: number])[] =
   // urllib3 without a timeout.
   [/^(OpenAPI-Generator|Swagger-Codegen)\/[\w.-]+\/python/, Number.POSITIVE_INFINITY],
   [/^curl\//, Number.POSITIVE_INFINITY],
-  // undici: headersTimeout 300 s.
-  [/^(node|undici|node-fetch)/, 240_000],
+  // undici: headersTimeout 300 s; @kubernetes/client-node uses it.
+  [/^(node|undici|node-fetch|kubernetes-client-javascript)/, 240_000],
   // kube-rs: read_timeout 295 s.
   [/^kube-rs|^kube\//, 240_000],
   // The official Java client and fabric8: read timeout 10 s.

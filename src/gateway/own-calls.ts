@@ -345,6 +345,8 @@ function actionOf(call: OwnCall): Readonly<Record<string, unknown>> {
   for (const name of ['apiGroup', 'subresource', 'namespace', 'name'] as const) {
     if (info[name] !== '') facts[name] = info[name]
   }
+  // What is tried out for approvers must not read as if it had been done.
+  if (parsed.query.some(([name, value]) => name === 'dryRun' && value === 'All')) facts.dryRun = true
   return facts
 }
 

@@ -19,6 +19,8 @@ export interface People {
   readonly provider: OidcProvider
   up: Up
   token(user: string): Promise<string>
+  /** A file with which any client works through the gateway as somebody. */
+  kubeconfig(user: string): Promise<string>
   kubectl(user: string, args: readonly string[], stdin?: string): Promise<Finished>
   directly(...args: string[]): Promise<string>
   /** A request to the cluster through the gateway. */
@@ -70,11 +72,15 @@ export async function startPeople(
     provider,
     up: undefined as unknown as Up,
     token: user => provider.idToken(user),
-    async kubectl(user, args, stdin) {
-      const kubeconfig = join(scratch, `kubeconfig-${user}`)
+    async kubeconfig(user) {
+      const file = join(scratch, `kubeconfig-${user}`)
       const ca = readFileSync(people.up.caFile, 'utf8')
       const token = await provider.idToken(user)
-      writeKubeconfig(kubeconfig, { server: `${people.up.url}/k/prod`, ca, user: { token } })
+      writeKubeconfig(file, { server: `${people.up.url}/k/prod`, ca, user: { token } })
+      return file
+    },
+    async kubectl(user, args, stdin) {
+      const kubeconfig = await people.kubeconfig(user)
       return runKubectl(cluster, args, { kubeconfig, ...(stdin === undefined ? {} : { stdin }) })
     },
     async directly(...args) {

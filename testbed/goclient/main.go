@@ -35,6 +35,7 @@ func main() {
 	namespace := flag.String("namespace", "default", "namespace to work in; it must exist and be empty")
 	timeout := flag.Duration("timeout", 2*time.Minute, "time limit of the whole run")
 	updates := flag.Int("secret-updates", 0, "instead: read Secrets and write them back, so many times")
+	remove := flag.String("delete", "", "instead: delete this object, as KIND/NAME")
 	dump := flag.Bool("dump", false, "print all that can be read in the namespace, and change nothing")
 	follow := flag.Bool("follow", false, "instead: print what an informer on the ConfigMaps of all namespaces is told")
 	flag.Parse()
@@ -43,10 +44,10 @@ func main() {
 	p, err := newProgram(ctx, *kubeconfig, *namespace)
 	switch {
 	case err != nil:
+	case *remove != "":
+		err = p.remove(*remove)
 	case *follow:
 		err = p.follow()
-	case *dump:
-		err = p.dump()
 	case *updates > 0:
 		err = p.updateSecrets(*updates)
 	case *dump:
