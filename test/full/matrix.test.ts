@@ -180,6 +180,17 @@ test('after a decision of one the others are asked anew, once, and what was said
   assert.equal(ends.length, 1)
 })
 
+test('a reminder is told once, and what was said before it counts', async () => {
+  const message = messageAt('a-11')
+  const event = await chat.create(message, 'a-11.pending.0')
+  await react('bob', event, '✅')
+  const reminder = { ...message, notice: 'nobody has decided for ten minutes' }
+  await chat.update(event, reminder, 'a-11.pending.0.1')
+  await chat.update(event, reminder, 'a-11.pending.0.1')
+  assert.equal((await bodies()).filter(body => body.startsWith('nobody has decided')).length, 1)
+  assert.equal((await read(event, reminder)).length, 1)
+})
+
 test('our own reactions and replies decide nothing', async () => {
   const message = messageAt('a-6')
   const event = await chat.create(message, 'a-6.pending.0')

@@ -5,6 +5,7 @@ import type { Channel } from '../contract.ts'
 import { basicAuthorization, createCaller } from '../outgoing/caller.ts'
 import { listAt, mustText, textAt } from '../outgoing/json.ts'
 import { plainText, subjectOf } from '../outgoing/plain-text.ts'
+import { codeOf } from '../outgoing/words.ts'
 import { documentOf, textOfDocument } from './document-text.ts'
 import { readIssue } from './read-issue.ts'
 import { receivedWake } from './wake.ts'
@@ -60,18 +61,26 @@ export function createJira(settings: JiraSettings): Channel {
 
   const fieldsOf = (message: ApprovalMessage): object => ({ summary: subjectOf(message) })
 
-  async function tell(issue: string, message: ApprovalMessage, key: string): Promise<void> {
-    const path = `/issue/${encodeURIComponent(issue)}`
-    const mark = `(${key})`
+  /** Whether one of our comments holds this text. */
+  async function hasSaid(issue: string, text: string): Promise<boolean> {
     const author = await me()
     const { json } = await caller.call({
-      ...{ method: 'GET', path: `${path}/comment?orderBy=-created&maxResults=100` },
+      ...{
+        method: 'GET',
+        path: `/issue/${encodeURIComponent(issue)}/comment?orderBy=-created&maxResults=100`,
+      },
     })
-    const isTold = listAt(json, 'comments').some(
+    return listAt(json, 'comments').some(
       one =>
         textAt(one, 'author', 'accountId') === author &&
-        textOfDocument((one as { body?: unknown }).body).includes(mark),
+        textOfDocument((one as { body?: unknown }).body).includes(text),
     )
+  }
+
+  async function tell(issue: string, message: ApprovalMessage, key: string): Promise<void> {
+    const path = `/issue/${encodeURIComponent(issue)}`
+    const mark = `(${key}, ${codeOf(message)})`
+    const isTold = await hasSaid(issue, mark)
     await caller.call({ method: 'PUT', path, json: { fields: fieldsOf(message) } })
     if (isTold) return
     const body = documentOf(`${plainText(message, how())}\n\n${mark}`, message.link)
@@ -135,7 +144,9 @@ export function createJira(settings: JiraSettings): Channel {
     },
     async update(issue, message, key) {
       // What was said of the step before is taken back, so that others can say it anew.
-      if (decisions !== null) await moveTo(issue, waitingStatus)
+      // A reminder asks the same question: what was said to it stays.
+      const isNew = message.decisions.length > 0 && !(await hasSaid(issue, `, ${codeOf(message)})`))
+      if (decisions !== null && isNew) await moveTo(issue, waitingStatus)
       await tell(issue, message, key)
     },
     close,

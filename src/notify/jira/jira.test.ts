@@ -106,6 +106,22 @@ test('what was said of the step before is taken back, and has to be said anew', 
   assert.deepEqual([said.verdict, said.shown, said.person.name], ['deny', '47.1', 'carol'])
 })
 
+test('a reminder is told, and takes nothing back that was said', async () => {
+  const message = messageAt('a-7')
+  const issue = await jira.create(message, 'a-7.pending.0')
+  site.move(issue, site.account('bob'), 'Approved')
+  const reminder = { ...message, notice: 'nobody has decided for ten minutes' }
+  await jira.update(issue, reminder, 'a-7.pending.0.1')
+  const { comments } = site.issues.find(one => one.id === issue)!
+  assert.match(textOfDocument(comments.at(-1)!.body), /^nobody has decided for ten minutes/)
+  assert.equal((await read(issue, reminder)).length, 1)
+  const next = messageAt('a-7', { decisions: [yesOf('bob')] })
+  await jira.update(issue, next, 'a-7.pending.1')
+  site.move(issue, site.account('carol'), 'Approved')
+  await jira.update(issue, { ...next, notice: 'still nobody' }, 'a-7.pending.1.1')
+  assert.equal((await read(issue, next)).length, 1)
+})
+
 test('a code of the page in a comment links its author, unless the comment was changed', async () => {
   const message = messageAt('a-5')
   const issue = await jira.create(message, 'a-5.pending.0')

@@ -114,7 +114,11 @@ export function createMatrix(settings: MatrixSettings): Channel {
     },
     async update(reference, message, key) {
       await edit(reference, message, key)
-      if ((await questionOf(reference, message)) !== undefined) return
+      if ((await questionOf(reference, message)) !== undefined) {
+        // The same question: people are reminded of it, and what was said to it stays.
+        if (message.notice !== undefined) await send({ ...reminder(message), ...about(reference) }, key)
+        return
+      }
       await send({ ...question(message), ...about(reference) }, key)
     },
     async close(reference, message, key) {
@@ -136,6 +140,10 @@ export function createMatrix(settings: MatrixSettings): Channel {
 
 function bodyOf(message: ApprovalMessage, isQuestion: boolean): string {
   return `${subjectOf(message)}\n\n${plainText(message, isQuestion ? HOW : ['It is decided on the page.'])}`
+}
+
+function reminder(message: ApprovalMessage): object {
+  return { msgtype: 'm.notice', body: `${message.notice}\n${cut(subjectOf(message), 900)}\n${message.link}` }
 }
 
 /** That it is over; a notice, so that no other program answers it. */

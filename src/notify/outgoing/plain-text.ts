@@ -4,7 +4,8 @@ const LINES = 10
 
 /** One line, for lists and subjects. */
 export function subjectOf(m: ApprovalMessage): string {
-  return cut(`${STATES[m.state]} [${m.check}] ${m.sentence}`, 200)
+  const glass = m.brokenGlass === true ? 'GLASS BROKEN, nobody approved it: ' : ''
+  return cut(`${glass}${STATES[m.state]} [${m.check}] ${m.sentence}`, 200)
 }
 
 const STATES: Readonly<Record<ApprovalMessage['state'], string>> = {
@@ -20,6 +21,8 @@ const STATES: Readonly<Record<ApprovalMessage['state'], string>> = {
  */
 export function plainText(m: ApprovalMessage, how: readonly string[]): string {
   const lines = [
+    ...(m.brokenGlass === true ? ['GLASS BROKEN: nobody approved it, and it went on.', ''] : []),
+    ...(m.notice === undefined ? [] : [m.notice, '']),
     m.sentence,
     '',
     `State:       ${m.state}${m.ended === null ? '' : `: ${m.ended}`}`,
