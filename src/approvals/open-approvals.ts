@@ -49,7 +49,10 @@ export interface Approvals {
   grants(): readonly Grant[]
   /** What came of it, while it is remembered. */
   grantOf(approval: Approval): Grant | undefined
+  grant(id: string): Grant | undefined
   revoke(by: Principal, id: string, reason: string | null): Promise<Grant>
+  /** Told of each grant that is revoked, here or elsewhere. */
+  onGrantEnd(listener: (id: string) => void): void
   /** Ends what is over, forgets what ended long ago. Runs by itself each second. */
   sweep(): Promise<void>
   close(): Promise<void>
@@ -96,6 +99,8 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     get: async id => approvals.get(id)?.value ?? (await parts.store.get<Approval>(APPROVAL_KIND, id))?.value,
     list: () => [...approvals.values()].sort((a, b) => b.askedAt - a.askedAt),
     grants: () => [...grants.values()].sort((a, b) => b.grantedAt - a.grantedAt),
+    grant: id => grants.get(id)?.value,
+    onGrantEnd: records.onGrantEnd,
     grantOf: ({ grant }) => (grant === undefined ? undefined : grants.get(grant)?.value),
     revoke: (by, id, reason) => revoke(records, by, id, reason),
     sweep: () => sweep(records),

@@ -19,6 +19,8 @@ export const DELEGATION_KIND = 'approval.delegation'
 export interface ApprovalRecords {
   readonly approvals: Followed<Approval>
   readonly grants: Followed<Grant>
+  /** Told of each grant that is revoked, here or elsewhere. */
+  onGrantEnd(listener: (id: string) => void): void
   readonly delegations: Followed<Delegation>
   readonly shown: Shown
   readonly now: () => number
@@ -67,6 +69,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   const { store, feed, now, newId, onError } = parts
   const waiting = new Map<string, Set<(approval: Approval) => void>>()
   const grantsByTarget = new Map<string, Set<string>>()
+  const grantListeners: ((id: string) => void)[] = []
 
   const approvals = await followAll<Approval>(feed, APPROVAL_KIND, one => {
     if (one === undefined || one.state === 'pending') return
@@ -77,6 +80,8 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     const ids = grantsByTarget.get(target) ?? new Set()
     if (one?.state === 'live') grantsByTarget.set(target, ids.add(id))
     else if (ids.delete(id) && ids.size === 0) grantsByTarget.delete(target)
+    if (one?.state !== 'revoked' || before?.state === 'revoked') return
+    for (const listener of grantListeners) listener(id)
   })
 
   const delegations = await followAll<Delegation>(feed, DELEGATION_KIND, () => {})
@@ -125,6 +130,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     },
     pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailable),
     catchUp: () => feed.catchUp().catch(unavailable),
+    onGrantEnd: listener => void grantListeners.push(listener),
     grantsAt: target => grantsByTarget.get(target) ?? [],
     onSettled(id, wake) {
       const listeners = waiting.get(id) ?? new Set()

@@ -123,6 +123,14 @@ export const catalogue = {
     cause: 'A rule denies it, or no rule allows it: what nothing allows is denied.',
     next: 'ask why with: sallyport why <request id>',
   },
+  'access-ended': {
+    status: 403,
+    reason: 'Forbidden',
+    summary: 'what allowed this call is no longer so',
+    cause:
+      'A watch, a followed log or another long answer was under way when policy changed, a grant was revoked or ended, or its connection was removed. Judged again, it is not allowed any more.',
+    next: 'ask why with: sallyport why <request id>',
+  },
   'reason-required': {
     status: 403,
     reason: 'Forbidden',

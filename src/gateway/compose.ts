@@ -67,6 +67,7 @@ import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from 
 import { createGuesses } from './guesses.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
 import { type Arrival, type Listener, listen } from './listener.ts'
+import { createLiveCalls } from './live-calls.ts'
 import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
 import { recordingEnds } from './recording-ends.ts'
@@ -292,6 +293,15 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       onError: error => logger.warn({ error }, 'a link of a channel could not be brought up to date'),
     })
     closers.push(() => links.close())
+    const live = createLiveCalls({
+      policies: () => policies,
+      connection: name => directory.byName(name),
+      grant: approvals.grant,
+      onSessionEnd: (id, listener) => sessions.onEnd(id, listener),
+      now,
+      onError: error => logger.error({ error }, 'a call under way could not be judged again, and was ended'),
+    })
+    approvals.onGrantEnd(live.judgeGranted)
     const notify = await openNotify({
       store,
       feed: identity.feed,
@@ -347,7 +357,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     })
     closers.push(() => failures.close())
 
-    const live = liveObjectReader({
+    const asSession = liveObjectReader({
       ownCalls,
       agentFor: connection => registry.agentFor(connection),
       haveRights: bindings.ready,
@@ -368,14 +378,15 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       classify: side.classify,
       policies: () => policies,
       approvals,
+      live,
       rates: createRateLimits(),
       masking: () => masking,
       maskEngine,
       guesses: createGuesses(now),
       trailEngine: () => maskEngine(masking.trail),
       fingerprintOf: value => fingerprints.fingerprintOf(value),
-      readLive: live.read,
-      dryRun: live.dryRun,
+      readLive: asSession.read,
+      dryRun: asSession.dryRun,
       agentFor: connection => registry.agentFor(connection),
       onRecordingEnds: recordingEnds(log),
       draining: () => draining,
@@ -483,14 +494,18 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       bindings.recheck()
       policies = compilePolicies(set.ofKind('Policy'))
       linked = linkAccounts(set.ofKind('Person'))
+      void live.judgeAll()
       listening.renew(certificate())
       channelsOf(set, options, now).then(notify.setChannels, error =>
         logger.error({ error }, 'channels could not be replaced; the old ones stay'),
       )
       providersOf(set, options).then(
         next => {
+          const areSame = JSON.stringify(next) === JSON.stringify(providers)
           authenticator.setProviders(next)
           providers = next
+          // Nobody may vouch any more for some who are in the middle of something.
+          if (!areSame) void live.recheckAll()
         },
         error => logger.error({ error }, 'identity providers could not be replaced; the old ones stay'),
       )

@@ -1,3 +1,4 @@
+import type { Grant } from '../approvals/contract.ts'
 import type { EntryReceipt } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
@@ -10,6 +11,7 @@ import type { Masked } from '../masking/json/json-masker.ts'
 import type { Decision } from '../policy/decision.ts'
 import type { Answer } from './answer.ts'
 import type { Caller } from './caller.ts'
+import type { LiveCall } from './live-calls.ts'
 
 /**
  * One request on its way. Each stage returns the exchange with what it learned, so that a later stage cannot be
@@ -120,6 +122,8 @@ export interface RequestBody {
 
 export interface Decided extends Classified {
   readonly decision: Decision
+  /** What lifts the rules that hold it. */
+  readonly grant?: Grant
 }
 
 export interface Held extends Decided {
@@ -134,6 +138,8 @@ export interface Committed extends Decided {
 
 export interface Answered extends Committed {
   readonly answer: Answer
+  /** Of an answer that takes its time: how it is ended when it is allowed no more. */
+  live?: LiveCall
 }
 
 export interface Masking extends Answered {

@@ -3,6 +3,7 @@ import type { Approvals } from '../approvals/open-approvals.ts'
 import type { AuditLog, NewEntry } from '../audit/entry.ts'
 import type { Connection } from '../connections/connection.ts'
 import type { Session } from '../connections/session.ts'
+import type { SessionEnd } from '../connections/session-record.ts'
 import type { Principal } from '../identity/principal.ts'
 import type { MaskEngines } from '../masking/engines.ts'
 import type { MaskEngine } from '../masking/json/mask-engine.ts'
@@ -13,6 +14,7 @@ import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { AgentLink } from '../tunnel/contract.ts'
 import type { Classified, Decided, InSession } from './exchange.ts'
 import type { Guesses } from './guesses.ts'
+import type { LiveCalls } from './live-calls.ts'
 
 /**
  * What the pipeline needs of the rest of the product, as plain functions. The composition root fills it once; a
@@ -34,12 +36,14 @@ export interface Gateway {
   /** Undefined: the session has the roles that its connection gives. Else resolves when it has, or rejects with a Refusal. */
   haveRights(session: Session, connection: Connection): Promise<void> | undefined
   /** Runs `listener` when the session ends for whatever reason; returns how to stop listening. */
-  onSessionEnd(sessionId: string, listener: () => void): () => void
+  onSessionEnd(sessionId: string, listener: (end: SessionEnd) => void): () => void
   /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */
   classify(x: InSession): Promise<Classified>
   policies(): PolicySet
   /** Who waits for people, and what they have granted. */
   readonly approvals: Pick<Approvals, 'use' | 'giveBack' | 'ask' | 'wait' | 'grantOf'>
+  /** Calls that go on, which end when they are allowed no more. */
+  readonly live: Pick<LiveCalls, 'add'>
   /** Counts of rules with effect limit. */
   readonly rates: RateLimits
   /** What is masked, for whom and where. */

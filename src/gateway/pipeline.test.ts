@@ -14,6 +14,7 @@ import type { AgentLink, AnswerHandler, UpstreamCall } from '../tunnel/contract.
 import { type Caller, CallerLeft } from './caller.ts'
 import type { Classified, InSession, Received } from './exchange.ts'
 import { defaultLimits, type FinishedExchange, type Gateway } from './gateway.ts'
+import { createLiveCalls } from './live-calls.ts'
 import { handle } from './pipeline.ts'
 
 /** A gateway whose log, agent and caller are puppets, so that every order of events can be played. */
@@ -170,6 +171,16 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
       }),
       rules: [],
       shows: () => false,
+    }),
+    live: createLiveCalls({
+      policies: () => gateway.policies(),
+      connection: () => connection,
+      grant: () => undefined,
+      onSessionEnd: () => () => {},
+      now: () => 1000,
+      onError: error => {
+        throw error
+      },
     }),
     rates: createRateLimits(),
     masking: () => compileMasking([], shippedDetectors),

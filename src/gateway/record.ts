@@ -179,13 +179,11 @@ export function errorFacts(error: Refusal): NonNullable<Head['error']> {
 /** What an unexpected end means for the record. */
 export function endingOf(error: unknown, headSent: boolean): NonNullable<Head['result']>['ended'] {
   if (error instanceof CallerLeft) return 'aborted-by-caller'
-  if (
-    headSent &&
-    error instanceof Refusal &&
-    (error.code === 'session-ended' || error.code === 'audit-unavailable' || error.check === 'slow-reader')
-  )
-    return 'cut'
-  if (error instanceof Refusal && catalogue[error.code].status < 500) return 'refused'
+  if (error instanceof Refusal) {
+    const isOurs = catalogue[error.code].status < 500
+    if (headSent && (isOurs || error.code === 'audit-unavailable')) return 'cut'
+    if (isOurs) return 'refused'
+  }
   return headSent ? 'aborted-by-upstream' : 'refused'
 }
 

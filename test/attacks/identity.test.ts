@@ -178,7 +178,8 @@ test('C44 a watch ends with its session, and its connection upstream with it', a
     headers: ['authorization', `Bearer ${session.signIn}`],
   })
   await until(() => closed && rig.agent.inFlight === 0, 'the watch ends')
-  assert.ok(!received.endsWith('0\r\n\r\n'), 'it must not look complete')
+  const last = received.split(/\r?\n/).findLast(line => line.startsWith('{'))!
+  assert.deepEqual([JSON.parse(last).type, JSON.parse(last).object.code], ['ERROR', 401], 'it says why')
   const outcome = rig.entries.findLast(e => e.kind === 'k8s.request' && e.phase === 'outcome')!
   assert.equal(outcome.head.result?.ended, 'cut')
 })

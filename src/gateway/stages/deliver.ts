@@ -1,13 +1,14 @@
 import { Refusal } from '../../errors/refusal.ts'
 import { answerHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
 import { warningHeader } from '../../kubernetes/negotiation/warnings.ts'
+import { statusOf } from '../../kubernetes/status.ts'
 import type { Masked, MaskedField } from '../../masking/json/json-masker.ts'
 import { cutBy } from '../answer.ts'
 import type { Answered, Masking } from '../exchange.ts'
 import { finish } from '../finish.ts'
 import type { Gateway } from '../gateway.ts'
 import { maskedPlaces } from '../masked-request.ts'
-import { type Frame, frameOf, mediaTypeOf, outcomeOf, withOriginals } from '../record.ts'
+import { errorFacts, type Frame, frameOf, mediaTypeOf, outcomeOf, withOriginals } from '../record.ts'
 import { warningsOf } from '../warnings.ts'
 
 /**
@@ -41,13 +42,13 @@ export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
   }
 
   const stopWatching = watchOver(gateway, x)
+  let betweenEvents = true
   try {
     await x.intent
     out.take()
     await gateway.log.append(frameOf(gateway, x, 0))
     x.progress.frames = 1
     caller.begin(answer.status, headersOf(gateway, x, out.fields > 0))
-    let betweenEvents = true
     for (;;) {
       // Each frame costs an entry: those of an answer with an end are not smaller than one that would leave whole.
       while (!answer.ended && answer.waiting + out.bytes < limit) await answer.progress(limit)
@@ -59,6 +60,8 @@ export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
         if (x.connection.capture === 'full') {
           await gateway.log.append(frameOf(gateway, x, x.progress.frames++, leaving))
         }
+        // Ended while that was written down: then it does not leave any more.
+        answer.check()
         x.progress.bytesOut = out.total
         await caller.write(leaving.chunks, x.action.longRunning ? 0 : gateway.limits.readerTime)
         betweenEvents = leaving.chunks.at(-1)!.at(-1) === NEWLINE
@@ -76,9 +79,42 @@ export async function deliver(gateway: Gateway, x: Masking): Promise<void> {
     x.progress.outcomeWritten = true
     caller.end()
     finish(gateway, x, answer.status)
+  } catch (error) {
+    const why = x.live?.ended
+    if (why === undefined) throw error
+    if (!betweenEvents || caller.gone || !caller.headSent || !isEventStream(x)) throw why
+    await endWithEvent(gateway, x, out.total, why)
   } finally {
     stopWatching()
   }
+}
+
+/** A watch in JSON, whatever form its objects have. */
+function isEventStream({ action, answer }: Masking): boolean {
+  return (
+    action.verb === 'watch' &&
+    answer.status === 200 &&
+    mediaTypeOf(answer.headers).startsWith('application/json')
+  )
+}
+
+/** The last event of a watch that is allowed no more says why; a Status stays one also where objects are shown as tables. */
+async function endWithEvent(gateway: Gateway, x: Masking, start: number, why: Refusal): Promise<void> {
+  const { progress, caller } = x
+  const event = Buffer.from(`{"type":"ERROR","object":${statusOf(why, x.callId)}}\n`)
+  const frame = { chunks: [event], fields: [], start }
+  const bytesOut = start + event.length
+  if (x.connection.capture === 'full') {
+    gateway.log.append(frameOf(gateway, x, progress.frames!++, frame)).catch(() => {})
+  }
+  await gateway.log.append(
+    outcomeOf(gateway, x, progress, { ended: 'cut', bytesOut, error: errorFacts(why) }),
+  )
+  progress.outcomeWritten = true
+  progress.bytesOut = bytesOut
+  caller.write([event]).catch(() => {})
+  caller.end()
+  finish(gateway, x, x.answer.status, why.code)
 }
 
 function headersOf(gateway: Gateway, x: Masking, isMasked: boolean): string[] {
@@ -155,20 +191,21 @@ const PAUSE = 50
 /** Events of a watch in JSON are lines. */
 const NEWLINE = 10
 
-/** Ends an open-ended answer with its session, or when its credential stops being valid. */
+/** Ends an open-ended answer when its credential stops being valid, and any answer when it is allowed no more. */
 function watchOver(gateway: Gateway, x: Answered): () => void {
-  if (!x.action.longRunning) return () => {}
-  const forget = gateway.onSessionEnd(x.session.id, () => x.answer.cancel(cutBy('the session was ended')))
+  if (!x.action.longRunning) {
+    x.live = gateway.live.add(x, why => x.answer.cancel(why))
+    return x.live.forget
+  }
   const timer = setInterval(() => {
     if (gateway.now() < x.principal.authentication.validUntil && x.principal.kind === 'person') return
-    x.recheck().catch(error => x.answer.cancel(error instanceof Error ? error : cutBy('credential')))
+    x.recheck().catch(error => x.live?.end(error instanceof Refusal ? error : cutBy('credential')))
   }, gateway.limits.recheck)
   timer.unref()
   // A watch may end at any time, and its client takes it up again, here or at another replica. The end of a log
   // means something: that one is left to the grace period.
   const undrain = x.action.verb === 'watch' ? gateway.onDrain(() => x.answer.stop()) : () => {}
   return () => {
-    forget()
     undrain()
     clearInterval(timer)
   }

@@ -27,10 +27,14 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
   x.caller.onGone(() => answer.cancel(new CallerLeft()))
   const { release } = x.progress
   const forget = gateway.onRecordingEnds(error => answer.cancel(error))
+  // Before anything is sent: what changes from now on finds it.
+  const live = x.action.longRunning ? gateway.live.add(x, why => answer.cancel(why)) : undefined
   x.progress.release = () => {
     forget()
+    live?.forget()
     release?.()
   }
+  if (live?.ended !== undefined) throw live.ended
   answer.abortWith(
     link.dispatch(
       {
@@ -47,7 +51,7 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
     ),
   )
   await head
-  return Object.assign(x, { answer })
+  return Object.assign(x, live === undefined ? { answer } : { answer, live })
 }
 
 /** A column may show any field under any name: of kinds whose fields an operator hides there are no tables. */

@@ -177,7 +177,7 @@ function granted(gateway: Gateway, x: Decided, decision: Decision, grant: Grant,
     if (progress.upstream === undefined || status === 409)
       gateway.approvals.giveBack(grant).catch(error => gateway.observe.broke(error, x.callId))
   }
-  return Object.assign(x, { decision: allowed, body: pinnedBody(x, pin) })
+  return Object.assign(x, { decision: allowed, grant, body: pinnedBody(x, pin) })
 }
 
 /** Bound to the object that was looked at. */
