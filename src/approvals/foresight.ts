@@ -32,10 +32,14 @@ const SAFE: ReadonlySet<string> = new Set([
  * may know no dry run, and would do it.
  */
 export function canTry(action: KubernetesAction): boolean {
+  return !action.query.dryRun && knowsTrial(action)
+}
+
+/** The same, whether or not the request is a dry run already. */
+export function knowsTrial(action: KubernetesAction): boolean {
   return (
     action.isResource &&
     action.hasSideEffect &&
-    !action.query.dryRun &&
     SAFE.has(action.subresource) &&
     action.resource !== 'bindings' &&
     TRIED.has(action.verb) &&
@@ -62,7 +66,7 @@ export function trialOf(
   body: Uint8Array | null,
   mediaType: string,
 ): Trial | null {
-  const tried = `${target}${target.includes('?') ? '&' : '?'}dryRun=All`
+  const tried = action.query.dryRun ? target : `${target}${target.includes('?') ? '&' : '?'}dryRun=All`
   if (!action.verb.startsWith('delete')) return { target: tried, body, mediaType }
   let options: Record<string, unknown> = {}
   if (body !== null) {

@@ -45,7 +45,8 @@ function pinDeletion(body: Uint8Array | null, uid: string): Uint8Array | null {
   return insertInto(document, preconditions, `"uid":${JSON.stringify(uid)}`)
 }
 
-function insertInto(document: JsonDocument, node: Node, text: string): Buffer {
+/** Puts a member or an element first. */
+export function insertInto(document: JsonDocument, node: Node, text: string): Buffer {
   const at = document.offset(node) + 1
   const isEmpty = document.first(node) >= document.after(node)
   return Buffer.concat([

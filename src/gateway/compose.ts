@@ -387,6 +387,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       fingerprintOf: value => fingerprints.fingerprintOf(value),
       readLive: asSession.read,
       dryRun: asSession.dryRun,
+      sendAgain: asSession.again,
       agentFor: connection => registry.agentFor(connection),
       onRecordingEnds: recordingEnds(log),
       draining: () => draining,

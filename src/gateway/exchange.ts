@@ -9,6 +9,7 @@ import type { AnswerMask } from '../masking/answer/answer-mask.ts'
 import type { ActiveRules } from '../masking/contract.ts'
 import type { Masked } from '../masking/json/json-masker.ts'
 import type { Decision } from '../policy/decision.ts'
+import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { Answer } from './answer.ts'
 import type { Caller } from './caller.ts'
 import type { LiveCall } from './live-calls.ts'
@@ -73,6 +74,8 @@ export interface Progress {
   frames?: number
   /** Bytes of the answer's body that were handed to the caller, of an answer that leaves in frames. */
   bytesOut?: number
+  /** How the cluster answered at first, when the request was sent again. */
+  firstStatus?: number
   upstream?: { readonly mode: string; readonly user: string; readonly groups: readonly string[] }
   agent?: string
   /** Frees what the exchange holds in registries; called exactly once, at the end. */
@@ -110,6 +113,19 @@ export interface Classified extends InSession {
   readonly accept: string
   /** Of the objects that the URL stands for, from discovery; null where it names none. */
   readonly answerKind: { readonly group: string; readonly kind: string } | null
+  /** A write that is judged by what comes of it. */
+  readonly foreseen?: Foreseen | undefined
+  /** The cluster would refuse it, so nobody is asked: its own refusal is the answer. */
+  readonly refusedAhead?: Answer | undefined
+}
+
+export interface Foreseen {
+  /** With what comes of it as its body. */
+  readonly action: KubernetesAction
+  /** The one version of the object for which that is so. Null: it is not known, and was judged as what is not known. */
+  readonly version: string | null
+  /** What the dry run said; null: there was none. */
+  readonly tried: CollectedAnswer | null
 }
 
 export interface RequestBody {
@@ -124,11 +140,6 @@ export interface Decided extends Classified {
   readonly decision: Decision
   /** What lifts the rules that hold it. */
   readonly grant?: Grant
-}
-
-export interface Held extends Decided {
-  /** The cluster would refuse it, so nobody is asked: its own refusal is the answer. */
-  readonly refusedAhead?: Answer
 }
 
 export interface Committed extends Decided {

@@ -12,9 +12,10 @@ import type { PolicySet } from '../policy/decision.ts'
 import type { RateLimits } from '../policy/rate-limits.ts'
 import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { AgentLink } from '../tunnel/contract.ts'
-import type { Classified, Decided, InSession } from './exchange.ts'
+import type { Classified, InSession } from './exchange.ts'
 import type { Guesses } from './guesses.ts'
 import type { LiveCalls } from './live-calls.ts'
+import type { AgainCall, OwnPurpose } from './services/live-object.ts'
 
 /**
  * What the pipeline needs of the rest of the product, as plain functions. The composition root fills it once; a
@@ -54,9 +55,11 @@ export interface Gateway {
   /** For what the trail shows of requests, whoever they are of. */
   trailEngine(): MaskEngine
   /** Reads from the cluster as the session, for the gateway itself; recorded as a call of its own. */
-  readLive(x: Decided, target: string, purpose?: 'write-back' | 'approval'): Promise<CollectedAnswer>
+  readLive(x: Classified, target: string, purpose?: OwnPurpose): Promise<CollectedAnswer>
   /** What would come of a request, asked as the session; recorded as a call of its own. */
-  dryRun(x: Decided, trial: Trial): Promise<CollectedAnswer>
+  dryRun(x: Classified, trial: Trial, purpose?: OwnPurpose): Promise<CollectedAnswer>
+  /** Sends a request anew that was refused because its object had changed; under an id of its own, as a change of the gateway's. */
+  sendAgain(x: Classified, call: AgainCall): Promise<CollectedAnswer>
   /** Keyed hash of a value, the same in all replicas; of bytes as latin1. */
   fingerprintOf(value: string): string
   /** The first connected agent of this connection. */

@@ -34,7 +34,7 @@ export interface LiveCalls {
 }
 
 export interface LiveCallParts {
-  policies(): PolicySet
+  policies(): Pick<PolicySet, 'digest' | 'decide'>
   connection(name: string): Connection | undefined
   /** Undefined: it is remembered no more. */
   grant(id: string): Grant | undefined
@@ -166,6 +166,12 @@ function reasonToEnd(parts: LiveCallParts, x: Decided): Refusal | null {
     const missing = notLifted(parts, x, decision.holds ?? decision.rules, now)
     if (missing !== null)
       return new Refusal('access-ended', { check: missing.rule, detail: `${missing.why} (${version})` })
+  }
+  const { part } = decision
+  if (part !== undefined && x.decision.part?.byLabels !== part.byLabels) {
+    // Its answer is not looked through for that part.
+    const detail = `only a part of it is allowed now, and shown when it is asked for anew (${version})`
+    return new Refusal('access-ended', { check, detail })
   }
   if (decision.requireReason === true && x.progress.statedReason === undefined) {
     return new Refusal('access-ended', {

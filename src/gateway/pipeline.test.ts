@@ -162,6 +162,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
       }) as Classified,
     policies: () => ({
       digest: 'sha256:0',
+      wantsResult: () => null,
       decide: () => ({
         effect: 'allow',
         rules: ['p/r'],
@@ -190,6 +191,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     guesses: { check() {}, ended() {} },
     readLive: async () => ({ status: 404, headers: [], body: Buffer.alloc(0) }),
     dryRun: async () => assert.fail('nothing is held here'),
+    sendAgain: async () => assert.fail('nothing is sent again here'),
     agentFor: () => link,
     draining: () => false,
     observe: {

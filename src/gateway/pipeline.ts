@@ -1,4 +1,3 @@
-import { Answer } from './answer.ts'
 import type { Received } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import { authenticate } from './stages/authenticate.ts'
@@ -6,7 +5,7 @@ import { classify } from './stages/classify.ts'
 import { decide } from './stages/decide.ts'
 import { deliver } from './stages/deliver.ts'
 import { filter } from './stages/filter.ts'
-import { forward } from './stages/forward.ts'
+import { foresee } from './stages/foresee.ts'
 import { hold, refusedAhead } from './stages/hold.ts'
 import { commitIntent } from './stages/intent.ts'
 import { mask } from './stages/mask.ts'
@@ -15,6 +14,7 @@ import { resolveConnection } from './stages/resolve.ts'
 import { restoreMasked } from './stages/restore.ts'
 import { completeReview, reviewAccess } from './stages/review.ts'
 import { checkSelectors } from './stages/select.ts'
+import { send } from './stages/send.ts'
 import { openSession } from './stages/session.ts'
 
 /**
@@ -28,7 +28,8 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const routed = resolveConnection(gateway, authenticated) //            404, 503
     const inSession = await openSession(gateway, routed) //                401, 403, 429, 503
     const classified = await classify(gateway, inSession) //               400, 405, 406, 408, 413, 415
-    const decided = decide(gateway, classified) //                         403
+    const trial = foresee(gateway, classified) //                          409, 502, 503: a dry run, if rules look at the result
+    const decided = decide(gateway, trial === undefined ? classified : await trial) // 403, 429
     const selected = checkSelectors(gateway, decided) //                   400
     const held = await hold(gateway, selected) //                          403, 409, 429: waits here, if it must
     const restored = await restoreMasked(gateway, held) //                 422, 502, 503
@@ -37,7 +38,7 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const known =
       refusedAhead(committed) ?? //                                        the cluster's own refusal
       reviewAccess(gateway, committed) //                                  can-i: policy's no
-    const forwarded = known ?? (await forward(gateway, committed, new Answer())) // 403, 502, 503, 504
+    const forwarded = known ?? (await send(gateway, committed)) //              403, 409, 502, 503, 504
     const answered = known ?? (await completeReview(gateway, forwarded)) // can-i: policy beside the cluster's yes
     const masking = mask(gateway, answered) //                             502
     const filtered = await filter(gateway, masking) //                     403, 502

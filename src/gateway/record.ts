@@ -106,9 +106,11 @@ export function outcomeOf(gateway: Gateway, x: Received, progress: Progress, end
             user: progress.upstream.user,
             groups: progress.upstream.groups,
             // What the cluster itself answered, where the caller was told something else.
-            ...(ending.error === undefined || answered.answer === undefined
-              ? {}
-              : { status: answered.answer.status }),
+            ...(progress.firstStatus !== undefined
+              ? { status: progress.firstStatus }
+              : ending.error === undefined || answered.answer === undefined
+                ? {}
+                : { status: answered.answer.status }),
           },
         }),
     ...(progress.agent === undefined ? {} : { agent: progress.agent }),
@@ -264,8 +266,11 @@ export function actionFacts(engine: MaskEngine, a: KubernetesAction): Record<str
   if (a.query.follow) facts.follow = true
   if (a.impersonate !== null) facts.impersonate = a.impersonate
   if (a.body !== null) {
-    const { apiVersion, kind, name, namespace, form } = a.body
-    facts.body = { apiVersion, kind, name, ...(namespace === '' ? {} : { namespace }), form }
+    const { apiVersion, kind, name, namespace, form, result } = a.body
+    facts.body = {
+      ...{ apiVersion, kind, name, ...(namespace === '' ? {} : { namespace }), form },
+      ...(result === undefined ? {} : { result }),
+    }
     facts.images = imagesFacts(engine, a)
   }
   return facts

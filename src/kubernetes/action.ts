@@ -16,6 +16,11 @@ export interface KubernetesAction {
   readonly path: string
   readonly query: QueryFacts
   readonly body: BodyFacts | null
+  /**
+   * The object before an update or a patch, for conditions; null: there is none. Absent: it is not known, and a condition
+   * that asks cannot be answered.
+   */
+  readonly before?: unknown
   /** Another identity that the caller asks for with `--as`; a denied action unless a rule allows it. */
   /** Images that the body named, of a recorded call only. Absent: they are found in the body (`policy/fields/images.ts`). */
   readonly images?: readonly string[] | null
@@ -58,6 +63,8 @@ export interface BodyFacts {
   readonly namespace: string
   /** `json-patch`, `merge-patch`, `strategic-merge-patch`, `apply-patch` or `object`. */
   readonly form: string
+  /** `object` is what comes of the write, by a dry run, and not the words of the request. */
+  readonly result?: true
   /** Decoded view for conditions and risk; null-prototype objects only, never a source of bytes. */
   readonly object: unknown
 }

@@ -7,6 +7,7 @@ import { defaultsDocument } from './defaults.ts'
 import { type ConsideredRule, explainWith } from './explain.ts'
 import { rulesOf } from './presets/expand.ts'
 import { compileRule } from './rule.ts'
+import { createWantsResult } from './wants-result.ts'
 
 export interface CompiledPolicies extends PolicySet {
   /** The decision, and what came of every rule on the way to it. */
@@ -44,6 +45,7 @@ export function compilePolicies(documents: readonly PolicyDocument[]): CompiledP
     rules,
     decide,
     shows,
+    wantsResult: createWantsResult(rules),
     explain: (action, circumstances) => ({
       ...decide(action, circumstances),
       considered: explainWith(rules, action, circumstances),

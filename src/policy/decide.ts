@@ -12,7 +12,7 @@ import { touches, touchesAdmin } from './touches.ts'
 import { sayAction, shortReason } from './words.ts'
 
 /** What the evaluation of conditions leaves behind, for reasons. */
-interface Evaluation {
+export interface Evaluation {
   facts: Facts | null
   failures: Map<Rule, string> | null
 }
@@ -162,12 +162,12 @@ export function createDecide(rules: readonly Rule[], digest: string): Pick<Polic
 }
 
 /** Deny and hold: a condition that cannot be answered counts as met. */
-function mayBeMet(rule: Rule, action: Action, c: Circumstances, evaluation: Evaluation): boolean {
+export function mayBeMet(rule: Rule, action: Action, c: Circumstances, evaluation: Evaluation): boolean {
   return evaluateCondition(rule, action, c, evaluation) !== false
 }
 
 /** Allow: a condition that cannot be answered counts as not met. */
-function isMet(rule: Rule, action: Action, c: Circumstances, evaluation: Evaluation): boolean {
+export function isMet(rule: Rule, action: Action, c: Circumstances, evaluation: Evaluation): boolean {
   return evaluateCondition(rule, action, c, evaluation) === true
 }
 

@@ -3,6 +3,7 @@ import type { Session } from '../connections/session.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import type { Requirement } from './requirement.ts'
 import type { Rule } from './rule.ts'
+import type { WantedResult } from './wants-result.ts'
 
 export type Effect = 'allow' | 'deny' | 'hold'
 
@@ -103,4 +104,6 @@ export interface PolicySet {
    * `isReasoned`: the caller has said why.
    */
   shows(action: KubernetesAction, circumstances: Circumstances, isReasoned: boolean): boolean
+  /** What must be looked at before this write is decided; null: nothing (`wants-result.ts`). */
+  wantsResult(action: KubernetesAction, circumstances: Circumstances): WantedResult | null
 }

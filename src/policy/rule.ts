@@ -5,6 +5,7 @@ import type { Decision, Effect, Limit, RuleEffect } from './decision.ts'
 import { touchedVerbs } from './effects.ts'
 import { type Circumstantial, compileCircumstantial } from './fields/circumstantial.ts'
 import { compileGlobList, type GlobList } from './glob.ts'
+import { type Reads, readsOf } from './reads.ts'
 import { type Requirement, requirementOf } from './requirement.ts'
 import { compileSubjects, type Subjects } from './subjects.ts'
 
@@ -34,6 +35,8 @@ export interface Rule {
   readonly condition: Condition | null
   /** Whether what it covers of a list is shown. */
   readonly filter: boolean
+  /** Whether what comes of a write must be known to ask it. */
+  readonly reads: Reads
   /** Of a hold rule: what it takes. */
   readonly requirement: Requirement
   /** Time, client, images, dry run. */
@@ -118,6 +121,7 @@ export function compileRule(
     about: aboutOf(match, rule.effect === 'limit'),
     condition,
     filter: rule.filter === true,
+    reads: readsOf(match, rule.when),
     requirement: requirementOf(rule),
     circumstantial: compileCircumstantial(match),
     requireReason,

@@ -300,6 +300,39 @@ test('what is approved request by request cannot be asked for ahead, and neither
   assert.match(free.stderr, /nothing of it needs an approval/)
 })
 
+test('a watch that a grant opened ends when the grant is revoked, and kubectl prints why', async () => {
+  const ask = ['approval', 'ask', 'watch', '-r', 'replicasets.apps', '-c', 'prod', '--for', '10m']
+  const asked = await people.command('kim', [...ask, '--reason', 'looking'])
+  assert.equal(asked.code, 0, asked.stderr)
+  const waits = await people.pending(/watch replicasets.apps/)
+  assert.equal((await people.command('bob', ['approval', 'approve', waits.id])).code, 0)
+  await people.directly('create', 'deployment', 'seen', '--image=registry.example.com/a:1', '--replicas=0')
+  const watching = people.kubectl('kim', ['get', 'replicasets', '-w'])
+  const token = await people.token('bob')
+  const rows = async () => {
+    const query = '/v1/audit/entries?kind=k8s.request&limit=50'
+    const answer = await expectStatus(200, people.up, query, { token })
+    return answer.json.items as { call: string; head: { action?: { verb: string; resource: string } } }[]
+  }
+  const deadline = Date.now() + 20_000
+  const begun = async () =>
+    (await rows()).find(r => r.head.action?.verb === 'watch' && r.head.action.resource === 'replicasets')
+  let row = await begun()
+  while (row === undefined && Date.now() < deadline) row = await begun()
+  assert.ok(row !== undefined, 'the watch is on its way')
+  const shown = await people.command('bob', ['approval', 'show', waits.id, '-o', 'json'])
+  const { grant } = JSON.parse(shown.stdout)
+  const began = performance.now()
+  const revoked = await people.command('bob', ['grant', 'revoke', grant.id ?? grant, '--reason', 'enough'])
+  assert.equal(revoked.code, 0, revoked.stderr)
+  const done = await watching
+  assert.ok(performance.now() - began < 5_000)
+  assert.match(done.stdout + done.stderr, /grant .* was revoked/)
+  const entry = await expectStatus(200, people.up, `/v1/audit/entries/${row.call}`, { token })
+  assert.equal(entry.json.entry.head.error.code, 'access-ended')
+  assert.match(entry.json.entry.head.error.detail, /was revoked/)
+})
+
 test('a change of policy that a rule holds shows its difference, and passes when it is repeated', async () => {
   const document = {
     apiVersion: 'sallyport.dev/v1',
@@ -353,37 +386,4 @@ test('the log with all this in it verifies, with its keys', async () => {
     readFileSync(join(log, 'log.vkey'), 'utf8').trim(),
   ])
   assert.equal(verified.code, 0, verified.stdout + verified.stderr)
-})
-
-test('a watch that a grant opened ends when the grant is revoked, and kubectl prints why', async () => {
-  const ask = ['approval', 'ask', 'watch', '-r', 'replicasets.apps', '-c', 'prod', '--for', '10m']
-  const asked = await people.command('kim', [...ask, '--reason', 'looking'])
-  assert.equal(asked.code, 0, asked.stderr)
-  const waits = await people.pending(/watch replicasets.apps/)
-  assert.equal((await people.command('bob', ['approval', 'approve', waits.id])).code, 0)
-  await people.directly('create', 'deployment', 'seen', '--image=registry.example.com/a:1', '--replicas=0')
-  const watching = people.kubectl('kim', ['get', 'replicasets', '-w'])
-  const token = await people.token('bob')
-  const rows = async () => {
-    const query = '/v1/audit/entries?kind=k8s.request&limit=50'
-    const answer = await expectStatus(200, people.up, query, { token })
-    return answer.json.items as { call: string; head: { action?: { verb: string; resource: string } } }[]
-  }
-  const deadline = Date.now() + 20_000
-  const begun = async () =>
-    (await rows()).find(r => r.head.action?.verb === 'watch' && r.head.action.resource === 'replicasets')
-  let row = await begun()
-  while (row === undefined && Date.now() < deadline) row = await begun()
-  assert.ok(row !== undefined, 'the watch is on its way')
-  const shown = await people.command('bob', ['approval', 'show', waits.id, '-o', 'json'])
-  const { grant } = JSON.parse(shown.stdout)
-  const began = performance.now()
-  const revoked = await people.command('bob', ['grant', 'revoke', grant.id ?? grant, '--reason', 'enough'])
-  assert.equal(revoked.code, 0, revoked.stderr)
-  const done = await watching
-  assert.ok(performance.now() - began < 5_000)
-  assert.match(done.stdout + done.stderr, /grant .* was revoked/)
-  const entry = await expectStatus(200, people.up, `/v1/audit/entries/${row.call}`, { token })
-  assert.equal(entry.json.entry.head.error.code, 'access-ended')
-  assert.match(entry.json.entry.head.error.detail, /was revoked/)
 })

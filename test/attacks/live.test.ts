@@ -256,7 +256,11 @@ test('a sign-in that ends takes the watches of its sessions along, and no others
   const stays = await begin(elsewhere.token, WATCH)
   const began = performance.now()
   const signedOut = await call(rig, 'POST', '/v1/signout', {
-    headers: ['authorization', `Bearer ${session.signIn}`],
+    headers: [
+      ...['authorization', `Bearer ${session.signIn}`, 'content-type', 'application/json'],
+      ...['content-length', '2'],
+    ],
+    body: '{}',
   })
   assert.ok(signedOut.status < 300, `${signedOut.status} ${signedOut.body}`)
   await endsWithin(watch, began)

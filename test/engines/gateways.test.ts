@@ -83,6 +83,39 @@ test('sessions, their ends, revocations and documents of one gateway are those o
   })
   const thawed = await timeUntil(200, () => kube(b, dev.token, 'GET', NAMESPACES))
 
+  // What goes on at the other gateway obeys too.
+  const watch = async (token: string, change: () => Promise<unknown>) => {
+    let begun = () => {}
+    const first = new Promise<void>(resolve => {
+      begun = resolve
+    })
+    const watched = kube(b, token, 'GET', `${NAMESPACES}?watch=true`, { began: () => begun() })
+    await first
+    const began = performance.now()
+    await change()
+    const lines = (await watched).body.toString().trim().split('\n')
+    const took = performance.now() - began
+    const last = JSON.parse(lines.at(-1)!)
+    assert.equal(last.type, 'ERROR')
+    return { took, message: last.object.message as string }
+  }
+  const source = { file: 'freeze.json', text: JSON.stringify(policy) }
+  const frozenWatch = await watch(dev.token, () =>
+    a.gateway.documents.apply({ sources: [source], dryRun: false }),
+  )
+  assert.match(frozenWatch.message, /frozen \(policy sha256:[0-9a-f]+\) \[freeze\/nothing\]/)
+  await a.gateway.documents.apply({
+    sources: [],
+    remove: [{ kind: 'Policy', name: 'freeze' }],
+    dryRun: false,
+  })
+  await timeUntil(200, () => kube(b, dev.token, 'GET', NAMESPACES))
+  const watching = await a.session('dev')
+  const endedWatch = await watch(watching.token, () =>
+    call(a, 'DELETE', `/v1/sessions/${watching.id}`, bearer(watching.signIn)),
+  )
+  assert.match(endedWatch.message, /the session has ended/)
+
   const ended = await call(a, 'DELETE', `/v1/sessions/${dev.id}`, bearer(dev.signIn))
   assert.ok(ended.status < 300, `${ended.status} ${ended.body}`)
   const sessionEnd = await timeUntil(401, () => kube(b, dev.token, 'GET', NAMESPACES))
@@ -100,7 +133,11 @@ test('sessions, their ends, revocations and documents of one gateway are those o
   })
   assert.ok(revoked.status < 300, `${revoked.status} ${revoked.body}`)
   const revocation = await timeUntil(401, () => kube(b, again.token, 'GET', NAMESPACES))
-  const times = { frozen, thawed, sessionEnd, revocation }
+  const times = {
+    ...{ frozen, thawed, sessionEnd, revocation },
+    frozenWatch: frozenWatch.took,
+    endedWatch: endedWatch.took,
+  }
   for (const [what, time] of Object.entries(times)) {
     t.diagnostic(`${what}: ${Math.round(time)} ms`)
     assert.ok(time < 1_000, `${what} took ${time} ms`)

@@ -220,7 +220,9 @@ function ended(call: OurCall, time: number, head: Head | undefined): OurCall {
   if (head === undefined || head.facts?.closedByLog === true) call.state = 'uncertain'
   else if (!sent || error?.code === 'denied-by-agent') call.state = 'refused'
   else {
-    const status = call.own || error === undefined ? result?.code : upstream?.status
+    // `status` is what the cluster said to this request, where its caller was told something else.
+    const told = error === undefined ? (upstream?.status ?? result?.code) : upstream?.status
+    const status = call.own ? result?.code : told
     call.status = status ?? 0
     call.state = call.status > 0 ? 'answered' : 'uncertain'
   }

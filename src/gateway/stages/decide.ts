@@ -4,10 +4,13 @@ import type { Decision } from '../../policy/decision.ts'
 import type { Classified, Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
+import { judgedAction } from './foresee.ts'
 
 export function decide(gateway: Gateway, x: Classified): Decided {
   const circumstances = circumstancesOf(x, gateway.now())
-  const decision = gateway.policies().decide(x.action, circumstances)
+  const policies = gateway.policies()
+  if (x.refusedAhead !== undefined) return undecided(x, policies.digest, circumstances.now)
+  const decision = policies.decide(judgedAction(x), circumstances)
   x.progress.decision = decision
   x.progress.decidedAt = circumstances.now
   const said = x.parsed.headers.get('sallyport-reason')?.trim() || x.session.reason
@@ -25,6 +28,15 @@ export function decide(gateway: Gateway, x: Classified): Decided {
     })
   }
   if (decision.limits !== undefined) countIn(gateway, x, decision, circumstances.now)
+  return Object.assign(x, { decision })
+}
+
+/** The cluster would refuse it, and says so itself. */
+function undecided(x: Classified, policyDigest: string, now: number): Decided {
+  const reason = 'not decided: the cluster would refuse it'
+  const decision: Decision = { effect: 'deny', rules: [], reason, policyDigest }
+  x.progress.decision = decision
+  x.progress.decidedAt = now
   return Object.assign(x, { decision })
 }
 

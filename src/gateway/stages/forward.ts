@@ -55,7 +55,7 @@ export async function forward(gateway: Gateway, x: Committed, answer: Answer): P
 }
 
 /** A column may show any field under any name: of kinds whose fields an operator hides there are no tables. */
-function acceptFor(gateway: Gateway, x: Committed): string {
+export function acceptFor(gateway: Gateway, x: Committed): string {
   if (x.answerKind === null || !x.accept.includes('as=Table')) return x.accept
   const rules = gateway.masking().for({
     connection: x.connection.name,

@@ -23,19 +23,20 @@ import { maskRequest } from '../../masking/request/mask-request.ts'
 import { elementsOf } from '../../masking/writeback/atlas.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { CollectedAnswer } from '../../tunnel/calls/collect.ts'
-import { Answer } from '../answer.ts'
+import type { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
-import type { Answered, Committed, Decided, Held } from '../exchange.ts'
+import type { Answered, Committed, Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
 import { actionFacts } from '../record.ts'
+import { answerOf, foreseeAgain, judgedAction } from './foresee.ts'
 
 /**
  * What rules hold waits here, with its connection open, until people have decided; then it goes on in place as the same
  * request. Each time it wakes the policy of that moment and the object as it is then are asked again: what was approved
  * is what is sent, and once.
  */
-export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
+export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
   if (x.decision.effect !== 'hold') return x
   const until = gateway.now() + patienceOf(x.caller.userAgent, parameter(x, 'timeout'))
   let approved: Approval | undefined
@@ -53,7 +54,9 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
     const settled = await wait(gateway, x, approval, until)
     if (settled.state !== 'approved') throw refusalOf(gateway, settled)
     approved = settled
-    decision = gateway.policies().decide(x.action, circumstancesOf(x, gateway.now()))
+    await foreseeAgain(gateway, x)
+    if (x.refusedAhead !== undefined) return x
+    decision = gateway.policies().decide(judgedAction(x), circumstancesOf(x, gateway.now()))
     x.progress.decision = decision
     x.progress.decidedAt = gateway.now()
     if (decision.effect === 'deny') {
@@ -65,7 +68,7 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Held> {
 }
 
 /** The answer of a request that nobody was asked about; undefined: go on to the cluster. */
-export function refusedAhead(x: Committed & Held): Answered | undefined {
+export function refusedAhead(x: Committed): Answered | undefined {
   return x.refusedAhead === undefined ? undefined : Object.assign(x, { answer: x.refusedAhead })
 }
 
@@ -81,7 +84,7 @@ async function tryOut(
   const { action, parsed, body } = x
   const trial = canTry(action) ? trialOf(action, parsed.target, body.bytes, body.mediaType) : null
   if (trial === null) return { foresight: unforeseen('it cannot be tried without doing it') }
-  const tried = await gateway.dryRun(x, trial)
+  const tried = x.foreseen?.tried ?? (await gateway.dryRun(x, trial))
   if (knowsNoTrial(tried.status, tried.body)) {
     return { foresight: unforeseen('the cluster cannot say what would come of it') }
   }
@@ -108,14 +111,6 @@ function countOf(list: Uint8Array): number {
   const items = document.member(0, 'items')
   if (items === undefined || !document.isArray(items)) return 0
   return elementsOf(document, items).length
-}
-
-function answerOf({ status, headers, body }: CollectedAnswer): Answer {
-  const answer = new Answer()
-  answer.onHead(status, headers, { pause() {}, resume() {} })
-  answer.onData(body)
-  answer.onEnd()
-  return answer
 }
 
 /** Approvers are not asked without the reason that the rule wants them to see. */

@@ -221,10 +221,12 @@ export class ActionView {
     images: 'list<string>',
     query: 'Query',
     body: 'Body',
+    before: 'dyn',
     impersonate: 'Impersonation',
   }
   readonly #action: Action
   #body: BodyView | undefined
+  #before: unknown
 
   constructor(action: Action) {
     this.#action = action
@@ -282,6 +284,15 @@ export class ActionView {
     if (body === undefined || body === null) return undefined
     this.#body ??= new BodyView(body)
     return this.#body
+  }
+  /** Absent: there is no object yet, or nothing is written to one. What is not known cannot be asked, not even by `has()`. */
+  get before(): unknown {
+    const k8s = this.#k8s
+    if (k8s === undefined || (k8s.verb !== 'update' && k8s.verb !== 'patch') || k8s.before === null)
+      return undefined
+    if (k8s.before === undefined) throw new Error('the object before the write is not known')
+    this.#before ??= conditionValue(k8s.before)
+    return this.#before
   }
   get impersonate(): ImpersonationView | undefined {
     const asked = this.#k8s?.impersonate

@@ -23,6 +23,8 @@ export interface TrailReader {
 export interface Wanted {
   /** `action.body.object` in a condition. */
   readonly bodies: boolean
+  /** `action.before`. */
+  readonly before: boolean
   readonly images: boolean
   readonly sessions: boolean
   /** More of the connection than its name. */
@@ -124,6 +126,12 @@ async function actionOf(
   const given = facts.body as Facts | undefined
   const kept = Object.hasOwn(facts, 'images')
   let object: unknown
+  if (given?.result === true && wanted.bodies) {
+    return { missing: 'a rule looks at what came of the write, which was not kept' }
+  }
+  if (wanted.before && given !== undefined && ['update', 'patch'].includes(text(facts.verb))) {
+    return { missing: 'a rule looks at the object before the write, which was not kept' }
+  }
   if (given !== undefined && (wanted.bodies || (wanted.images && !kept))) {
     const body = await trail.requestBody(row.call)
     if (body === null) return { missing: 'a rule looks at the body, which was not kept (or not whole)' }

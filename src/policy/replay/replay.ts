@@ -2,6 +2,7 @@ import type { AuditPage, AuditQuery, AuditRow } from '../../audit/search/contrac
 import { sentence } from '../../audit/sentence.ts'
 import type { CompiledPolicies } from '../compile.ts'
 import type { Decision, Effect, ShownPart } from '../decision.ts'
+import { readsBody } from '../reads.ts'
 import { recordedCall, type TrailReader, type Wanted } from './recorded-call.ts'
 
 export interface ReplayedChange {
@@ -147,7 +148,8 @@ export function wantedBy({ rules }: CompiledPolicies): Wanted {
   const conditions = rules.flatMap(rule => (rule.condition === null ? [] : [rule.condition.source]))
   const says = (pattern: RegExp): boolean => conditions.some(source => pattern.test(source))
   return {
-    bodies: says(/\bobject\b/) || says(/\bbody\b(?!\s*\.\s*(?:kind|name|namespace|form|apiVersion)\b)/),
+    bodies: conditions.some(readsBody),
+    before: says(/\bbefore\b/),
     images: rules.some(rule => rule.circumstantial?.images != null) || says(/\bimages\b/),
     sessions: says(/\bsession\b/),
     connections: says(/\bconnection\b(?!\s*\.\s*name\b)/),
