@@ -1,6 +1,6 @@
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import { indexCandidates } from './candidates.ts'
-import { coversIndexed } from './covers.ts'
+import { covers, coversIndexed } from './covers.ts'
 import { type Evaluation, isMet, mayBeMet } from './decide.ts'
 import type { Circumstances } from './decision.ts'
 import { mayCreate } from './effects.ts'
@@ -38,21 +38,30 @@ export function createWantsResult(
       for (const rule of rules) {
         const { reads, effect } = rule
         if (reads.before || (isPartial && reads.body)) {
-          if (!touches(rule, open, c)) continue
+          const opens = mayOpen(rule, action, c)
+          passes ||= opens
+          if (effect === 'allow' ? !opens : !touches(rule, open, c)) continue
           wanted = true
           before ||= reads.before
-          passes ||= effect === 'allow' || (effect === 'hold' && !rule.guard)
         } else if (effect === 'deny') {
           if (touches(rule, action, c) && mayBeMet(rule, action, c, evaluation)) return null
         } else if (effect === 'allow') {
           passes ||= coversIndexed(rule, action, c) && isMet(rule, action, c, evaluation)
         } else if (effect === 'hold') {
-          passes ||= !rule.guard && touches(rule, open, c)
+          passes ||= mayOpen(rule, action, c)
         }
       }
     }
     return wanted && passes ? { before } : null
   }
+}
+
+/** Whether it could cover the request, whatever its body comes to. */
+function mayOpen(rule: Rule, action: KubernetesAction, c: Circumstances): boolean {
+  if (rule.guard || (rule.effect !== 'allow' && rule.effect !== 'hold')) return false
+  const { circumstantial } = rule
+  if (circumstantial === null || circumstantial.images === null) return covers(rule, action, c)
+  return covers({ ...rule, circumstantial: { ...circumstantial, images: null } }, action, c)
 }
 
 /** Patches of all kinds, a PUT that may create, and a change of the number of replicas. */

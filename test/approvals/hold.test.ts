@@ -320,10 +320,11 @@ test('a watch that a grant opened ends when the grant is revoked, and kubectl pr
   let row = await begun()
   while (row === undefined && Date.now() < deadline) row = await begun()
   assert.ok(row !== undefined, 'the watch is on its way')
-  const shown = await people.command('bob', ['approval', 'show', waits.id, '-o', 'json'])
-  const { grant } = JSON.parse(shown.stdout)
+  const mine = await people.command('kim', ['grant', 'list', '--mine', '-o', 'json'])
+  const items = JSON.parse(mine.stdout).items as { id: string; approval: string }[]
+  const { id } = items.find(one => one.approval === waits.id)!
   const began = performance.now()
-  const revoked = await people.command('bob', ['grant', 'revoke', grant.id ?? grant, '--reason', 'enough'])
+  const revoked = await people.command('bob', ['grant', 'revoke', id, '--reason', 'enough'])
   assert.equal(revoked.code, 0, revoked.stderr)
   const done = await watching
   assert.ok(performance.now() - began < 5_000)
