@@ -22,13 +22,13 @@ before(
       rule(
         'privileged',
         deployments,
-        `${containers}.exists(c, has(c.securityContext) && has(c.securityContext.privileged) && c.securityContext.privileged)`,
+        `action.subresource == "" && ${containers}.exists(c, has(c.securityContext) && has(c.securityContext.privileged) && c.securityContext.privileged)`,
         'no privileged containers',
       ),
       rule(
         'limits',
         deployments,
-        `!${containers}.all(c, has(c.resources.limits.memory))`,
+        `action.subresource == "" && !${containers}.all(c, has(c.resources.limits.memory))`,
         'memory needs a limit',
       ),
       rule(
