@@ -169,3 +169,21 @@ test('a change that comes while calls are judged is not missed', async () => {
     call.forget()
   }
 })
+
+test('a call whose whole answer is allowed no more, but a part of it, begins anew', async () => {
+  const { state, live, begin } = rig()
+  const whole = begin()
+  const part = (byLabels: boolean): Decision => ({
+    ...ALLOW,
+    part: { byLabels } as NonNullable<Decision['part']>,
+  })
+  state.decision = part(false)
+  const inPart = begin({ decision: part(false) })
+  await live.judgeAll()
+  assert.match(String(whole.cuts[0]?.detail), /only a part/)
+  assert.equal(inPart.cuts.length, 0)
+  state.decision = part(true)
+  await live.judgeAll()
+  assert.match(String(inPart.cuts[0]?.detail), /only a part/)
+  for (const { call } of [whole, inPart]) call.forget()
+})

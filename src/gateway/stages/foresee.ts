@@ -4,10 +4,11 @@ import type { KubernetesAction } from '../../kubernetes/action.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
 import type { WantedResult } from '../../policy/wants-result.ts'
 import type { CollectedAnswer } from '../../tunnel/calls/collect.ts'
-import { Answer } from '../answer.ts'
+import type { Answer } from '../answer.ts'
 import type { Classified, Foreseen } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
+import { answerOf } from '../whole-answer.ts'
 
 /**
  * A patch says a part of what will be. Where a rule that could decide it looks at the body, the API server is asked what would
@@ -64,7 +65,7 @@ async function lookOnce(gateway: Gateway, x: Classified, wanted: WantedResult): 
   }
   const tried = await gateway.dryRun(x, trial, 'policy')
   if (knowsNoTrial(tried.status, tried.body)) return unknown(action)
-  if (tried.status >= 400) return { refusal: answerOf(tried) }
+  if (tried.status >= 400) return { refusal: answerOf(tried.status, tried.headers, tried.body) }
   const result = objectOf(tried)
   if (result === null || (action.name !== '' && result.name !== action.name)) return unknown(action)
   const version = tried.status === 201 ? null : result.version
@@ -128,12 +129,4 @@ function objectOf({ body }: CollectedAnswer): ReadObject | null {
     version: version === '' ? null : version,
     object: document.value(),
   }
-}
-
-export function answerOf({ status, headers, body }: CollectedAnswer): Answer {
-  const answer = new Answer()
-  answer.onHead(status, headers, { pause() {}, resume() {} })
-  answer.onData(body)
-  answer.onEnd()
-  return answer
 }

@@ -29,7 +29,8 @@ import type { Answered, Committed, Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
 import { actionFacts } from '../record.ts'
-import { answerOf, foreseeAgain, judgedAction } from './foresee.ts'
+import { answerOf } from '../whole-answer.ts'
+import { foreseeAgain, judgedAction } from './foresee.ts'
 
 /**
  * What rules hold waits here, with its connection open, until people have decided; then it goes on in place as the same
@@ -88,7 +89,8 @@ async function tryOut(
   if (knowsNoTrial(tried.status, tried.body)) {
     return { foresight: unforeseen('the cluster cannot say what would come of it') }
   }
-  if (tried.status >= 400) return { refusal: answerOf(tried), foresight: unforeseen('') }
+  if (tried.status >= 400)
+    return { refusal: answerOf(tried.status, tried.headers, tried.body), foresight: unforeseen('') }
   if (action.verb === 'deletecollection') return { foresight: foreseeCollection(countOf(tried.body)) }
   const before = live?.status === 200 && action.subresource === '' ? shown(gateway, x, live.body) : null
   const after = action.verb === 'delete' ? null : shown(gateway, x, tried.body)

@@ -7,7 +7,8 @@ import { CallerLeft } from '../caller.ts'
 import type { Answered, Classified, Committed } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
-import { answerOf, foreseeAgain, judgedAction } from './foresee.ts'
+import { answerOf } from '../whole-answer.ts'
+import { foreseeAgain, judgedAction } from './foresee.ts'
 import { acceptFor, forward } from './forward.ts'
 
 /** Times that a write is sent because its object changed on the way; then its writer is told of the conflict. */
@@ -37,7 +38,7 @@ export async function send(gateway: Gateway, x: Committed): Promise<Answered> {
       headers: requestHeadersToForward(x.parsed, acceptFor(gateway, x), x.body),
       body: x.body.bytes,
     })
-    Object.assign(answered, { answer: answerOf(again) })
+    Object.assign(answered, { answer: answerOf(again.status, again.headers, again.body) })
   }
   return answered
 }
