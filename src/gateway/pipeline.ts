@@ -6,6 +6,7 @@ import { decide } from './stages/decide.ts'
 import { deliver } from './stages/deliver.ts'
 import { filter } from './stages/filter.ts'
 import { foresee } from './stages/foresee.ts'
+import { forward } from './stages/forward.ts'
 import { hold, refusedAhead } from './stages/hold.ts'
 import { commitIntent } from './stages/intent.ts'
 import { mask } from './stages/mask.ts'
@@ -38,7 +39,7 @@ export async function handle(gateway: Gateway, received: Received): Promise<void
     const known =
       refusedAhead(committed) ?? //                                        the cluster's own refusal
       reviewAccess(gateway, committed) //                                  can-i: policy's no
-    const forwarded = known ?? (await send(gateway, committed)) //              403, 409, 502, 503, 504
+    const forwarded = known ?? (await send(gateway, committed, forward)) // 403, 409, 502, 503, 504
     const answered = known ?? (await completeReview(gateway, forwarded)) // can-i: policy beside the cluster's yes
     const masking = mask(gateway, answered) //                             502
     const filtered = await filter(gateway, masking) //                     403, 502

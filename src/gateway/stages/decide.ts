@@ -4,7 +4,7 @@ import type { Decision } from '../../policy/decision.ts'
 import type { Classified, Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
-import { judgedAction } from './foresee.ts'
+import { judgedAction } from '../result-of-write.ts'
 
 export function decide(gateway: Gateway, x: Classified): Decided {
   const circumstances = circumstancesOf(x, gateway.now())

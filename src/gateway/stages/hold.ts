@@ -29,8 +29,8 @@ import type { Answered, Committed, Decided } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
 import { actionFacts } from '../record.ts'
+import { judgedAction, lookAgain } from '../result-of-write.ts'
 import { answerOf } from '../whole-answer.ts'
-import { foreseeAgain, judgedAction } from './foresee.ts'
 
 /**
  * What rules hold waits here, with its connection open, until people have decided; then it goes on in place as the same
@@ -55,7 +55,7 @@ export async function hold(gateway: Gateway, x: Decided): Promise<Decided> {
     const settled = await wait(gateway, x, approval, until)
     if (settled.state !== 'approved') throw refusalOf(gateway, settled)
     approved = settled
-    await foreseeAgain(gateway, x)
+    await lookAgain(gateway, x)
     if (x.refusedAhead !== undefined) return x
     decision = gateway.policies().decide(judgedAction(x), circumstancesOf(x, gateway.now()))
     x.progress.decision = decision

@@ -2,23 +2,25 @@ import { pinnedPath, pinOf } from '../../approvals/pin.ts'
 import { pinVersion } from '../../approvals/pin-version.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import { requestHeadersToForward } from '../../kubernetes/negotiation/headers.ts'
+import { acceptFor } from '../accept-for.ts'
 import { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
 import type { Answered, Classified, Committed } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
+import { judgedAction, lookAgain } from '../result-of-write.ts'
 import { answerOf } from '../whole-answer.ts'
-import { foreseeAgain, judgedAction } from './foresee.ts'
-import { acceptFor, forward } from './forward.ts'
 
 /** Times that a write is sent because its object changed on the way; then its writer is told of the conflict. */
 const TRIES = 5
+
+type Forward = (gateway: Gateway, x: Committed, answer: Answer) => Promise<Answered>
 
 /**
  * What was judged is what is sent: a write that was judged by what comes of it is bound to the version of the object that was
  * looked at. When that has changed meanwhile, it is looked at and judged anew, and sent again if it is still allowed.
  */
-export async function send(gateway: Gateway, x: Committed): Promise<Answered> {
+export async function send(gateway: Gateway, x: Committed, forward: Forward): Promise<Answered> {
   const { body } = x
   if (x.foreseen == null || x.foreseen.version === null) return forward(gateway, x, new Answer())
   let version: string = x.foreseen.version
@@ -51,7 +53,7 @@ function bound(x: Committed, body: Classified['body'], version: string): Committ
 
 /** The version that the object has now, when the request is allowed for that one too; null: it has not changed. */
 async function judgeChanged(gateway: Gateway, x: Committed, version: string): Promise<string | null> {
-  await foreseeAgain(gateway, x)
+  await lookAgain(gateway, x)
   if (x.refusedAhead !== undefined) return null
   const now = x.foreseen?.version ?? null
   if (now === version) return null

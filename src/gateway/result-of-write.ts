@@ -1,0 +1,132 @@
+import { knowsNoTrial, knowsTrial, trialOf } from '../approvals/foresight.ts'
+import { ABSENT } from '../approvals/pin-version.ts'
+import type { KubernetesAction } from '../kubernetes/action.ts'
+import { readJson } from '../kubernetes/json/read-json.ts'
+import type { WantedResult } from '../policy/wants-result.ts'
+import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
+import type { Answer } from './answer.ts'
+import type { Classified, Foreseen } from './exchange.ts'
+import type { Gateway } from './gateway.ts'
+import { circumstancesOf } from './policy-circumstances.ts'
+import { answerOf } from './whole-answer.ts'
+
+/**
+ * What would come of a write, where a rule that could decide it looks at that: asked of the API server by a dry run of the same
+ * request as the same session. Undefined: nobody needs to look.
+ */
+export function lookAhead(gateway: Gateway, x: Classified): Promise<Classified> | undefined {
+  const wanted = gateway.policies().wantsResult(x.action, circumstancesOf(x, gateway.now()))
+  return wanted === null ? undefined : look(gateway, x, wanted)
+}
+
+/** The same once more, after people have decided or the object has changed: nothing of the last look is left. */
+export async function lookAgain(gateway: Gateway, x: Classified): Promise<void> {
+  Object.assign(x, { foreseen: undefined, refusedAhead: undefined })
+  await lookAhead(gateway, x)
+}
+
+/** What policy judges. */
+export function judgedAction(x: Classified): KubernetesAction {
+  return x.foreseen?.action ?? x.action
+}
+
+/** Times that a look is repeated because the object changed between its parts. */
+const LOOKS = 4
+
+async function look(gateway: Gateway, x: Classified, wanted: WantedResult): Promise<Classified> {
+  for (let i = 0; i < LOOKS; i++) {
+    const seen = await lookOnce(gateway, x, wanted)
+    if (seen === 'changed') continue
+    if ('refusal' in seen) return Object.assign(x, { refusedAhead: seen.refusal })
+    return foreseen(x, seen)
+  }
+  return foreseen(x, unknown(x.action))
+}
+
+function foreseen(x: Classified, seen: Foreseen): Classified {
+  x.progress.action = seen.action
+  return Object.assign(x, { foreseen: seen })
+}
+
+type Seen = Foreseen | { readonly refusal: Answer } | 'changed'
+
+async function lookOnce(gateway: Gateway, x: Classified, wanted: WantedResult): Promise<Seen> {
+  const { action, parsed, body } = x
+  const before = wanted.before ? await readBefore(gateway, x) : undefined
+  const trial = knowsTrial(action) ? trialOf(action, parsed.target, body.bytes, body.mediaType) : null
+  // Kinds that are not built in: their API may know no dry run, and would do it. Such a patch is judged as it is written.
+  if (trial === null) {
+    const version = before === undefined ? null : (before.version ?? ABSENT)
+    return {
+      action: before === undefined ? action : { ...action, before: before.object },
+      version,
+      tried: null,
+    }
+  }
+  const tried = await gateway.dryRun(x, trial, 'policy')
+  if (knowsNoTrial(tried.status, tried.body)) return unknown(action)
+  if (tried.status >= 400) return { refusal: answerOf(tried.status, tried.headers, tried.body) }
+  const result = objectOf(tried)
+  if (result === null || (action.name !== '' && result.name !== action.name)) return unknown(action)
+  const version = tried.status === 201 ? null : result.version
+  if (tried.status !== 201 && version === null) return unknown(action)
+  if (before !== undefined && before.version !== version) return 'changed'
+  return {
+    action: {
+      ...action,
+      body: {
+        ...action.body!,
+        apiVersion: result.apiVersion,
+        kind: result.kind,
+        result: true,
+        object: result.object,
+      },
+      ...(before === undefined ? {} : { before: before.object }),
+    },
+    version: version ?? ABSENT,
+    tried,
+  }
+}
+
+/** Nothing can be said of it: a rule that stops something by the body counts, and one that allows does not. */
+function unknown(action: KubernetesAction): Foreseen {
+  const body = action.body === null ? null : { ...action.body, object: undefined, result: true as const }
+  return { action: { ...action, body, images: null }, version: null, tried: null }
+}
+
+/** Undefined: it cannot be read, or not as this session. A missing object is null. */
+async function readBefore(
+  gateway: Gateway,
+  x: Classified,
+): Promise<{ readonly object: unknown; readonly version: string | null } | undefined> {
+  const { target } = x.parsed
+  const query = target.indexOf('?')
+  const answer = await gateway.readLive(x, query < 0 ? target : target.slice(0, query), 'policy')
+  if (answer.status === 404) return { object: null, version: null }
+  const read = answer.status === 200 ? objectOf(answer) : null
+  return read === null || read.version === null ? undefined : read
+}
+
+interface ReadObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly version: string | null
+  readonly object: unknown
+}
+
+function objectOf({ body }: CollectedAnswer): ReadObject | null {
+  const document = readJson(body)
+  if ('refused' in document || !document.isObject(0)) return null
+  const word = (name: string): string => document.text(document.member(0, name)) ?? ''
+  const metadata = document.member(0, 'metadata')
+  if (metadata === undefined || !document.isObject(metadata) || word('kind') === 'Status') return null
+  const version = document.text(document.member(metadata, 'resourceVersion')) ?? ''
+  return {
+    apiVersion: word('apiVersion'),
+    kind: word('kind'),
+    name: document.text(document.member(metadata, 'name')) ?? '',
+    version: version === '' ? null : version,
+    object: document.value(),
+  }
+}
