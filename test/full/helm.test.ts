@@ -8,9 +8,9 @@ import { buildProgram } from '../../testbed/build-program.ts'
 import { openSides, type Side, type Sides } from '../clients/sides.ts'
 import { normalise } from '../e2e/normalise.ts'
 import { type Ran, runProgram } from '../e2e/rig.ts'
-import { meant, type Stored } from './stored.ts'
+import { meant, type Stored } from '../helm/stored.ts'
 
-const chart = join(import.meta.dirname, 'chart')
+const chart = join(import.meta.dirname, '..', 'helm', 'chart')
 const MARK = /sallyport\.masked\.[a-z0-9.-]{46}/g
 const MARK_BASE64 = /c2FsbHlwb3J0Lm1hc2tlZC[A-Za-z0-9+/]{62}/g
 
