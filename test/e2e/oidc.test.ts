@@ -257,7 +257,11 @@ test('revoking alice cuts her running watch and her token', async t => {
   const { at, clean } = await watch.ended
   t.diagnostic(`the watch ended ${at - began} ms after the request to revoke`)
   assert.ok(at - began < 2_000)
-  assert.equal(clean, false, 'no client takes it for a normal end')
+  // No client takes it for a normal end: it is told why.
+  assert.ok(clean)
+  const last = JSON.parse(watch.lines.at(-1)!)
+  assert.deepEqual([last.type, last.object.kind, last.object.code], ['ERROR', 'Status', 401])
+  assert.match(last.object.message, /left the company|revoked/)
   assertRefused(await listPods(token), 401, 'credential-invalid')
   // Others are not touched.
   assertRefused(await listPods(await provider.idToken('carol')), 403, 'denied-by-policy')

@@ -118,6 +118,14 @@ function trailReader({ index, directory }: PolicyServicesParts): TrailReader {
       const body = (await index.show(call))?.bodies.find(b => b.side === 'request')
       return body === undefined || body.sealed || body.truncated === true ? null : (body.text ?? null)
     },
+    async answerBody(call) {
+      const shown = await index.show(call)
+      const body = shown?.bodies.find(b => b.side === 'response')
+      if (body === undefined || body.sealed || body.truncated === true || body.masked !== undefined)
+        return null
+      const code = shown!.row.head.result?.code ?? 0
+      return code >= 200 && code <= 299 ? (body.text ?? null) : null
+    },
     async session(id) {
       const page = await index.search({ kind: 'session.open', session: id, limit: 1 })
       const facts = page.items[0]?.head.facts

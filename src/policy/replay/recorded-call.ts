@@ -14,6 +14,8 @@ export type JudgedRow = Pick<AuditRow, 'call' | 'session' | 'head'>
 export interface TrailReader {
   /** Text of a recorded request body; null: it was not kept, or not whole. */
   requestBody(call: string): Promise<string | null>
+  /** Text of the recorded answer, of a call that succeeded; null: it was not kept, not whole, or not all of it is shown. */
+  answerBody(call: string): Promise<string | null>
   /** When and how a session was opened, and until when it was good. */
   session(id: string): Promise<Pick<Session, 'opened' | 'openedAt' | 'expiresAt'> | undefined>
   connection(name: string): Connection | undefined
@@ -126,13 +128,13 @@ async function actionOf(
   const given = facts.body as Facts | undefined
   const kept = Object.hasOwn(facts, 'images')
   let object: unknown
-  if (given?.result === true && wanted.bodies) {
-    return { missing: 'a rule looks at what came of the write, which was not kept' }
-  }
   if (wanted.before && given !== undefined && ['update', 'patch'].includes(text(facts.verb))) {
     return { missing: 'a rule looks at the object before the write, which was not kept' }
   }
-  if (given !== undefined && (wanted.bodies || (wanted.images && !kept))) {
+  const result = given?.result === true && wanted.bodies ? await answeredObject(row, trail) : null
+  if (result !== null && 'missing' in result) return result
+  if (result !== null) object = result.object
+  else if (given !== undefined && (wanted.bodies || (wanted.images && !kept))) {
     const body = await trail.requestBody(row.call)
     if (body === null) return { missing: 'a rule looks at the body, which was not kept (or not whole)' }
     try {
@@ -150,6 +152,7 @@ async function actionOf(
           name: text(given.name),
           namespace: text(given.namespace),
           form: text(given.form),
+          ...(result === null ? {} : { result: true }),
           object,
         }
   const risk = text(facts.risk) === '' ? 'none' : text(facts.risk)
@@ -190,4 +193,40 @@ async function actionOf(
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : ''
+}
+
+/** The write with what came of it, where that stands in its recorded answer. */
+export async function withResult(
+  row: JudgedRow,
+  action: KubernetesAction,
+  trail: TrailReader,
+): Promise<KubernetesAction | NotJudged> {
+  if (action.body === null || action.body.result === true) return action
+  const seen = await answeredObject(row, trail)
+  if ('missing' in seen) return seen
+  const { images: _, ...rest } = action
+  const { object, apiVersion, kind } = seen
+  return { ...rest, body: { ...action.body, apiVersion, kind, result: true, object } }
+}
+
+const NO_RESULT = 'a rule looks at what came of the write, which is not in its recorded answer'
+
+/** An answer may be something else than the object: an error, a table, its metadata only. */
+async function answeredObject(
+  row: JudgedRow,
+  trail: TrailReader,
+): Promise<{ readonly object: Facts; readonly apiVersion: string; readonly kind: string } | NotJudged> {
+  const body = await trail.answerBody(row.call)
+  if (body === null) return { missing: NO_RESULT }
+  try {
+    const object = JSON.parse(body) as Facts
+    const [apiVersion, kind] = [text(object.apiVersion), text(object.kind)]
+    const isObject = kind !== '' && apiVersion !== 'meta.k8s.io/v1' && kind !== 'Status'
+    const { name } = (object.metadata ?? {}) as Facts
+    const asked = text(row.head.action?.name)
+    if (!isObject || (asked !== '' && name !== asked)) return { missing: NO_RESULT }
+    return { object, apiVersion, kind }
+  } catch {
+    return { missing: NO_RESULT }
+  }
 }

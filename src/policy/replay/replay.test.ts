@@ -55,9 +55,11 @@ async function replayed(
   rows: readonly AuditRow[],
   rules: readonly string[] | PolicyDocument[],
   body: string | null = null,
+  answer: string | null = null,
 ) {
   const trail: TrailReader = {
     requestBody: async () => body,
+    answerBody: async () => answer,
     session: async () => undefined,
     connection: () => undefined,
   }
@@ -133,4 +135,41 @@ test('an object that is shown by its labels is judged again where the labels are
     other.notJudged.map(n => n.calls),
     [['blue', 'whole']],
   )
+})
+
+test('of a patch rules on the body look at what came of it, as the recorded answer says', async () => {
+  const blue = `apiVersion: sallyport.dev/v1
+kind: Policy
+metadata: {name: p}
+spec:
+  rules:
+    - name: all
+      effect: allow
+      match: {principals: {users: ["*"]}, verbs: ["*"], apiGroups: ["*"], resources: ["*"]}
+    - name: blue
+      effect: deny
+      match: {resources: [configmaps]}
+      when: action.body.object.data.color == "blue"
+`
+  const rules = parseDocuments([{ file: 'p.yaml', text: blue }]).documents.map(
+    d => d.document as PolicyDocument,
+  )
+  const action = { verb: 'patch', resource: 'configmaps', name: 'x', apiVersion: 'v1' }
+  const rows = [row('patched', {}, { ...action, body: { kind: '', form: 'merge-patch' } })]
+  const object = (color: string, more: object = {}): string =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: { color }, ...more })
+  const patch = '{"data": {"size": "9"}}'
+  const effects = async (answer: string | null) => {
+    const { changes, notJudged } = await replayed(rows, rules, patch, answer)
+    return [changes.map(one => one.after.effect), notJudged.map(one => one.count)]
+  }
+  assert.deepEqual(await effects(object('blue')), [['deny'], []])
+  assert.deepEqual(await effects(object('red')), [[], []])
+  for (const other of [
+    null,
+    'x',
+    object('red', { kind: 'Status' }),
+    object('red', { metadata: { name: 'y' } }),
+  ])
+    assert.deepEqual(await effects(other), [[], [1]], String(other))
 })

@@ -1,9 +1,16 @@
 import type { AuditPage, AuditQuery, AuditRow } from '../../audit/search/contract.ts'
 import { sentence } from '../../audit/sentence.ts'
 import type { CompiledPolicies } from '../compile.ts'
-import type { Decision, Effect, ShownPart } from '../decision.ts'
+import type { Action, Decision, Effect, ShownPart } from '../decision.ts'
 import { readsBody } from '../reads.ts'
-import { recordedCall, type TrailReader, type Wanted } from './recorded-call.ts'
+import {
+  type NotJudged,
+  type RecordedCall,
+  recordedCall,
+  type TrailReader,
+  type Wanted,
+  withResult,
+} from './recorded-call.ts'
 
 export interface ReplayedChange {
   readonly call: string
@@ -77,7 +84,12 @@ export async function replay(
           miss(call.missing, row.call)
           continue
         }
-        const decision = worst(call.actions.map(action => candidate.decide(action, call.circumstances)))
+        const actions = await asJudged(row, call, candidate, trail)
+        if ('missing' in actions) {
+          miss(actions.missing, row.call)
+          continue
+        }
+        const decision = worst(actions.map(action => candidate.decide(action, call.circumstances)))
         if (dependsOnLabels(row, decision)) {
           miss(LABELS, row.call)
           continue
@@ -96,6 +108,20 @@ export async function replay(
   changes.sort((a, b) => a.time - b.time || (a.call < b.call ? -1 : 1))
   const notJudged = [...missing].map(([why, { count, calls }]) => ({ why, count, calls }))
   return { judged, unchanged: judged - changed, changed, changes, notJudged, cut }
+}
+
+/** Of a write that says only a part of what comes of it, rules on the body look at what came of it. */
+async function asJudged(
+  row: AuditRow,
+  { actions, circumstances }: RecordedCall,
+  candidate: CompiledPolicies,
+  trail: TrailReader,
+): Promise<readonly Action[] | NotJudged> {
+  const [action] = actions
+  if (action === undefined || action.protocol === 'admin') return actions
+  if (candidate.wantsResult(action, circumstances) === null) return actions
+  const seen = await withResult(row, action, trail)
+  return 'missing' in seen ? seen : [seen]
 }
 
 type Recorded = NonNullable<AuditRow['head']['decision']>
