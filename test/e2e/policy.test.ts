@@ -128,7 +128,7 @@ const tour: readonly (readonly [string, string, object?, string?])[] = [
   ['GET', `${MAPS}?limit=10`],
   ['GET', '/api/v1/configmaps'],
   ['PUT', `${MAPS}/palette?timeout=2s`, configMap({ color: 'green' })],
-  ['PATCH', `${MAPS}/palette`, { data: { shape: 'round' } }, 'application/merge-patch+json'],
+  ['PATCH', `${MAPS}/palette?timeout=2s`, { data: { shape: 'round' } }, 'application/merge-patch+json'],
   ['DELETE', `${MAPS}/palette`],
   ['PATCH', APPLY, configMap({ color: 'blue' }), 'application/apply-patch+yaml'],
   ['DELETE', `${MAPS}?labelSelector=none%3Dsuch`],

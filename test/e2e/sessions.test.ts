@@ -83,6 +83,13 @@ test('at its longest time a session ends, in use or not', async () => {
   assert.equal((await stateOf(id)).state, 'expired')
 })
 
+/** The last event of a watch that was ended: no client takes it for a normal end. */
+function assertTold(line: string | undefined): void {
+  const { type, object } = JSON.parse(line ?? '{}')
+  assert.deepEqual([type, object?.kind, object?.code], ['ERROR', 'Status', 401])
+  assert.match(object.message, /session-ended/)
+}
+
 test('a watch ends with the longest time of its session', { timeout: 60_000 }, async t => {
   const { token } = await openSession(up, admin, 'brief')
   const began = Date.now()
@@ -90,7 +97,8 @@ test('a watch ends with the longest time of its session', { timeout: 60_000 }, a
   await watch.line(/"default"/)
   const { at, clean } = await watch.ended
   t.diagnostic(`the watch ended ${at - began - 3_000} ms after the session`)
-  assert.equal(clean, false)
+  assert.ok(clean)
+  assertTold(watch.lines.at(-1))
   assert.ok(at - began < 10_000)
 })
 
@@ -112,7 +120,8 @@ test('ending a session cuts its watch at once, and no other', async t => {
   const began = Date.now()
   const ended = await run('session', 'end', mine.id, '--reason', 'laptop lost')
   assert.equal(ended.code, 0, ended.stderr)
-  assert.equal((await watch.ended).clean, false)
+  assert.ok((await watch.ended).clean)
+  assertTold(watch.lines.at(-1))
   t.diagnostic(`cut ${(await watch.ended).at - began} ms after the command was started`)
   assertEnded(await list(up.connection, mine.token))
   assert.equal((await list(up.connection, other.token)).status, 200)
@@ -147,7 +156,8 @@ test('signing out ends the sessions that the sign-in opened', async () => {
   await watch.line(/"default"/)
   const out = await expectStatus(200, up, '/v1/signout', { method: 'POST', token: admin })
   assert.ok(out.json.sessionsEnded >= 1)
-  assert.equal((await watch.ended).clean, false)
+  assert.ok((await watch.ended).clean)
+  assertTold(watch.lines.at(-1))
   assertEnded(await list(up.connection, token))
   assert.equal((await call(up, '/v1/whoami', { token: admin })).status, 401)
 })
