@@ -32,7 +32,7 @@ export async function assertSameTranscript(t: TestContext, sides: Sides, program
 /** The warnings of the gateway that kubectl printed, and everything else as it was. */
 export function splitOurs(stderr: string): [ours: string[], others: string] {
   // What a review says of itself kubectl prints with words of its own.
-  const mark = /^(?:Warning: |warning: the list may be incomplete: )sallyport: /
+  const mark = /^(?:Warning: |[Ww]arning: the list may be incomplete: )sallyport: /
   const lines = stderr.split('\n')
   const ours = lines.filter(line => mark.test(line)).map(line => line.replace(mark, ''))
   return [ours, lines.filter(line => !mark.test(line)).join('\n')]

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readPreset } from '../../src/policy/presets/read-preset.ts'
 import type { Cluster } from '../../testbed/start-cluster.ts'
 import { cli, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
 import { pluginToken } from './plugin-token.ts'
@@ -17,21 +18,6 @@ const connection = {
     groupMappings: [{ group: 'local:admins', upstream: ['sallyport:admins'] }],
   },
 }
-const principals = { groups: ['local:admins'] }
-const everything = { principals, verbs: ['*'], apiGroups: ['*'], resources: ['*'], riskClasses: ['*'] }
-const policy = {
-  apiVersion,
-  kind: 'Policy',
-  metadata: { name: 'administrators' },
-  spec: {
-    rules: [
-      { name: 'resources', effect: 'allow', match: everything },
-      { name: 'paths', effect: 'allow', match: { principals, verbs: ['*'], nonResourceURLs: ['*'] } },
-      { name: 'sallyport', effect: 'allow', match: { principals, admin: { verbs: ['*'] } } },
-    ],
-  },
-}
-
 export interface BehindAgent {
   readonly up: Up
   /** SIGTERM, and waits. */
@@ -47,7 +33,7 @@ export async function startBehindAgent(cluster: Cluster, home: string): Promise<
   const configDir = join(home, 'config')
   mkdirSync(configDir)
   writeFileSync(join(configDir, 'connection.yaml'), JSON.stringify(connection))
-  writeFileSync(join(configDir, 'policy.yaml'), JSON.stringify(policy))
+  writeFileSync(join(configDir, 'policy.yaml'), readPreset('local'))
   const up = await startUp({ configDir, dataDir: join(home, 'data'), env: { KUBECONFIG: '', HOME: home } })
   try {
     const agent = await startAgent(up, cluster, home)

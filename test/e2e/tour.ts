@@ -254,6 +254,8 @@ export const tour: readonly Step[] = [
     name: 'auth can-i --list',
     args: ['auth', 'can-i', '--list'],
     expect: /selfsubjectaccessreviews\.authorization\.k8s\.io/,
+    // What is shipped for local administrators leaves one of them closed.
+    warns: ['second doors need rules of their own'],
   },
   {
     name: 'auth can-i for another',
