@@ -2,6 +2,7 @@ import { type Actor, actEntry } from '../audit/acts.ts'
 import type { AuditLog, EntryKind } from '../audit/entry.ts'
 import type { Person } from '../audit/person.ts'
 import { Refusal } from '../errors/refusal.ts'
+import { principalKey } from '../identity/principal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
 import type { Approval, Delegation, Grant } from './contract.ts'
@@ -44,6 +45,8 @@ export interface ApprovalRecords {
   pendingFor(intent: string): Promise<Stored<{ id: string }> | undefined>
   /** After a conflict: what others have written is known here. */
   catchUp(): Promise<void>
+  /** When this principal (`principalKey`) has asked for what is known here. */
+  asksOf(requester: string): Iterable<number>
   /** Live grants at a target or place. */
   grantsAt(target: string): Iterable<string>
   /** Tells of each approval that is pending no more. */
@@ -69,9 +72,11 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   const { store, feed, now, newId, onError } = parts
   const waiting = new Map<string, Set<(approval: Approval) => void>>()
   const grantsByTarget = new Map<string, Set<string>>()
+  const asksByRequester = new Map<string, Map<string, number>>()
   const grantListeners: ((id: string) => void)[] = []
 
-  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, one => {
+  const approvals = await followAll<Approval>(feed, APPROVAL_KIND, (one, before) => {
+    if (one === undefined || before === undefined) countAsk(asksByRequester, one, before)
     if (one === undefined || one.state === 'pending') return
     for (const wake of waiting.get(one.id) ?? []) wake(one)
   })
@@ -131,6 +136,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailable),
     catchUp: () => feed.catchUp().catch(unavailable),
     onGrantEnd: listener => void grantListeners.push(listener),
+    asksOf: requester => asksByRequester.get(requester)?.values() ?? [],
     grantsAt: target => grantsByTarget.get(target) ?? [],
     onSettled(id, wake) {
       const listeners = waiting.get(id) ?? new Set()
@@ -185,4 +191,17 @@ function unknown(what: string, id: string): Refusal {
 function unavailable(error: unknown): never {
   if (error instanceof StoreConflict || error instanceof Refusal) throw error
   throw new Refusal('state-unavailable', { cause: error })
+}
+
+/** An approval that is new, or gone. */
+function countAsk(
+  asks: Map<string, Map<string, number>>,
+  one: Approval | undefined,
+  before: Approval | undefined,
+): void {
+  const { id, requester, askedAt } = (one ?? before)!
+  const key = principalKey(requester)
+  const own = asks.get(key) ?? new Map<string, number>()
+  if (one !== undefined) asks.set(key, own.set(id, askedAt))
+  else if (own.delete(id) && own.size === 0) asks.delete(key)
 }

@@ -1,4 +1,5 @@
-import type { Change } from '../store/store.ts'
+import type { Change, Stored } from '../store/store.ts'
+import type { Approval } from './contract.ts'
 import { expire } from './deciding/expire.ts'
 import { needsReview, tellOverdue } from './glass/review.ts'
 import {
@@ -9,7 +10,7 @@ import {
   GRANT_KIND,
   ignoreConflict,
 } from './records.ts'
-import { tellThoseWhoDecide } from './telling/tell-those-who-decide.ts'
+import { hasNews, tellThoseWhoDecide } from './telling/tell-those-who-decide.ts'
 
 /** What ended can be looked at for an hour. */
 const KEPT = 3_600_000
@@ -19,15 +20,17 @@ export async function sweep(records: ApprovalRecords): Promise<void> {
   const { approvals, grants, delegations } = records
   const at = records.now()
   const over: Change[] = []
-  for (const { id } of [...approvals.values()]) {
-    const one = approvals.get(id)!
+  const due: Stored<Approval>[] = []
+  for (const one of approvals.values()) if (isDue(one, at)) due.push(approvals.get(one.id)!)
+  for (const one of due) {
+    const { id } = one.value
     if (one.value.state === 'pending') {
       // Another gateway may be doing the same.
       if (at >= one.value.deadline) await expire(records, one).catch(ignoreConflict)
       else await tellThoseWhoDecide(records, one).catch(ignoreConflict)
     } else if (needsReview(one.value)) {
       await tellOverdue(records, one).catch(ignoreConflict)
-    } else if (at >= (one.value.brokenGlass?.review?.at ?? one.value.closedAt ?? at) + KEPT) {
+    } else {
       over.push({ op: 'delete', kind: APPROVAL_KIND, key: id, version: one.version })
       const asked = await records.pendingFor(one.value.intent)
       if (asked?.value.id === id)
@@ -44,4 +47,10 @@ export async function sweep(records: ApprovalRecords): Promise<void> {
     if (at >= until + KEPT) over.push({ op: 'delete', kind: DELEGATION_KIND, key: id, version })
   }
   for (const change of over) await records.commit([change]).catch(ignoreConflict)
+}
+
+/** Asked of each, each second: most have nothing that is due. */
+function isDue(one: Approval, at: number): boolean {
+  if (one.state === 'pending') return at >= one.deadline || hasNews(one, at)
+  return needsReview(one) || at >= (one.brokenGlass?.review?.at ?? one.closedAt ?? at) + KEPT
 }

@@ -7,13 +7,10 @@ const ASKS = 5
 const WITHIN = 10 * 60_000
 
 /** Throws Refusal `too-many-requests`. */
-export function refuseFlood({ approvals, now }: ApprovalRecords, principal: Principal): void {
-  const key = principalKey(principal)
+export function refuseFlood({ asksOf, now }: ApprovalRecords, principal: Principal): void {
   const since = now() - WITHIN
   const asked: number[] = []
-  for (const one of approvals.values()) {
-    if (one.askedAt > since && principalKey(one.requester) === key) asked.push(one.askedAt)
-  }
+  for (const at of asksOf(principalKey(principal))) if (at > since) asked.push(at)
   if (asked.length < ASKS) return
   const oldest = Math.min(...asked)
   const retryAfter = Math.max(1, Math.ceil((oldest + WITHIN - now()) / 1000))

@@ -37,6 +37,17 @@ export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<A
   await records.commit([moving(one, next)])
 }
 
+/** Whether there is anything to tell: asked of every approval that waits, each second. */
+export function hasNews({ askedAt, requirement, notices }: Approval, at: number): boolean {
+  const waited = at - askedAt
+  for (const { escalate } of requirement.quorums) {
+    if (escalate?.some(step => step.after <= waited)) return true
+  }
+  const { remindAfter } = requirement
+  if (remindAfter === undefined || waited < remindAfter) return false
+  return notices?.some(notice => notice.what === 'reminder') !== true
+}
+
 /** Its seats stay as many; more people can take them. */
 function widened({ escalate = [], groups, users, ...rest }: Quorum, due: readonly Escalation[]): Quorum {
   const [allGroups, allUsers] = [
