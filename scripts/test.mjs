@@ -43,7 +43,7 @@ const isLong = file => file.startsWith(join('test', 'full'))
 
 if (named.length > 0) run('named tests', node, ['--test', '--test-concurrency=2', ...suite(named)])
 else if (full) {
-  run('full', node, ['--test', '--test-concurrency=1', ...suite(['test/full/**/*.test.ts'])])
+  run('full', node, ['--test', '--test-concurrency=2', ...suite(['test/full/**/*.test.ts'])])
   const endToEnd = suite(['test/e2e/**/*.test.ts'])
   run('end to end on PostgreSQL', node, ['--test', '--test-concurrency=1', ...endToEnd], onPostgres)
 } else {
