@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { installedOnce } from './installed-once.ts'
 
 const run = promisify(execFile)
 
@@ -16,19 +15,13 @@ export async function pythonWith(requirement: string): Promise<string> {
     if (error.code !== 'ENOENT') throw error
     throw new Error('python3 is not in PATH: this suite needs Python 3.10 or newer with venv and pip')
   })
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
   const id = createHash('sha256').update(`${version.stdout}${requirement}`).digest('hex').slice(0, 16)
-  const dir = join(cache, 'sallyport', 'python', id)
-  const python = join(dir, 'bin', 'python')
-  const complete = join(dir, '.complete')
-  if (existsSync(complete)) return python
-  rmSync(dir, { recursive: true, force: true })
-  mkdirSync(join(dir, '..'), { recursive: true })
-  await must('python3', ['-m', 'venv', dir])
-  await must(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement])
-  writeFileSync(`${complete}.new`, requirement)
-  renameSync(`${complete}.new`, complete)
-  return python
+  const dir = await installedOnce('python', id, async folder => {
+    await must('python3', ['-m', 'venv', folder])
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement]
+    await must(join(folder, 'bin', 'python'), pip)
+  })
+  return join(dir, 'bin', 'python')
 }
 
 async function must(command: string, args: readonly string[]): Promise<void> {

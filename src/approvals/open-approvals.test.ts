@@ -12,8 +12,8 @@ import type { StateStore } from '../store/store.ts'
 import type { Pin, Wish } from './contract.ts'
 import type { Linked } from './linked-accounts.ts'
 import { type Approvals, openApprovals } from './open-approvals.ts'
+import { MINUTE, person, refusedWith, wish as wishOf, yes } from './testing/approvals-rig.ts'
 
-const MINUTE = 60_000
 let directory = ''
 let store: StateStore
 let clock = 0
@@ -62,47 +62,14 @@ async function gateway(linked: Linked = () => false): Promise<Approvals> {
   return approvals
 }
 
-function person(name: string, groups: readonly string[] = [], kind: Principal['kind'] = 'person'): Principal {
-  return {
-    issuer: 'https://issuer.example.com',
-    subject: name,
-    username: `corp:${name}`,
-    ...{ kind, groups },
-    authentication: { method: 'oidc', provider: 'corp', validUntil: 0, credentialDigest: '' },
-  }
-}
 const bob = person('bob', ['corp:oncall'])
 const dave = person('dave', ['corp:oncall'])
 
-let asked = 0
-function wish(more: Partial<Wish> = {}): Wish {
-  const intent = more.intent ?? `intent-${++asked}`
-  return {
-    call: `call-${++asked}`,
-    principal: person(`alice-${asked}`),
-    session: 's-1',
-    connection: 'prod',
-    rules: ['guard/one'],
-    requirement: {
-      quorums: [{ groups: ['corp:oncall'], count: 1, rule: 0 }],
-      deadline: 10 * MINUTE,
-      grantFor: null,
-      reason: false,
-    },
-    target: `target-of-${intent}`,
-    sentence: 'alice · delete namespace shop · prod',
-    action: {},
-    policyDigest: 'sha256:0',
-    isWithin: () => false,
-    ...more,
-    intent,
-  }
-}
-const yes = { verdict: 'approve', reason: null, via: 'cli' } as const
+/** Asked for within ten minutes, when nothing else is said. */
+const wish = (more: Partial<Wish> = {}): Wish =>
+  wishOf({ ...more, requirement: { deadline: 10 * MINUTE, ...more.requirement } })
 const no = { verdict: 'deny', reason: 'not now', via: 'cli' } as const
 const patient = new AbortController().signal
-const refusedWith = (code: string, check?: string) => (error: unknown) =>
-  error instanceof Refusal && error.code === code && (check === undefined || error.check === check)
 
 test('an approval that is good once is used once, however many try', async () => {
   const [here, there] = [await gateway(), await gateway()]

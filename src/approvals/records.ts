@@ -4,6 +4,7 @@ import type { Person } from '../audit/person.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { principalKey } from '../identity/principal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
+import { unavailableOrConflict } from '../store/failures.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
 import type { Approval, Delegation, Grant } from './contract.ts'
 import { rememberShown, type Shown } from './deciding/shown.ts'
@@ -97,7 +98,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   ])
 
   async function commit(changes: readonly Change[]): Promise<void> {
-    const written = await store.commit(changes).catch(unavailable)
+    const written = await store.commit(changes).catch(unavailableOrConflict)
     for (const [i, { kind, key, revision, value }] of written.entries()) {
       const into = followed.get(kind)
       if (into === undefined) continue
@@ -114,27 +115,28 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     append: (kind, id, principal, facts) =>
       parts.log.append(actEntry({ id, kind, principal, policyDigest: parts.policyDigest() }, facts)),
     async approval(id) {
-      const found = approvals.get(id) ?? (await store.get<Approval>(APPROVAL_KIND, id).catch(unavailable))
+      const found =
+        approvals.get(id) ?? (await store.get<Approval>(APPROVAL_KIND, id).catch(unavailableOrConflict))
       if (found === undefined) throw unknown('approval', id)
       return found
     },
     async grant(id) {
-      const found = grants.get(id) ?? (await store.get<Grant>(GRANT_KIND, id).catch(unavailable))
+      const found = grants.get(id) ?? (await store.get<Grant>(GRANT_KIND, id).catch(unavailableOrConflict))
       if (found === undefined) throw unknown('grant', id)
       return found
     },
     async newest(id) {
-      const found = await store.get<Approval>(APPROVAL_KIND, id).catch(unavailable)
+      const found = await store.get<Approval>(APPROVAL_KIND, id).catch(unavailableOrConflict)
       if (found !== undefined) approvals.put(found)
       return found
     },
     async newestGrant(id) {
-      const found = await store.get<Grant>(GRANT_KIND, id).catch(unavailable)
+      const found = await store.get<Grant>(GRANT_KIND, id).catch(unavailableOrConflict)
       if (found !== undefined) grants.put(found)
       return found
     },
-    pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailable),
-    catchUp: () => feed.catchUp().catch(unavailable),
+    pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailableOrConflict),
+    catchUp: () => feed.catchUp().catch(unavailableOrConflict),
     onGrantEnd: listener => void grantListeners.push(listener),
     asksOf: requester => asksByRequester.get(requester)?.values() ?? [],
     grantsAt: target => grantsByTarget.get(target) ?? [],
@@ -180,17 +182,8 @@ export function conflict(error: unknown): never {
   throw error
 }
 
-export function ignoreConflict(error: unknown): void {
-  if (!(error instanceof StoreConflict)) throw error
-}
-
 function unknown(what: string, id: string): Refusal {
   return new Refusal('resource-unknown', { check: what, detail: `there is no ${what} ${id}` })
-}
-
-function unavailable(error: unknown): never {
-  if (error instanceof StoreConflict || error instanceof Refusal) throw error
-  throw new Refusal('state-unavailable', { cause: error })
 }
 
 /** An approval that is new, or gone. */

@@ -1,15 +1,9 @@
+import { ignoreConflict } from '../store/failures.ts'
 import type { Change, Stored } from '../store/store.ts'
 import type { Approval } from './contract.ts'
 import { expire } from './deciding/expire.ts'
 import { needsReview, tellOverdue } from './glass/review.ts'
-import {
-  APPROVAL_KIND,
-  type ApprovalRecords,
-  ASK_KIND,
-  DELEGATION_KIND,
-  GRANT_KIND,
-  ignoreConflict,
-} from './records.ts'
+import { APPROVAL_KIND, type ApprovalRecords, ASK_KIND, DELEGATION_KIND, GRANT_KIND } from './records.ts'
 import { hasNews, tellThoseWhoDecide } from './telling/tell-those-who-decide.ts'
 
 /** What ended can be looked at for an hour. */

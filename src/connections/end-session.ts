@@ -1,5 +1,6 @@
 import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
+import { ignoreConflict } from '../store/failures.ts'
 import { type StateStore, StoreConflict } from '../store/store.ts'
 import type { LiveSession, LiveSessions } from './live-sessions.ts'
 import type { Session } from './session.ts'
@@ -133,8 +134,4 @@ export function keepPastSessions(
       })
     },
   }
-}
-
-function ignoreConflict(error: unknown): void {
-  if (!(error instanceof StoreConflict)) throw error
 }

@@ -6,6 +6,7 @@ import { covers, type Revocation, type Revocations } from '../identity/revocatio
 import type { CuttableSession, CuttableSessions } from '../identity/revocation/revoke.ts'
 import { tokenDigest } from '../identity/token-digest.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
+import { unavailable } from '../store/failures.ts'
 import { type StateStore, StoreConflict } from '../store/store.ts'
 import type { Connection } from './connection.ts'
 import { endEverywhere, endHere, keepPastSessions } from './end-session.ts'
@@ -374,10 +375,6 @@ export async function openSessions(options: SessionOptions): Promise<Sessions> {
       while (ends.size > 0) await Promise.all(ends)
     },
   }
-}
-
-function unavailable(error: unknown): never {
-  throw error instanceof Refusal ? error : new Refusal('state-unavailable', { cause: error })
 }
 
 function cuttable({ session, record }: LiveSession): CuttableSession {

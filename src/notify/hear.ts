@@ -1,7 +1,7 @@
 import { atMost } from '../at-most.ts'
 import type { Head } from '../audit/entry.ts'
-import { Refusal } from '../errors/refusal.ts'
 import { tokenDigest } from '../identity/token-digest.ts'
+import { unavailable } from '../store/failures.ts'
 import { type Change, type StateStore, StoreConflict } from '../store/store.ts'
 import type { Ack, Answered, Channel, ChannelPerson, Incoming, Polled, Said, Wake } from './contract.ts'
 
@@ -201,9 +201,4 @@ export function createHearing(parts: HearParts): Hearing {
     },
     close: () => atMost(Promise.allSettled(underWay), 2_000),
   }
-}
-
-export function unavailable(error: unknown): never {
-  if (error instanceof Refusal) throw error
-  throw new Refusal('state-unavailable', { cause: error })
 }

@@ -5,6 +5,7 @@ import { APPROVAL_KIND } from '../approvals/records.ts'
 import { atMost } from '../at-most.ts'
 import { Refusal } from '../errors/refusal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
+import { unavailable } from '../store/failures.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
 import {
   type Answered,
@@ -15,7 +16,7 @@ import {
   TryLater,
 } from './contract.ts'
 import { DELIVERY_KIND, type Delivery, deliveryKey, pauseAfter, stepOf } from './deliveries.ts'
-import { createHearing, type Heard, type Sender, unavailable } from './hear.ts'
+import { createHearing, type Heard, type Sender } from './hear.ts'
 import { createPolling } from './poll.ts'
 
 /**

@@ -15,13 +15,11 @@ export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<A
   const notices: Notice[] = []
   const quorums: Quorum[] = []
   for (const quorum of value.requirement.quorums) {
-    const due = (quorum.escalate ?? []).filter(step => step.after <= waited)
+    const due = dueOf(quorum, waited)
     quorums.push(due.length === 0 ? quorum : widened(quorum, due))
     for (const step of due) notices.push({ what: 'escalation', at, text: `escalated to ${namesOf(step)}` })
   }
-  const { remindAfter } = value.requirement
-  const isReminded = value.notices?.some(notice => notice.what === 'reminder') === true
-  if (remindAfter !== undefined && waited >= remindAfter && !isReminded) {
+  if (needsReminder(value, waited)) {
     notices.push({ what: 'reminder', at, text: 'a reminder: nobody has decided yet' })
   }
   if (notices.length === 0) return
@@ -38,12 +36,20 @@ export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<A
 }
 
 /** Whether there is anything to tell: asked of every approval that waits, each second. */
-export function hasNews({ askedAt, requirement, notices }: Approval, at: number): boolean {
-  const waited = at - askedAt
-  for (const { escalate } of requirement.quorums) {
-    if (escalate?.some(step => step.after <= waited)) return true
-  }
-  const { remindAfter } = requirement
+export function hasNews(one: Approval, at: number): boolean {
+  const waited = at - one.askedAt
+  return (
+    needsReminder(one, waited) || one.requirement.quorums.some(quorum => dueOf(quorum, waited).length > 0)
+  )
+}
+
+const NONE: readonly Escalation[] = []
+
+function dueOf({ escalate }: Quorum, waited: number): readonly Escalation[] {
+  return escalate === undefined ? NONE : escalate.filter(step => step.after <= waited)
+}
+
+function needsReminder({ requirement: { remindAfter }, notices }: Approval, waited: number): boolean {
   if (remindAfter === undefined || waited < remindAfter) return false
   return notices?.some(notice => notice.what === 'reminder') !== true
 }

@@ -9,6 +9,7 @@ import { type Principal, principalKey } from '../../identity/principal.ts'
 import type { Revocations } from '../../identity/revocation/revocations.ts'
 import { tokenDigest } from '../../identity/token-digest.ts'
 import type { ChangeFeed } from '../../store/change-feed.ts'
+import { ignoreConflict, unavailableOrConflict } from '../../store/failures.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../../store/store.ts'
 import type { ChannelPerson } from '../contract.ts'
 import type { ChannelLink, Invitation, Linked } from './contract.ts'
@@ -86,7 +87,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
   }
 
   async function commit(changes: readonly Change[]): Promise<void> {
-    const written = await store.commit(changes).catch(unavailable)
+    const written = await store.commit(changes).catch(unavailableOrConflict)
     for (const [i, one] of written.entries()) {
       if (one.kind !== LINK_KIND) continue
       const change = changes[i]!
@@ -112,7 +113,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
       ...{ secret: tokenDigest(secret), createdAt: at, expiresAt: at + LIFETIME },
     }
     for (let attempt = 0; attempt < 5; attempt++) {
-      const before = await store.get<Invitation>(INVITATION_KIND, key).catch(unavailable)
+      const before = await store.get<Invitation>(INVITATION_KIND, key).catch(unavailableOrConflict)
       const record = { kind: INVITATION_KIND, key, value }
       const change: Change =
         before === undefined
@@ -134,7 +135,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
     const found =
       read === undefined
         ? undefined
-        : await store.get<Invitation>(INVITATION_KIND, read.key).catch(unavailable)
+        : await store.get<Invitation>(INVITATION_KIND, read.key).catch(unavailableOrConflict)
     if (read !== undefined && found !== undefined) {
       const { secret, expiresAt } = found.value
       if (secret === tokenDigest(read.secret) && now() < expiresAt) return found
@@ -164,7 +165,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
       })
     }
     const id = linkId(channel, person.id)
-    await feed.catchUp().catch(unavailable)
+    await feed.catchUp().catch(unavailableOrConflict)
     const { signedInAt } = refuseLink({ by, person, createdAt, present: links.get(id)?.value })
     const value: ChannelLink = {
       ...{ id, channel, person, signedInAt, linkedAt: now() },
@@ -199,7 +200,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
   return {
     list: () => [...links.values()].sort((a, b) => b.linkedAt - a.linkedAt),
     async find(channel, person, within) {
-      await feed.catchUp().catch(unavailable)
+      await feed.catchUp().catch(unavailableOrConflict)
       await refreshing
       const link = links.get(linkId(channel, person.id))?.value
       if (link === undefined) return { kind: 'unlinked' }
@@ -230,7 +231,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
     invitation,
     confirm,
     async remove(by, id) {
-      const one = links.get(id) ?? (await store.get<ChannelLink>(LINK_KIND, id).catch(unavailable))
+      const one = links.get(id) ?? (await store.get<ChannelLink>(LINK_KIND, id).catch(unavailableOrConflict))
       if (one === undefined)
         throw new Refusal('resource-unknown', { check: 'link', detail: `there is no link ${id}` })
       await append('channel.unlink', by, factsOf(one.value))
@@ -256,7 +257,7 @@ export async function openLinks(parts: LinkParts): Promise<Links> {
       if (!parts.trusts(principal.issuer)) throw gone
       return principal
     }
-    const user = await getLocalUser(store, principal.subject).catch(unavailable)
+    const user = await getLocalUser(store, principal.subject).catch(unavailableOrConflict)
     if (user === undefined) throw gone
     return { ...localPrincipal(user), authentication: principal.authentication }
   }
@@ -287,13 +288,4 @@ function conflict(error: unknown): never {
     check: 'token',
     detail: 'somebody has used or changed this at the same moment',
   })
-}
-
-function ignoreConflict(error: unknown): void {
-  if (!(error instanceof StoreConflict)) throw error
-}
-
-function unavailable(error: unknown): never {
-  if (error instanceof StoreConflict || error instanceof Refusal) throw error
-  throw new Refusal('state-unavailable', { cause: error })
 }
