@@ -5,6 +5,7 @@ import { readJson } from '../kubernetes/json/read-json.ts'
 import type { WantedResult } from '../policy/wants-result.ts'
 import type { CollectedAnswer } from '../tunnel/calls/collect.ts'
 import type { Answer } from './answer.ts'
+import { letItSettle, TRIES } from './changing-object.ts'
 import type { Classified, Foreseen } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import { circumstancesOf } from './policy-circumstances.ts'
@@ -30,11 +31,9 @@ export function judgedAction(x: Classified): KubernetesAction {
   return x.foreseen?.action ?? x.action
 }
 
-/** Times that a look is repeated because the object changed between its parts. */
-const LOOKS = 4
-
 async function look(gateway: Gateway, x: Classified, wanted: WantedResult): Promise<Classified> {
-  for (let i = 0; i < LOOKS; i++) {
+  for (let tries = 0; tries < TRIES; tries++) {
+    if (tries > 0) await letItSettle(tries - 1)
     const seen = await lookOnce(gateway, x, wanted)
     if (seen === 'changed') continue
     if ('refusal' in seen) return Object.assign(x, { refusedAhead: seen.refusal })

@@ -5,20 +5,19 @@ import { requestHeadersToForward } from '../../kubernetes/negotiation/headers.ts
 import { acceptFor } from '../accept-for.ts'
 import { Answer } from '../answer.ts'
 import { CallerLeft } from '../caller.ts'
+import { letItSettle, TRIES } from '../changing-object.ts'
 import type { Answered, Classified, Committed } from '../exchange.ts'
 import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
 import { judgedAction, lookAgain } from '../result-of-write.ts'
 import { answerOf } from '../whole-answer.ts'
 
-/** Times that a write is sent because its object changed on the way; then its writer is told of the conflict. */
-const TRIES = 5
-
 type Forward = (gateway: Gateway, x: Committed, answer: Answer) => Promise<Answered>
 
 /**
  * What was judged is what is sent: a write that was judged by what comes of it is bound to the version of the object that was
- * looked at. When that has changed meanwhile, it is looked at and judged anew, and sent again if it is still allowed.
+ * looked at. When that has changed meanwhile, it is looked at and judged anew, and sent again if it is still allowed. An object that
+ * does not come to rest is its writer's conflict in the end.
  */
 export async function send(gateway: Gateway, x: Committed, forward: Forward): Promise<Answered> {
   const { body } = x
@@ -26,6 +25,9 @@ export async function send(gateway: Gateway, x: Committed, forward: Forward): Pr
   let version: string = x.foreseen.version
   const answered = await forward(gateway, bound(x, body, version), new Answer())
   for (let tries = 1; tries < TRIES && answered.answer.status === 409; tries++) {
+    await letItSettle(tries - 1)
+    // Looked at as its writer sent it: bound to the old version the look would fail as this has.
+    Object.assign(x, { body })
     const next = await judgeChanged(gateway, x, version)
     // It is as it was: the conflict is another one, and its writer's.
     if (next === null) return answered
