@@ -1,11 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createApi } from '../api/create.ts'
-import { needsReview } from '../approvals/glass/review.ts'
 import { linkAccounts } from '../approvals/linked-accounts.ts'
 import { openApprovals } from '../approvals/open-approvals.ts'
-import { atMost } from '../at-most.ts'
-import { disk } from '../audit/files/disk.ts'
 import { openAuditIndex } from '../audit/index/open-index.ts'
 import { type AuditLogOptions, type OpenAuditLog, openAuditLog } from '../audit/open.ts'
 import type { Retention } from '../audit/shred/shreds.ts'
@@ -24,10 +21,6 @@ import type { OneTimeCodes } from '../identity/local/one-time-codes.ts'
 import { LOCAL_ISSUER } from '../identity/local/users.ts'
 import { openIdentity } from '../identity/open-identity.ts'
 import { covers } from '../identity/revocation/revocations.ts'
-import { fileKeyEncryption } from '../keys/file-key.ts'
-import type { KeyEncryptionChoice } from '../keys/key-encryption-choice.ts'
-import { openKeyEncryption } from '../keys/open-key-encryption.ts'
-import { withFormer } from '../keys/with-former.ts'
 import { plausible } from '../masking/detect/plausible.ts'
 import { createMaskEngines } from '../masking/engines.ts'
 import { openFingerprints } from '../masking/fingerprints/open-fingerprints.ts'
@@ -49,9 +42,7 @@ import { isPolicy, policyProblems } from '../policy/check/policy-problems.ts'
 import { unapprovableHolds } from '../policy/check/unapprovable-holds.ts'
 import { type CompiledPolicies, compilePolicies } from '../policy/compile.ts'
 import { createRateLimits } from '../policy/rate-limits.ts'
-import { type PostgresSettings, shownSettings } from '../postgres/settings.ts'
 import { claimOrigin } from '../store/log-origin.ts'
-import { openSqliteStore } from '../store/open-sqlite-store.ts'
 import type { StateStore } from '../store/store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
@@ -64,10 +55,13 @@ import { createChannelDoor, isChannelPath } from './channel-door.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import { createFailureBudget } from './failure-budget.ts'
 import { defaultLimits, type FinishedExchange, type Gateway, type Limits } from './gateway.ts'
+import { gaugesOf } from './gauges.ts'
 import { createGuesses } from './guesses.ts'
+import { createInFlight } from './in-flight.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
-import { type Arrival, type Listener, listen } from './listener.ts'
+import { type Listener, listen } from './listener.ts'
 import { createLiveCalls } from './live-calls.ts'
+import { chosenKeyEncryption, openState, type StateOptions } from './open-state.ts'
 import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
 import { recordingEnds } from './recording-ends.ts'
@@ -80,9 +74,7 @@ import { createSessionBindings, withSessionBindings } from './services/session-b
 import { sessionEntries } from './services/session-entries.ts'
 import { openTwoPersons } from './services/two-persons.ts'
 
-export interface GatewayOptions {
-  /** Log, store, keys and certificates; made when missing, mode 0700. */
-  readonly dataDir: string
+export interface GatewayOptions extends StateOptions {
   /** Documents as YAML files; absent: from the store only. */
   readonly configDir?: string
   readonly listen: { readonly host: string; readonly port: number }
@@ -91,14 +83,7 @@ export interface GatewayOptions {
   /** Name of this log in checkpoints. Fixed for the life of the data directory. */
   readonly origin: string
   readonly version: string
-  readonly logger: Logger
   readonly limits?: Partial<Limits>
-  /** State and search index of several gateways; absent: SQLite files in `dataDir`. */
-  readonly postgres?: PostgresSettings
-  /** Wraps the keys of log and masking; gateways of one store name the same. Absent: a key file in `dataDir`. */
-  readonly keyEncryption?: KeyEncryptionChoice
-  /** What wrapped keys before, and can still be read. The key file in `dataDir` is read in any case. */
-  readonly formerKeyEncryption?: KeyEncryptionChoice
   /** An agent of this process. */
   readonly embedded?: ServingLink
   /** Who cosigns the log beside the agents, and what holds when nobody does. */
@@ -161,7 +146,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       logger.error({ check: failure.check, detail: failure.detail }, 'audit log sealed'),
     )
 
-    const store = await openStore(options)
+    const store = await openState(options)
     closers.push(() => store.close())
     if (options.postgres !== undefined) await claimOrigin(store, options.origin, log.vkey)
     const maskingKeys = await openMaskingKeys(store, log.keyEncryption)
@@ -314,8 +299,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     })
     closers.push(() => notify.close())
     const channels = await channelsOf(documents.current(), options, now)
-    let draining = false
-    const drained = new Set<() => void>()
+    const inFlight = createInFlight()
     const index = openAuditIndex(log, options.postgres === undefined ? {} : { postgres: options.postgres })
     closers.push(() => index.close())
     const twoPersons = await openTwoPersons({
@@ -330,25 +314,9 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       ...(options.retention === undefined ? {} : { retention: options.retention }),
     })
     closers.push(() => twoPersons.close())
-    const metrics = createMetrics({
-      logSealed: () => log.sealed,
-      logQuotaState: () => ['ok', 'low', 'full'].indexOf(log.quota.state),
-      logFreeBytes: () => log.quota.free,
-      logKeysFailing: () => log.keyFailure !== null,
-      logSize: () => log.size,
-      indexLag: () => index.status().lag,
-      unwitnessedSeconds() {
-        const since = witnessing.status().unwitnessedSince
-        return since === null ? 0 : (now() - since) / 1000
-      },
-      witnessConflicts: () => witnessing.status().witnesses.filter(w => w.state === 'conflict').length,
-      agentsConnected: () => registry.status().filter(a => a.connected).length,
-      sessionsOpen: () => sessions.list().length,
-      approvalsPending: () => approvals.list().filter(one => one.state === 'pending').length,
-      glassUnreviewed: () => approvals.list().filter(needsReview).length,
-      glassOverdue: () =>
-        approvals.list().filter(one => needsReview(one) && one.brokenGlass!.reviewBy <= now()).length,
-    })
+    const metrics = createMetrics(
+      gaugesOf({ log, index, witnessing, registry, approvals, now, sessions: () => sessions.list().length }),
+    )
 
     const failures = createFailureBudget({
       log,
@@ -390,12 +358,8 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       sendAgain: asSession.again,
       agentFor: connection => registry.agentFor(connection),
       onRecordingEnds: recordingEnds(log),
-      draining: () => draining,
-      onDrain(listener) {
-        if (draining) listener()
-        else drained.add(listener)
-        return () => void drained.delete(listener)
-      },
+      draining: () => inFlight.draining,
+      onDrain: inFlight.onDrain,
       observe: {
         finished(x) {
           metrics.finished(x)
@@ -443,7 +407,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       masking: () => masking,
       providers: () => providers,
       url: () => urlOf(options, listener),
-      draining: () => draining,
+      draining: () => inFlight.draining,
       ownCalls,
       twoPersons,
       approvals,
@@ -470,7 +434,6 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     const channelDoor = createChannelDoor(services, notify, shown)
     const doorOf = (target: string) => (isPagePath(target) ? page : isChannelPath(target) ? channelDoor : api)
 
-    const inFlight = new Map<Promise<void>, Arrival['caller']>()
     listener = await listen({
       host: options.listen.host,
       port: options.listen.port,
@@ -478,9 +441,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       agents: { protocol: gate.protocol, accept: gate.accept },
       connectionOfHost: gateway.connectionOfHost,
       onExchange(arrival) {
-        const done = handle(gateway, { ...arrival, progress: {} }).finally(() => inFlight.delete(done))
-        inFlight.set(done, arrival.caller)
-        if (draining) arrival.caller.lastOnConnection()
+        inFlight.add(handle(gateway, { ...arrival, progress: {} }), arrival.caller)
       },
       onOwnRequest: (request, response) => doorOf(request.url ?? '').handle(request, response),
       now,
@@ -538,22 +499,17 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       masking: () => masking,
       reload: async () => (await documents.reload()).map(formatProblem),
       async close(grace = 5_000) {
-        draining = true
         const closed = listening.drain()
-        for (const caller of inFlight.values()) caller.lastOnConnection()
-        for (const listener of drained) listener()
+        inFlight.drain()
         page.close()
         const timer = setTimeout(() => listening.destroy(), grace)
-        const idle = (async () => {
-          while (inFlight.size > 0) await Promise.allSettled(inFlight.keys())
-          // Tunnels of agents are sockets of the listener; nothing needs them any more.
-          gate.close()
-        })()
+        // Tunnels of agents are sockets of the listener; when nothing is under way nothing needs them any more.
+        const idle = inFlight.end(grace, () => gate.close())
         const sweep = setInterval(() => listening.closeIdle(), 20)
         await closed
         clearTimeout(timer)
         clearInterval(sweep)
-        await atMost(idle, grace)
+        await idle
         await closeAll(closers)
       },
     }
@@ -561,30 +517,6 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     await closeAll(closers)
     throw error
   }
-}
-
-/** Whatever wrapped keys before another key was named can still be read. */
-async function chosenKeyEncryption(options: GatewayOptions): Promise<Pick<AuditLogOptions, 'keyEncryption'>> {
-  if (options.keyEncryption === undefined) return {}
-  let chosen = await openKeyEncryption(options.keyEncryption)
-  if (options.formerKeyEncryption !== undefined) {
-    chosen = withFormer(chosen, await openKeyEncryption(options.formerKeyEncryption))
-  }
-  const file = join(options.dataDir, 'log', 'secrets', 'kek')
-  if (existsSync(file)) chosen = withFormer(chosen, await fileKeyEncryption(disk, file, false))
-  return { keyEncryption: chosen }
-}
-
-async function openStore({ postgres, dataDir, logger }: GatewayOptions): Promise<StateStore> {
-  if (postgres === undefined) return openSqliteStore(join(dataDir, 'state.sqlite'))
-  // Loaded only when chosen: it would make every start slower.
-  const { openPostgresStore } = await import('../store/postgres/open-postgres-store.ts')
-  return openPostgresStore(postgres, {
-    onListener: problem =>
-      problem === null
-        ? logger.warn('the store is heard again')
-        : logger.warn({ store: shownSettings(postgres), detail: problem }, 'the store cannot be heard'),
-  })
 }
 
 /** With errors the present set stays, and those who operate it are told. */
