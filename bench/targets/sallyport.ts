@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { type AgentProcess, startAgent, writeAgentConfig } from '../../test/e2e/agent-process.ts'
 import { end, type Facts, firstLine, run, type Target } from './target.ts'
 
 const cli = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts')
@@ -35,9 +36,9 @@ export async function startSallyport(facts: Facts, staticKubeconfig: string | un
   for (const name of ['full', 'metadata', 'far', ...(staticKubeconfig === undefined ? [] : ['still'])]) {
     tokens.set(name, await pluginToken(up.kubeconfig, name))
   }
-  const agent = await startAgent(facts, up, dataDir)
+  const agent = await startRemote(facts, up, dataDir)
   const stop = async (): Promise<void> => {
-    await end(agent)
+    await agent.end('SIGTERM')
     await end(gateway)
   }
   const target = (name: string, prefix: string, more: Partial<Target> = {}): Target => ({
@@ -55,7 +56,7 @@ export async function startSallyport(facts: Facts, staticKubeconfig: string | un
   const targets = [
     target('sallyport', 'full', { stop }),
     target('sallyport-metadata', 'metadata'),
-    target('sallyport-remote', 'far', { agentPids: [agent.pid!] }),
+    target('sallyport-remote', 'far', { agentPids: [agent.child.pid!] }),
   ]
   if (staticKubeconfig !== undefined) targets.push(target('sallyport', 'still', { upstream: 'static' }))
   return targets
@@ -107,36 +108,21 @@ export function pluginOf(kubeconfig: string): { command: string; args: string[] 
   return config.users[0]!.user.exec
 }
 
-async function startAgent(
+async function startRemote(
   { cluster, dir }: Facts,
   up: { url: string; caFile: string },
   dataDir: string,
-): Promise<ChildProcess> {
+): Promise<AgentProcess> {
   const token = await run(
     process.execPath,
     [cli, 'agent', 'token', 'site', '--gateway', up.url, '--ca-file', up.caFile],
     { env: { ...process.env, SALLYPORT_STATE_DIR: join(dataDir, 'client') } },
   )
   const file = join(dir, 'agent.yaml')
-  const config = {
-    apiVersion,
-    kind: 'AgentConfig',
+  writeAgentConfig(file, {
     gateway: up.url,
     dataDir: join(dir, 'agent'),
     connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.kubeconfig } } }],
-  }
-  writeFileSync(file, JSON.stringify(config))
-  const child = spawn(process.execPath, [cli, 'agent', 'run', '--config', file, '--token-file', '-'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
   })
-  child.stdin!.end(token.stdout.trim())
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stderr!.on('data', chunk => {
-      said += chunk
-      if (said.includes(' connected')) resolve()
-    })
-    child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
-  })
-  return child
+  return startAgent(file, { token: token.stdout.trim() })
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,8 +7,9 @@ import { after, before, test } from 'node:test'
 import { writeKubeconfig } from '../../testbed/kubeconfig.ts'
 import { runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
+import { type AgentProcess, startAgent, writeAgentConfig } from '../e2e/agent-process.ts'
 import { call, expectStatus, openSession, openStream, signInAsAdmin } from '../e2e/call.ts'
-import { cli, startUp, type Up } from '../e2e/rig.ts'
+import { startUp, type Up } from '../e2e/rig.ts'
 import { formsOf, found, scanDirectory, scanMemory } from './scan.ts'
 
 /**
@@ -24,8 +24,7 @@ const control = `control-${randomBytes(16).toString('hex')}`
 
 let cluster: Cluster
 let up: Up
-let agent: ChildProcess
-let agentOutput = ''
+let agent: AgentProcess
 let gatewayOutput = ''
 let keyForm: string
 let admin: string
@@ -67,12 +66,12 @@ before(
       gatewayOutput += chunk
     })
     admin = await signInAsAdmin(up)
-    await startAgent()
+    await startRemote()
   },
   { timeout: 600_000 },
 )
 after(async () => {
-  agent?.kill('SIGKILL')
+  await agent?.end('SIGKILL')
   await up?.stop()
   await cluster?.stop()
   rmSync(scratch, { recursive: true, force: true })
@@ -93,8 +92,8 @@ const policy = {
   },
 }
 
-/** `sallyport agent run` with one kubeconfig for each connection; resolves when its tunnels are up. */
-async function startAgent(): Promise<void> {
+/** An agent process with one kubeconfig for each connection. */
+async function startRemote(): Promise<void> {
   const ca = readFileSync(cluster.caFile, 'utf8')
   const user = cluster.clientCertificate('agent', ['system:masters'])
   // As the agent holds it: the text between the lines of the PEM.
@@ -106,31 +105,13 @@ async function startAgent(): Promise<void> {
     return { name, credential: { kubeconfig: { path } } }
   })
   const file = join(scratch, 'agent.yaml')
-  const config = {
-    apiVersion,
-    kind: 'AgentConfig',
-    gateway: up.url,
-    dataDir: join(scratch, 'agent'),
-    connections: served,
-  }
-  writeFileSync(file, JSON.stringify(config))
+  writeAgentConfig(file, { gateway: up.url, dataDir: join(scratch, 'agent'), connections: served })
   const made = await expectStatus(201, up, '/v1/agents/tokens', {
     method: 'POST',
     token: admin,
     body: { agent: 'far' },
   })
-  const args = [cli, 'agent', 'run', '--config', file, '--token-file', '-']
-  agent = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-  agent.stdin!.end(made.json.token)
-  await new Promise<void>((resolve, reject) => {
-    for (const stream of [agent.stdout!, agent.stderr!]) {
-      stream.on('data', chunk => {
-        agentOutput += chunk
-        if (agentOutput.split(' connected').length > 2) resolve()
-      })
-    }
-    agent.once('exit', code => reject(new Error(`the agent ended with ${code}: ${agentOutput}`)))
-  })
+  agent = await startAgent(file, { token: made.json.token })
 }
 
 test('real traffic over three credentials: reads, writes, a watch, kubectl, errors', {
@@ -167,7 +148,7 @@ test('the upstream credentials are in no file and no output of the gateway', () 
     const forms = formsOf(secret)
     assert.deepEqual(scanDirectory(up.dataDir, forms), [])
     assert.deepEqual(found(Buffer.from(up.stderr() + gatewayOutput), forms), [])
-    assert.deepEqual(found(Buffer.from(agentOutput), forms), [], 'nor does the agent print them')
+    assert.deepEqual(found(Buffer.from(agent.said()), forms), [], 'nor does the agent print them')
   }
   // The same scan finds what is there: the address of the gateway, which is in a kubeconfig.
   assert.notDeepEqual(scanDirectory(up.dataDir, formsOf(up.url)), [])
@@ -178,7 +159,7 @@ test("a caller's token is in no file and no output, neither of the gateway nor o
     const forms = formsOf(token)
     assert.deepEqual(scanDirectory(up.dataDir, forms), [])
     assert.deepEqual(scanDirectory(join(scratch, 'agent'), forms), [])
-    assert.deepEqual(found(Buffer.from(up.stderr() + gatewayOutput + agentOutput), forms), [])
+    assert.deepEqual(found(Buffer.from(up.stderr() + gatewayOutput + agent.said()), forms), [])
   }
 })
 
@@ -195,7 +176,7 @@ test('memory (Linux): the credentials are in the agent and not in the gateway, c
     [],
   )
   const callers = [...formsOf(caller, 'caller'), ...formsOf(admin, 'admin')]
-  const held = scanMemory(agent.pid!, [...upstream, ...callers]).found
+  const held = scanMemory(agent.child.pid!, [...upstream, ...callers]).found
   for (const name of ['canary clear', 'unknown clear', 'key clear']) assert.ok(held.includes(name), name)
   assert.deepEqual(
     held.filter(name => /^(caller|admin)/.test(name)),

@@ -1,11 +1,10 @@
 import { strict as assert } from 'node:assert'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readPreset } from '../../src/policy/presets/read-preset.ts'
 import type { Cluster } from '../../testbed/start-cluster.ts'
-import { cli, runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
+import { type AgentProcess, startAgent, writeAgentConfig } from '../e2e/agent-process.ts'
+import { runProgram, sallyport, startUp, type Up } from '../e2e/rig.ts'
 import { pluginToken } from './plugin-token.ts'
 
 const apiVersion = 'sallyport.dev/v1'
@@ -36,21 +35,15 @@ export async function startBehindAgent(cluster: Cluster, home: string): Promise<
   writeFileSync(join(configDir, 'policy.yaml'), readPreset('local'))
   const up = await startUp({ configDir, dataDir: join(home, 'data'), env: { KUBECONFIG: '', HOME: home } })
   try {
-    const agent = await startAgent(up, cluster, home)
-    const stopAgent = async (): Promise<void> => {
-      if (agent.exitCode !== null || agent.signalCode !== null) return
-      const gone = once(agent, 'exit')
-      agent.kill('SIGTERM')
-      await gone
-    }
-    return { up, stopAgent }
+    const agent = await startRemote(up, cluster, home)
+    return { up, stopAgent: async () => void (await agent.end('SIGTERM')) }
   } catch (error) {
     await up.stop()
     throw error
   }
 }
 
-async function startAgent(up: Up, cluster: Cluster, home: string): Promise<ChildProcess> {
+async function startRemote(up: Up, cluster: Cluster, home: string): Promise<AgentProcess> {
   // The plugin of the kubeconfig signs in with the one-time code; the CLI goes on with that sign-in.
   await pluginToken(up.kubeconfig)
   const issued = await sallyport(['agent', 'token', 'site', '--gateway', up.url, '--ca-file', up.caFile], {
@@ -58,25 +51,10 @@ async function startAgent(up: Up, cluster: Cluster, home: string): Promise<Child
   })
   assert.equal(issued.code, 0, issued.stderr)
   const file = join(home, 'agent.yaml')
-  const config = {
-    apiVersion,
-    kind: 'AgentConfig',
+  writeAgentConfig(file, {
     gateway: up.url,
     dataDir: join(home, 'agent'),
     connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.agentKubeconfig } } }],
-  }
-  writeFileSync(file, JSON.stringify(config))
-  const child = spawn(process.execPath, [cli, 'agent', 'run', '--config', file, '--token-file', '-'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
   })
-  child.stdin!.end(issued.stdout.trim())
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stderr!.on('data', chunk => {
-      said += chunk
-      if (said.includes(' connected')) resolve()
-    })
-    child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
-  })
-  return child
+  return startAgent(file, { token: issued.stdout.trim() })
 }

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
@@ -18,17 +16,18 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Finished, runKubectl } from '../../testbed/run-kubectl.ts'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
+import { type AgentProcess, startAgent, writeAgentConfig } from './agent-process.ts'
 import { type Answered, call, expectStatus, openSession, signInAsAdmin } from './call.ts'
 import { assertCrosschecked } from './crosscheck.ts'
 import { normalise } from './normalise.ts'
 import { readUnlessGone } from './read-unless-gone.ts'
-import { cli, startUp, type Up } from './rig.ts'
+import { startUp, type Up } from './rig.ts'
 
 let cluster: Cluster
 let up: Up
 let admin: string
 let session: string
-const agents: ChildProcess[] = []
+const agents: AgentProcess[] = []
 const scratch = mkdtempSync(join(tmpdir(), 'sallyport-remote-'))
 
 before(
@@ -47,7 +46,7 @@ before(
   { timeout: 600_000 },
 )
 after(async () => {
-  for (const agent of agents) agent.kill('SIGKILL')
+  for (const agent of agents) await agent.end('SIGKILL')
   await up?.stop()
   await cluster?.stop()
   rmSync(scratch, { recursive: true, force: true })
@@ -78,47 +77,21 @@ const policy = {
   },
 }
 
-interface AgentProcess {
-  readonly child: ChildProcess
-  readonly name: string
-}
-
-/** Starts `sallyport agent run`; resolves when its tunnels are up. */
-async function startAgent(
+/** An agent of that name, over the agent's kubeconfig of the cluster. */
+async function runAgent(
   name: string,
-  options: { token?: string; ceiling?: object } = {},
+  { token, ceiling }: { token?: string; ceiling?: object } = {},
 ): Promise<AgentProcess> {
   const file = join(scratch, `${name}.yaml`)
-  const config = {
-    apiVersion,
-    kind: 'AgentConfig',
+  writeAgentConfig(file, {
     gateway: up.url,
     dataDir: join(scratch, name),
     connections: [{ name: 'far', credential: { kubeconfig: { path: cluster.agentKubeconfig } } }],
-    ...(options.ceiling === undefined ? {} : { ceiling: options.ceiling }),
-  }
-  writeFileSync(file, JSON.stringify(config))
-  const args = [cli, 'agent', 'run', '--config', file]
-  // Never in argv: whoever lists processes could read it there.
-  if (options.token !== undefined) args.push('--token-file', '-')
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] })
-  agents.push(child)
-  child.stdin!.end(options.token ?? '')
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stderr!.on('data', chunk => {
-      said += chunk
-      if (said.split(' connected').length > 2) resolve()
-    })
-    child.once('exit', code => reject(new Error(`agent ${name} ended with ${code}: ${said}`)))
+    ...(ceiling === undefined ? {} : { ceiling }),
   })
-  return { child, name }
-}
-
-async function kill(agent: AgentProcess): Promise<void> {
-  const gone = once(agent.child, 'exit')
-  agent.child.kill('SIGKILL')
-  await gone
+  const agent = await startAgent(file, token === undefined ? {} : { token })
+  agents.push(agent)
+  return agent
 }
 
 const tokenFor = async (agent: string): Promise<string> =>
@@ -145,14 +118,14 @@ test('without an agent the answer is a clear 503', async () => assertUnavailable
 
 test('an agent enrols with a token that is good once', async () => {
   const token = await tokenFor('one')
-  one = await startAgent('one', { token })
+  one = await runAgent('one', { token })
   const listed = await expectStatus(200, up, '/v1/agents', { token: admin })
   const found = listed.json.items.find((each: { name: string }) => each.name === 'one')
   assert.deepEqual([found.connected, found.embedded, found.connections], [true, false, ['far']])
-  await assert.rejects(startAgent('thief', { token }), /agent thief ended with 1/)
+  await assert.rejects(runAgent('thief', { token }), /the agent ended with 1/)
   // Nor does an agent get far that the connection does not name.
-  const other = await startAgent('other', { token: await tokenFor('other') })
-  await kill(other)
+  const other = await runAgent('other', { token: await tokenFor('other') })
+  await other.end('SIGKILL')
 })
 
 test('kubectl gives the same results directly and through the remote agent', async () => {
@@ -188,14 +161,14 @@ test('kubectl gives the same results directly and through the remote agent', asy
 })
 
 test('with two agents the death of one is hardly noticed', { timeout: 60_000 }, async t => {
-  two = await startAgent('two', { token: await tokenFor('two') })
+  two = await runAgent('two', { token: await tokenFor('two') })
   const answers: Answered[] = []
   let running = true
   const clients = Array.from({ length: 4 }, async () => {
     while (running) answers.push(await list())
   })
   while (answers.length < 20) await list()
-  await kill(one)
+  await one.end('SIGKILL')
   const killedAt = answers.length
   while (answers.length < killedAt + 40) await list()
   running = false
@@ -219,7 +192,7 @@ test('without any agent under load: 503 at once, then work again when one comes 
     }
   })
   while (answers.length < 10) await list()
-  await kill(two)
+  await two.end('SIGKILL')
   const killedAt = answers.length
   while (answers.length < killedAt + 20) await list()
   running = false
@@ -232,7 +205,7 @@ test('without any agent under load: 503 at once, then work again when one comes 
   const patient = through('get', 'configmaps', '-o', 'name')
 
   // Its certificate is on its disk: no token is needed, and the gateway never stopped.
-  one = await startAgent('one')
+  one = await runAgent('one')
   assert.equal((await list()).status, 200, 'with the same session')
   assert.equal((await patient).code, 0, (await patient).stderr)
 })
@@ -300,8 +273,8 @@ test('the checks of a connection are made by the agent, on its side of the tunne
 })
 
 test("the agent's own ceiling holds whatever policy allows", async () => {
-  await kill(one)
-  one = await startAgent('one', { ceiling: { readOnly: true } })
+  await one.end('SIGKILL')
+  one = await runAgent('one', { ceiling: { readOnly: true } })
   assert.equal((await list()).status, 200)
   const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'denied' } }
   const denied = await call(up, configMaps, { method: 'POST', token: session, body })

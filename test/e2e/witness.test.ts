@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
+import { type AgentProcess, startAgent, writeAgentConfig } from './agent-process.ts'
 import { call, expectStatus, openSession, signInAsAdmin } from './call.ts'
 import { cli, type Ran, sallyport, startUp, type Up } from './rig.ts'
 
@@ -18,6 +19,7 @@ let up: Up
 let admin: string
 let session: string
 let witness: { child: ChildProcess; url: string; vkey: string }
+let agent: AgentProcess
 let agentKey: string
 
 const apiVersion = 'sallyport.dev/v1'
@@ -60,13 +62,14 @@ before(
       ...['--unwitnessed-after', '2s', '--unwitnessed', 'seal', '--log-level', 'error'],
     ])
     admin = await signInAsAdmin(up)
-    agentKey = await startAgent()
+    agentKey = await startWitnessing()
     session = (await openSession(up, admin, 'far')).token
   },
   { timeout: 240_000 },
 )
 after(async () => {
   for (const child of children) child.kill('SIGKILL')
+  await agent?.end('SIGKILL')
   await up?.stop()
   rmSync(scratch, { recursive: true, force: true })
 })
@@ -87,7 +90,7 @@ async function startWitness(port: number): Promise<typeof witness> {
 }
 
 /** Resolves with the key of its cosignatures, as it says it itself. */
-async function startAgent(): Promise<string> {
+async function startWitnessing(): Promise<string> {
   const { json } = await expectStatus(201, up, '/v1/agents/tokens', {
     method: 'POST',
     token: admin,
@@ -95,28 +98,17 @@ async function startAgent(): Promise<string> {
   })
   const file = join(scratch, 'agent.yaml')
   writeFileSync(join(scratch, 'kubeconfig'), JSON.stringify(kubeconfig))
-  const config = {
-    apiVersion,
-    kind: 'AgentConfig',
+  writeAgentConfig(file, {
     gateway: up.url,
     dataDir: join(scratch, 'agent'),
     connections: [{ name: 'far', credential: { kubeconfig: { path: join(scratch, 'kubeconfig') } } }],
-  }
-  writeFileSync(file, JSON.stringify(config))
-  const child = spawn(process.execPath, [cli, 'agent', 'run', '--config', file, '--token-file', '-'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
   })
-  children.push(child)
-  child.stdin!.end(json.token)
-  let said = ''
-  return new Promise((resolve, reject) => {
-    child.stderr!.on('data', chunk => {
-      said += chunk
-      const key = / witness cosigns the log with the key (\S+)/.exec(said)?.[1]
-      if (key !== undefined && said.includes(' connected')) resolve(key)
-    })
-    child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
+  const keyIn = (said: string) => / witness cosigns the log with the key (\S+)/.exec(said)?.[1]
+  agent = await startAgent(file, {
+    token: json.token,
+    isUp: said => keyIn(said) !== undefined && said.includes(' connected'),
   })
+  return keyIn(agent.said())!
 }
 
 const status = async () =>

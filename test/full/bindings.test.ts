@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
+import { type AgentProcess, startAgent, writeAgentConfig } from '../e2e/agent-process.ts'
 import {
   applyFor,
   bindingsOf,
@@ -18,7 +19,7 @@ import {
   writeConfiguration,
 } from '../e2e/bindings-rig.ts'
 import { type Answered, call, expectStatus, openSession, signInAsAdmin } from '../e2e/call.ts'
-import { cli, startUp, type Up } from '../e2e/rig.ts'
+import { startUp, type Up } from '../e2e/rig.ts'
 
 /**
  * A binding exists only while its session lives, also after `kill -9` of gateway, agent or both: an agent of its own
@@ -27,12 +28,11 @@ import { cli, startUp, type Up } from '../e2e/rig.ts'
 let cluster: Cluster
 let up: Up
 let admin: string
-let agent: ChildProcess
-const children: ChildProcess[] = []
+let agent: AgentProcess
+const agents: AgentProcess[] = []
 const scratch = mkdtempSync(join(tmpdir(), 'sallyport-kill-bindings-'))
 const configDir = join(scratch, 'config')
 const dataDir = join(scratch, 'gateway')
-const apiVersion = 'sallyport.dev/v1'
 
 /** The shortest that there is, and how long it may then take a sweeper to come by on a busy machine. */
 const LEASE = 10_000
@@ -64,9 +64,7 @@ before(
     writeConfiguration(configDir, document)
     up = await startUp({ configDir, dataDir, env: { KUBECONFIG: '' } })
     admin = await signInAsAdmin(up)
-    const config = {
-      apiVersion,
-      kind: 'AgentConfig',
+    writeAgentConfig(join(scratch, 'agent.yaml'), {
       gateway: up.url,
       dataDir: join(scratch, 'agent'),
       connections: [
@@ -80,38 +78,29 @@ before(
           },
         },
       ],
-    }
-    writeFileSync(join(scratch, 'agent.yaml'), JSON.stringify(config))
+    })
     const body = { agent: 'far' }
     const made = await expectStatus(201, up, '/v1/agents/tokens', { method: 'POST', token: admin, body })
-    agent = await startAgent(made.json.token)
+    agent = await runAgent(made.json.token)
   },
   { timeout: 600_000 },
 )
 after(async () => {
-  for (const child of children) child.kill('SIGKILL')
+  for (const one of agents) await one.end('SIGKILL')
   await up?.stop()
   await cluster?.stop()
   rmSync(scratch, { recursive: true, force: true })
 })
 
-/** Resolves when its tunnels are up. */
-async function startAgent(token?: string): Promise<ChildProcess> {
-  const args = [cli, 'agent', 'run', '--config', join(scratch, 'agent.yaml')]
-  if (token !== undefined) args.push('--token-file', '-')
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] })
-  children.push(child)
-  child.stdin!.end(token ?? '')
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stderr!.on('data', chunk => {
-      said += chunk
-      // Also without a gateway it runs: it waits for it, and its sweeper does not.
-      if (said.split(' connected').length > 2 || /waiting/.test(said)) resolve()
-    })
-    child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
+/** Also without a gateway it runs: it waits for it, and its sweeper does not. */
+async function runAgent(token?: string): Promise<AgentProcess> {
+  const isUp = (said: string): boolean => said.split(' connected').length > 2 || /waiting/.test(said)
+  const started = await startAgent(join(scratch, 'agent.yaml'), {
+    isUp,
+    ...(token === undefined ? {} : { token }),
   })
-  return child
+  agents.push(started)
+  return started
 }
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -172,11 +161,11 @@ test('kill -9 of the agent: what it left goes when it is back, at once for sessi
   timeout: 180_000,
 }, async t => {
   const [ended, unused] = [await useSession(), await useSession()]
-  await kill(agent)
+  await agent.end('SIGKILL')
   await expectStatus(200, up, `/v1/sessions/${ended.id}`, { method: 'DELETE', token: admin })
   assert.equal((await list(unused.token)).status, 503)
   assert.equal((await bindingsOf(cluster, ended.id)).length, 2, 'nobody else could delete them')
-  agent = await startAgent()
+  agent = await runAgent()
   t.diagnostic(`ended: gone after ${await within(SWEPT, () => noneOf(ended.id), 'the ended one')} ms`)
   t.diagnostic(`unused: gone after ${await within(SWEPT, () => noneOf(unused.id), 'the unused one')} ms`)
 })
@@ -185,8 +174,8 @@ test('kill -9 of both: the agent alone takes the rights away when it is back', {
   timeout: 180_000,
 }, async t => {
   const { id, token } = await useSession()
-  await Promise.all([kill(agent), kill(up.child)])
-  agent = await startAgent()
+  await Promise.all([agent.end('SIGKILL'), kill(up.child)])
+  agent = await runAgent()
   t.diagnostic(`gone after ${await within(SWEPT, () => noneOf(id), 'swept without a gateway')} ms`)
   await startGateway()
   await within(60_000, () => served(token), 'the session lives on')
@@ -200,9 +189,9 @@ test('kill -9 of the agent amid the making of bindings leaves nothing for longer
     await within(60_000, async () => served((await openSession(up, admin, 'far')).token), 'ready')
     const openings = Array.from({ length: 5 }, () => openSession(up, admin, 'far').catch(() => undefined))
     await new Promise(resolve => setTimeout(resolve, wait))
-    await kill(agent)
+    await agent.end('SIGKILL')
     await Promise.all(openings)
-    agent = await startAgent()
+    agent = await runAgent()
   }
   // Nobody uses any of them.
   const none = async (): Promise<boolean> => (await bindingsOf(cluster)).length === 0

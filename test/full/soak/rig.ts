@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startOidcProvider } from '../../../testbed/oidc/start-provider.ts'
 import { type Cluster, startCluster } from '../../../testbed/start-cluster.ts'
+import { type AgentProcess, startAgent, writeAgentConfig } from '../../e2e/agent-process.ts'
 import { expectStatus, signInAsAdmin } from '../../e2e/call.ts'
-import { cli, startUp, type Up } from '../../e2e/rig.ts'
+import { startUp, type Up } from '../../e2e/rig.ts'
 import type { Way } from './client.ts'
 import { prepareCluster } from './cluster.ts'
 import { documents } from './documents.ts'
@@ -26,8 +26,6 @@ export interface SoakRig {
   stopAgent(): Promise<number | null>
   close(): Promise<void>
 }
-
-const apiVersion = 'sallyport.dev/v1'
 
 export async function openRig(): Promise<SoakRig> {
   const home = mkdtempSync(join(tmpdir(), 'sallyport-soak-'))
@@ -49,25 +47,20 @@ export async function openRig(): Promise<SoakRig> {
     const up = await startUp({ configDir, dataDir: join(home, 'data'), env: { KUBECONFIG: '' } })
     closing.push(() => up.stop())
     const admin = await signInAsAdmin(up)
-    const { child, said } = await startAgent(up, cluster, home, admin)
-    const stopAgent = async (): Promise<number | null> => {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
-      const gone = once(child, 'exit')
-      child.kill('SIGTERM')
-      return (await gone)[0]
-    }
+    const agent = await startRemote(up, cluster, home, admin)
+    const stopAgent = () => agent.end('SIGTERM')
     closing.push(stopAgent)
     const callers = createIdentities(cluster, provider, up, admin)
     await callers.renew()
     return {
       cluster,
       up,
-      agent: child,
+      agent: agent.child,
       admin,
       ways: waysOf(cluster, up),
       identities: callers.identities,
       renew: callers.renew,
-      agentSaid: said,
+      agentSaid: agent.said,
       stopAgent,
       close,
     }
@@ -95,36 +88,15 @@ function waysOf(cluster: Cluster, up: Up): SoakRig['ways'] {
   }
 }
 
-/** Starts `sallyport agent run`; resolves when its tunnels are up. */
-async function startAgent(
-  up: Up,
-  cluster: Cluster,
-  home: string,
-  admin: string,
-): Promise<{ child: ChildProcess; said(): string }> {
+async function startRemote(up: Up, cluster: Cluster, home: string, admin: string): Promise<AgentProcess> {
   const body = { agent: 'site' }
   const issued = await expectStatus(201, up, '/v1/agents/tokens', { method: 'POST', token: admin, body })
   const credential = { kubeconfig: { path: cluster.agentKubeconfig } }
   const file = join(home, 'agent.yaml')
-  const config = {
-    apiVersion,
-    kind: 'AgentConfig',
+  writeAgentConfig(file, {
     gateway: up.url,
     dataDir: join(home, 'agent'),
     connections: [{ name: 'far', serviceAccounts: ['soak/worker'], credential }],
-  }
-  writeFileSync(file, JSON.stringify(config))
-  const child = spawn(process.execPath, [cli, 'agent', 'run', '--config', file, '--token-file', '-'], {
-    stdio: ['pipe', 'ignore', 'pipe'],
   })
-  child.stdin!.end(issued.json.token)
-  let said = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stderr!.on('data', chunk => {
-      said = (said + chunk).slice(-100_000)
-      if (said.split(' connected').length > 2) resolve()
-    })
-    child.once('exit', code => reject(new Error(`the agent ended with ${code}: ${said}`)))
-  })
-  return { child, said: () => said }
+  return startAgent(file, { token: issued.json.token })
 }
