@@ -310,6 +310,19 @@ describe("the gateway's own calls", () => {
     for (const target of ['/openid/v1/jwks', '/.well-known/openid-configuration']) {
       assert.equal(check({ target, identity: { ...own, purpose: 'jwks' } }), 'allowed', target)
     }
+    const services = '/apis/apiregistration.k8s.io/v1/apiservices'
+    const apiservice = { ...own, purpose: 'apiservice' } as const
+    assert.equal(check({ target: `${services}/v1.example.com`, identity: apiservice }), 'allowed')
+    for (const target of [
+      services,
+      `${services}/v1.example.com/status`,
+      `${services}/v1.example.com?watch=true`,
+      services.replace('v1', 'v1beta1'),
+      '/apis/apiregistration.k8s.io/v1/watch/apiservices/v1.example.com',
+      '/api/v1/namespaces/a/secrets/v1.example.com',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/v1.example.com',
+    ])
+      assert.notEqual(check({ target, identity: apiservice }), 'allowed', target)
     assert.ok(
       !judged({ target: '/api', identity: { ...own, purpose: 'discovery' } }).headers.some(h =>
         h.startsWith('impersonate'),
@@ -341,6 +354,7 @@ describe("the gateway's own calls", () => {
         'discovery',
         'accessreview',
         'jwks',
+        'apiservice',
         'checks',
         undefined,
       ] as const) {

@@ -7,6 +7,7 @@ import type { IdentityRules } from './identity-headers.ts'
 import { SESSION_ID, SESSIONS_NAMESPACE } from './names.ts'
 
 const BODY_LIMIT = 64 * 1024
+const API_SERVICE = /^[a-z0-9][a-z0-9.-]{0,252}$/
 const DISCOVERY_ROOTS: ReadonlySet<string> = new Set(['api', 'apis', 'openapi', 'version'])
 const DISCOVERY_PARAMETERS: ReadonlySet<string> = new Set(['timeout', 'hash'])
 
@@ -62,6 +63,8 @@ function isAllowed(
       return isDiscovery(call, parsed)
     case 'jwks':
       return isKeySet(call, parsed)
+    case 'apiservice':
+      return isApiService(call, parsed)
     case 'checks':
       return isChecks(call, parsed)
     case 'bind':
@@ -113,6 +116,19 @@ function isKeySet(call: UpstreamCall, parsed: ParsedRequest): boolean {
     call.body === null &&
     parsed.query.length === 0 &&
     (path === '.well-known/openid-configuration' || path === 'openid/v1/jwks')
+  )
+}
+
+/** One APIService by its name, which says who serves a group. */
+function isApiService(call: UpstreamCall, parsed: ParsedRequest): boolean {
+  const { segments } = parsed
+  return (
+    parsed.method === 'GET' &&
+    call.body === null &&
+    parsed.query.length === 0 &&
+    segments.length === 5 &&
+    segments.slice(0, 4).join('/') === 'apis/apiregistration.k8s.io/v1/apiservices' &&
+    API_SERVICE.test(segments[4]!)
   )
 }
 

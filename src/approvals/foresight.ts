@@ -28,24 +28,18 @@ const SAFE: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether the API server can be asked what would come of it (dryRun=All). Only for what it stores itself: an aggregated API
- * may know no dry run, and would do it.
+ * Whether it can be asked what would come of a request (dryRun=All), be it a dry run already or not. `if-local`: only where the
+ * API server serves the group itself; an aggregated API may know no dry run, and would do it.
  */
-export function canTry(action: KubernetesAction): boolean {
-  return !action.query.dryRun && knowsTrial(action)
-}
-
-/** The same, whether or not the request is a dry run already. */
-export function knowsTrial(action: KubernetesAction): boolean {
-  return (
+export function knowsTrial(action: KubernetesAction): 'yes' | 'if-local' | 'no' {
+  const isKnown =
     action.isResource &&
     action.hasSideEffect &&
     SAFE.has(action.subresource) &&
     action.resource !== 'bindings' &&
-    TRIED.has(action.verb) &&
-    knownGroups.has(action.apiGroup) &&
-    action.apiGroup !== 'metrics.k8s.io'
-  )
+    TRIED.has(action.verb)
+  if (!isKnown) return 'no'
+  return knownGroups.has(action.apiGroup) && action.apiGroup !== 'metrics.k8s.io' ? 'yes' : 'if-local'
 }
 
 const TRIED: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])

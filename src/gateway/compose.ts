@@ -344,6 +344,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       haveRights: bindings.ready,
       onSessionEnd: (id, listener) => sessions.onEnd(id, listener),
       classify: side.classify,
+      isLocal: side.isLocal,
       policies: () => policies,
       approvals,
       live,

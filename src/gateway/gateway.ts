@@ -40,6 +40,8 @@ export interface Gateway {
   onSessionEnd(sessionId: string, listener: (end: SessionEnd) => void): () => void
   /** Bytes to action. Throws Refusals 400, 405, 406, 413, 415. */
   classify(x: InSession): Promise<Classified>
+  /** Whether the API server of a connection serves a group version itself, and so knows dry runs there. */
+  isLocal(connection: string, group: string, version: string): Promise<boolean>
   policies(): PolicySet
   /** Who waits for people, and what they have granted. */
   readonly approvals: Pick<Approvals, 'use' | 'giveBack' | 'ask' | 'wait' | 'grantOf'>

@@ -18,9 +18,10 @@ import type { Directory } from './directory.ts'
 import type { Classified, InSession } from './exchange.ts'
 import type { Limits } from './gateway.ts'
 import type { OwnCalls } from './own-calls.ts'
+import { createLocalGroups, type LocalGroups } from './services/local-groups.ts'
 
 /** What the pipeline and the authenticator need of a Kubernetes connection. */
-export interface KubernetesSide {
+export interface KubernetesSide extends LocalGroups {
   classify(x: InSession): Promise<Classified>
   readonly reviewToken: ReviewToken
   clusterKeys(connection: string): Promise<JSONWebKeySet>
@@ -56,6 +57,7 @@ export function createKubernetesSide(options: KubernetesSideOptions): Kubernetes
   }
 
   return {
+    ...createLocalGroups(linkTo),
     async classify(x) {
       const { caller } = x
       const { httpVersion } = caller

@@ -160,6 +160,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
         accept: 'application/json',
         answerKind: { group: '', kind: 'ConfigMap' },
       }) as Classified,
+    isLocal: async () => false,
     policies: () => ({
       digest: 'sha256:0',
       wantsResult: () => null,

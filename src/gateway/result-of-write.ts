@@ -1,4 +1,4 @@
-import { knowsNoTrial, knowsTrial, trialOf } from '../approvals/foresight.ts'
+import { knowsNoTrial } from '../approvals/foresight.ts'
 import { ABSENT } from '../approvals/pin-version.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import { readJson } from '../kubernetes/json/read-json.ts'
@@ -9,6 +9,7 @@ import { letItSettle, TRIES } from './changing-object.ts'
 import type { Classified, Foreseen } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import { circumstancesOf } from './policy-circumstances.ts'
+import { trialFor } from './trial.ts'
 import { answerOf } from './whole-answer.ts'
 
 /**
@@ -50,18 +51,10 @@ function foreseen(x: Classified, seen: Foreseen): Classified {
 type Seen = Foreseen | { readonly refusal: Answer } | 'changed'
 
 async function lookOnce(gateway: Gateway, x: Classified, wanted: WantedResult): Promise<Seen> {
-  const { action, parsed, body } = x
+  const { action } = x
   const before = wanted.before ? await readBefore(gateway, x) : undefined
-  const trial = knowsTrial(action) ? trialOf(action, parsed.target, body.bytes, body.mediaType) : null
-  // Kinds that are not built in: their API may know no dry run, and would do it. Such a patch is judged as it is written.
-  if (trial === null) {
-    const version = before === undefined ? null : (before.version ?? ABSENT)
-    return {
-      action: before === undefined ? action : { ...action, before: before.object },
-      version,
-      tried: null,
-    }
-  }
+  const trial = await trialFor(gateway, x)
+  if (trial === null) return untried(action, before)
   const tried = await gateway.dryRun(x, trial, 'policy')
   if (knowsNoTrial(tried.status, tried.body)) return unknown(action)
   if (tried.status >= 400) return { refusal: answerOf(tried.status, tried.headers, tried.body) }
@@ -87,17 +80,30 @@ async function lookOnce(gateway: Gateway, x: Classified, wanted: WantedResult): 
   }
 }
 
+/** Its API may know no dry run, and would do it. A PUT says the whole object; what a patch comes to cannot be seen. */
+function untried(action: KubernetesAction, before: Before | undefined): Foreseen {
+  const seen = action.verb === 'patch' ? unknown(action) : { action, version: null, tried: null }
+  if (before === undefined) return seen
+  return {
+    ...seen,
+    action: { ...seen.action, before: before.object },
+    version: before.version ?? ABSENT,
+  }
+}
+
 /** Nothing can be said of it: a rule that stops something by the body counts, and one that allows does not. */
 function unknown(action: KubernetesAction): Foreseen {
   const body = action.body === null ? null : { ...action.body, object: undefined, result: true as const }
   return { action: { ...action, body, images: null }, version: null, tried: null }
 }
 
+interface Before {
+  readonly object: unknown
+  readonly version: string | null
+}
+
 /** Undefined: it cannot be read, or not as this session. A missing object is null. */
-async function readBefore(
-  gateway: Gateway,
-  x: Classified,
-): Promise<{ readonly object: unknown; readonly version: string | null } | undefined> {
+async function readBefore(gateway: Gateway, x: Classified): Promise<Before | undefined> {
   const { target } = x.parsed
   const query = target.indexOf('?')
   const answer = await gateway.readLive(x, query < 0 ? target : target.slice(0, query), 'policy')

@@ -35,6 +35,7 @@ export interface SessionDescriptor {
     | 'discovery'
     | 'accessreview'
     | 'jwks'
+    | 'apiservice'
     | 'session-end'
     | 'checks'
     | 'bind'

@@ -11,6 +11,7 @@ const PURPOSES: ReadonlySet<string> = new Set([
   'discovery',
   'accessreview',
   'jwks',
+  'apiservice',
   'session-end',
   'checks',
   'bind',

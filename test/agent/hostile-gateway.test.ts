@@ -248,9 +248,16 @@ test('G6 no other host, no second reading, no header that names one', async () =
   )
 })
 
-test("G7 the agent's own right, without impersonation: reviews and discovery, no object", async () => {
+test("G7 the agent's own right, without impersonation: reviews, discovery and who serves a group, no other object", async () => {
   const json = ['content-type', 'application/json']
-  for (const purpose of ['tokenreview', 'discovery', 'accessreview', 'jwks', undefined] as const) {
+  for (const purpose of [
+    'tokenreview',
+    'discovery',
+    'accessreview',
+    'jwks',
+    'apiservice',
+    undefined,
+  ] as const) {
     const identity = purpose === undefined ? own : { ...own, purpose }
     for (const [method, target] of [
       ['GET', '/api/v1/namespaces/shop/secrets/treasure'],

@@ -42,10 +42,14 @@ const binder = { inCluster: { directory: '/nowhere' } }
 
 /** Rows that hold with every rendering that impersonates. */
 function sessionRows(stolen: () => Thief): void {
-  test('S1 reads nothing, changes nothing by itself', async () => {
+  test('S1 reads nothing but who serves a group, changes nothing by itself', async () => {
     assert.equal((await stolen().call(treasure)).status, 403)
     assert.equal((await stolen().call('/api/v1/secrets')).status, 403)
     assert.equal((await stolen().call(namespaces)).status, 403)
+    const services = '/apis/apiregistration.k8s.io/v1/apiservices'
+    assert.equal((await stolen().call(`${services}/v1.apps`)).status, 200)
+    assert.equal((await stolen().call(services)).status, 403)
+    assert.equal(await stolen().may('update', 'apiregistration.k8s.io', 'apiservices'), false)
     for (const verb of ['get', 'list', 'create', 'delete', '*']) {
       assert.equal(await stolen().may(verb, '', 'secrets'), false)
       assert.equal(await stolen().may(verb, '*', '*'), false)

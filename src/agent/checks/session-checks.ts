@@ -48,6 +48,7 @@ const tooMuch: readonly (Right & { readonly check: string; readonly text: string
   },
 ]
 
+const readsGroups: Right = { verb: 'get', group: 'apiregistration.k8s.io', resource: 'apiservices' }
 const TRIED_USER = `${UPSTREAM_PREFIX}check`
 
 /** Asks the cluster what the session credential may do, and says what is too much and what is missing. */
@@ -73,6 +74,14 @@ export async function checkSession(
       check: 'session/own-rights',
       level: 'ok',
       text: 'the session credential can read no Secret, bind no role and escalate nothing by itself',
+    })
+  }
+  if (!(await holds(client, readsGroups))) {
+    findings.push({
+      check: 'session/apiservices',
+      level: 'note',
+      text: 'the session credential cannot read who serves a group: patches of custom resources are judged as what cannot be seen',
+      advice: applyManifests,
     })
   }
   if (connection.upstreamIdentity === 'serviceaccount') {

@@ -7,10 +7,11 @@ import { granted, type Manifest, type PolicyRule, roleName, type Subject } from 
 const AUTHENTICATION = 'authentication.k8s.io'
 const extras = ['session', 'principal'].map(key => `userextras/${API_GROUP}/${key}`)
 
-/** What the session credential needs, and nothing more: it holds no right on any object of its own. */
+/** What the session credential needs, and nothing more: of objects it reads APIServices, and no others. */
 export function sessionRights(input: ManifestInput): Manifest[] {
   const subject: Subject = { name: SESSION_ACCOUNT, namespace: input.namespace }
-  if (input.upstreamIdentity === 'serviceaccount') return serviceAccountRights(subject)
+  if (input.upstreamIdentity === 'serviceaccount')
+    return [...serviceAccountRights(subject), ...readingGroups(subject)]
   const constrained = input.minor >= CONSTRAINED_IMPERSONATION
   const verb = constrained ? 'impersonate:user-info' : 'impersonate'
   // The older verb is checked in the core group, the constrained one in authentication.k8s.io.
@@ -36,7 +37,16 @@ export function sessionRights(input: ManifestInput): Manifest[] {
     aboutImpersonation(input),
   )
   if (constrained) manifests.push(...impersonateOn(input.ceiling, subject))
-  return [...manifests, ...serviceAccounts(input, subject, constrained)]
+  return [...manifests, ...serviceAccounts(input, subject, constrained), ...readingGroups(subject)]
+}
+
+/** A dry run is asked for only where kube-apiserver itself serves the group; an APIService says who does. */
+function readingGroups(subject: Subject): Manifest[] {
+  const rules = [{ apiGroups: ['apiregistration.k8s.io'], resources: ['apiservices'], verbs: ['get'] }]
+  return granted(roleName(subject, 'session-apiservices'), undefined, rules, subject, [
+    'Who serves a group: dry runs for policy and approvals go only to groups that the API server serves itself.',
+    'Without this right what would come of a patch is not known where a group is not built in, and counts against it.',
+  ])
 }
 
 function aboutImpersonation(input: ManifestInput): string[] {

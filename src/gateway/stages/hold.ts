@@ -1,11 +1,9 @@
 import type { Approval, Grant, Pin, Wish } from '../../approvals/contract.ts'
 import {
-  canTry,
   type Foresight,
   foresee,
   foreseeCollection,
   knowsNoTrial,
-  trialOf,
   unforeseen,
 } from '../../approvals/foresight.ts'
 import { lifted } from '../../approvals/grants/lifted.ts'
@@ -30,6 +28,7 @@ import type { Gateway } from '../gateway.ts'
 import { circumstancesOf } from '../policy-circumstances.ts'
 import { actionFacts } from '../record.ts'
 import { judgedAction, lookAgain } from '../result-of-write.ts'
+import { trialFor } from '../trial.ts'
 import { answerOf } from '../whole-answer.ts'
 
 /**
@@ -82,8 +81,8 @@ async function tryOut(
   x: Decided,
   live: CollectedAnswer | null,
 ): Promise<{ refusal?: Answer; foresight: Foresight }> {
-  const { action, parsed, body } = x
-  const trial = canTry(action) ? trialOf(action, parsed.target, body.bytes, body.mediaType) : null
+  const { action } = x
+  const trial = action.query.dryRun ? null : await trialFor(gateway, x)
   if (trial === null) return { foresight: unforeseen('it cannot be tried without doing it') }
   const tried = x.foreseen?.tried ?? (await gateway.dryRun(x, trial))
   if (knowsNoTrial(tried.status, tried.body)) {

@@ -40,6 +40,16 @@ export function fetchIssuer(link: RecordedLink, connection: string): Promise<Fet
   return fetchDocument(link, connection, 'jwks', path, ['accept', 'application/json'], KEYS_LIMIT)
 }
 
+/** The APIService of a group version, which says who serves it. Rejects also when there is none, or no right to read it. */
+export function fetchApiService(
+  link: RecordedLink,
+  connection: string,
+  name: string,
+): Promise<FetchedDocument> {
+  const path = `/apis/apiregistration.k8s.io/v1/apiservices/${name}`
+  return fetchDocument(link, connection, 'apiservice', path, ['accept', 'application/json'], KEYS_LIMIT)
+}
+
 /** Rejects with a Refusal, also for any status but 200 and 304. */
 async function fetchDocument(
   link: RecordedLink,
