@@ -43,6 +43,10 @@ function explain(issue: z.core.$ZodIssue, source: SourceDocument, schema: z.ZodT
       // Only what it is: a secret in the wrong place must not end up in a log.
       else report(path, `must be ${article(issue.expected)}, not ${shape(value)}`)
       return
+    case 'invalid_key':
+      // Of a map whose names have a form: what is wrong with the name.
+      report(path, issue.issues[0]?.message ?? issue.message)
+      return
     default:
       report(path, issue.message)
   }
@@ -79,6 +83,12 @@ const REFERENCE_FIELDS = new Set([
   'spec.jira.apiToken',
   'spec.jira.webhookSecret',
   'spec.jira.ca',
+  'spec.servicenow.password',
+  'spec.servicenow.oauth.clientSecret',
+  'spec.servicenow.wakeSecret',
+  'spec.servicenow.ca',
+  'spec.mail.password',
+  'spec.mail.ca',
 ])
 
 function refuseStrayReferences(value: unknown, path: Path, report: Report): void {
