@@ -7,6 +7,15 @@ export interface CallerSettings {
   readonly headers: Readonly<Record<string, string>>
   /** PEM. */
   readonly ca?: string | undefined
+  /** Where the credential is one that runs out. */
+  readonly authorization?: RenewedAuthorization | undefined
+}
+
+export interface RenewedAuthorization {
+  /** Value of the header. */
+  header(): Promise<string>
+  /** It was refused: the next one is to be a new one. */
+  refused(): void
 }
 
 export interface Call {
@@ -14,6 +23,8 @@ export interface Call {
   /** With its query; what is in it was encoded by whoever made it. */
   readonly path: string
   readonly json?: unknown
+  /** In the place of JSON. */
+  readonly form?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   /** Statuses that are answers too, besides 2xx. */
   readonly also?: readonly number[]
@@ -37,7 +48,10 @@ const TIMEOUT = 10_000
 const LARGEST = 2 * 1024 * 1024
 const LONGEST_WAIT = 300_000
 
-export function createCaller({ url, headers, ca }: CallerSettings, now: () => number = Date.now): Caller {
+export function createCaller(
+  { url, headers, ca, authorization }: CallerSettings,
+  now: () => number = Date.now,
+): Caller {
   const dispatcher = new Agent({
     connect: { timeout: 5_000, ...(ca === undefined ? {} : { ca }) },
     connections: 4,
@@ -45,19 +59,23 @@ export function createCaller({ url, headers, ca }: CallerSettings, now: () => nu
   let notBefore = 0
 
   return {
-    async call({ method, path, json, headers: more, also = [] }) {
+    async call({ method, path, json, form, headers: more, also = [] }) {
       // Who was told to slow down does so, whatever is still to be said.
       if (now() < notBefore) throw new Error('it asked to be left alone for a while')
+      const body = form === undefined ? jsonText(json) : new URLSearchParams(form).toString()
+      const type = form === undefined ? 'application/json' : 'application/x-www-form-urlencoded'
+      const authorized = authorization && { authorization: await authorization.header() }
       const answer = await request(`${url}${path}`, {
         ...{ method, dispatcher, signal: AbortSignal.timeout(TIMEOUT) },
         headers: {
           accept: 'application/json',
           'user-agent': 'sallyport',
-          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': type }),
           ...headers,
+          ...authorized,
           ...more,
         },
-        ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+        ...(body === undefined ? {} : { body }),
       })
       const { statusCode: status } = answer
       const text = await bounded(answer.body)
@@ -65,6 +83,7 @@ export function createCaller({ url, headers, ca }: CallerSettings, now: () => nu
         const value = answer.headers[name]
         return Array.isArray(value) ? value[0] : value
       }
+      if (status === 401) authorization?.refused()
       if (status === 429) {
         const seconds = Number(header('retry-after') ?? '1')
         notBefore = now() + Math.min(LONGEST_WAIT, Number.isFinite(seconds) ? seconds * 1000 : 1000)
@@ -87,6 +106,10 @@ async function bounded(body: AsyncIterable<Uint8Array>): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+function jsonText(json: unknown): string | undefined {
+  return json === undefined ? undefined : JSON.stringify(json)
 }
 
 function parsed(text: string): unknown {
