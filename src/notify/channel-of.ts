@@ -7,6 +7,7 @@ import type { Channel } from './contract.ts'
 import { createJira } from './jira/create-jira.ts'
 import { createMatrix } from './matrix/create-matrix.ts'
 import { createRoundup } from './roundup/create-roundup.ts'
+import { createServiceNow, type ServiceNowSettings } from './servicenow/create-servicenow.ts'
 import { createSlack } from './slack/create-slack.ts'
 import { createTeams } from './teams/create-teams.ts'
 import { createWebhook } from './webhook/create-webhook.ts'
@@ -54,6 +55,27 @@ export async function channelOf(
     const wakes = { webhookSecret: await optionalText(webhookSecret, SHORTEST) }
     return createJira({ ...base, ...rest, ...secret, ...wakes, decisions })
   }
+  if (spec.servicenow !== undefined) {
+    const { password, oauth, wakeSecret, ca, ...rest } = spec.servicenow
+    const { fields = {}, closedFields = {}, decisions = null } = rest
+    const credential: ServiceNowSettings['credential'] =
+      oauth === undefined
+        ? { password: await text(password!) }
+        : { clientId: oauth.clientId, clientSecret: await text(oauth.clientSecret) }
+    const secret = {
+      credential,
+      ca: await authority(ca),
+      wakeSecret: await optionalText(wakeSecret, SHORTEST),
+    }
+    return createServiceNow({ ...base, ...rest, ...secret, fields, closedFields, decisions })
+  }
+  if (spec.mail !== undefined) {
+    const { user, password, ca, security = 'starttls', port = MAIL_PORTS[security], ...rest } = spec.mail
+    const login = user === undefined ? undefined : { user, password: await text(password!) }
+    // Its library is loaded only where mails are sent.
+    const { createMail } = await import('./mail/create-mail.ts')
+    return createMail({ ...base, ...rest, security, port, login, ca: await authority(ca) })
+  }
   if (spec.slack !== undefined) {
     const { channel, token, signingSecret, formerSigningSecret, apiUrl = SLACK, ca } = spec.slack
     const found = [await text(signingSecret, SHORTEST), await optionalText(formerSigningSecret, SHORTEST)]
@@ -75,6 +97,7 @@ export async function channelOf(
   throw new Error(`channel ${name} is of no kind`)
 }
 
+const MAIL_PORTS = { starttls: 587, tls: 465, none: 25 } as const
 const SLACK = 'https://slack.com/api/'
 /** Of what signs by HMAC-SHA256. */
 const SHORTEST = 24

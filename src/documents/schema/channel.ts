@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { API_VERSION } from '../../brand.ts'
 import { parseDuration } from '../duration.ts'
+import { mailKind } from './channel-mail.ts'
 import { trackerKinds } from './channel-trackers.ts'
 import {
   caSchema,
@@ -43,6 +44,7 @@ const kinds = {
     ca: caSchema.optional(),
   }),
   ...trackerKinds,
+  mail: mailKind,
 }
 
 const names = Object.keys(kinds) as readonly (keyof typeof kinds)[]
