@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { approvalStats } from './approval-stats.ts'
-import type { AuditFilter, AuditRow, AuditServices } from './services.ts'
+import type { AuditQuery, AuditRow, AuditServices } from './services.ts'
 
 type Facts = Readonly<Record<string, unknown>>
 
 /** Pages of two, as a search gives them. */
 function trail(entries: readonly (readonly [kind: string, facts: Facts])[]): Pick<AuditServices, 'search'> {
   return {
-    async search({ kind, after }: AuditFilter) {
+    async search({ kind, after }: AuditQuery) {
       const rows = entries.filter(([of]) => of === kind).map(([of, facts]) => ({ kind: of, head: { facts } }))
       const from = Number(after ?? 0)
       const items = rows.slice(from, from + 2) as unknown as AuditRow[]

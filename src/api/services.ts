@@ -3,21 +3,29 @@ import type { Approval } from '../approvals/contract.ts'
 import type { Foresight } from '../approvals/foresight.ts'
 import type { Approvals } from '../approvals/open-approvals.ts'
 import type { GrantScope } from '../approvals/scope.ts'
-import type { EntryKind, Head, NewEntry } from '../audit/entry.ts'
+import type { NewEntry } from '../audit/entry.ts'
 import type { Reveals } from '../audit/reveal/reveals.ts'
-import type { MaskCount } from '../audit/search/contract.ts'
+import type {
+  AuditDetail,
+  AuditQuery,
+  AuditRow,
+  MaskCount,
+  MaskReportQuery,
+} from '../audit/search/contract.ts'
 import type { Holds } from '../audit/shred/holds.ts'
 import type { Shreds } from '../audit/shred/shreds.ts'
 import type { WitnessingStatus } from '../audit/witnesses/contract.ts'
 import type { Session } from '../connections/session.ts'
 import type { PolicyVersion } from '../documents/history.ts'
 import type { Principal } from '../identity/principal.ts'
+import type { Revocation, RevocationTarget } from '../identity/revocation/revocations.ts'
 import type { MaskingView } from '../masking/rules/describe.ts'
 import type { Sample, SampleResult } from '../masking/rules/mask-sample.ts'
 import type { ChannelLink, Invitation } from '../notify/links/contract.ts'
 import type { AdminAction, Decision } from '../policy/decision.ts'
 import type { ReplayReport } from '../policy/replay/replay.ts'
 import type { Suggestion } from '../policy/suggest/suggest.ts'
+import type { PolicyTestResult } from '../policy/test.ts'
 import type { BoundRole } from '../tunnel/calls/session-bindings.ts'
 
 /**
@@ -196,105 +204,28 @@ export interface ConnectionServices {
   usableBy(principal: Principal): Promise<readonly ConnectionView[]>
 }
 
-export type RevocationTarget =
-  | { readonly kind: 'session'; readonly id: string }
-  | { readonly kind: 'principal'; readonly issuer: string; readonly subject: string }
-  | { readonly kind: 'issuer'; readonly issuer: string }
-
-export interface RevocationRecord {
-  readonly id: string
-  readonly target: RevocationTarget
-  readonly reason: string
-  readonly by: string
-  readonly at: number
-  readonly until?: number
-}
+export type { Revocation, RevocationTarget }
 
 export interface Revoked {
-  readonly revocation: RevocationRecord
+  readonly revocation: Revocation
   readonly sessionsEnded: number
 }
 
 export interface RevocationServices {
-  list(page: PageRequest): Promise<Page<RevocationRecord>>
+  list(page: PageRequest): Promise<Page<Revocation>>
   /** `until`: credentials issued before it stay refused; absent means for ever. */
   revoke(target: RevocationTarget, by: Principal, reason: string, until?: number): Promise<Revoked>
 }
 
-export interface AuditFilter extends PageRequest {
-  readonly principal?: string
-  readonly connection?: string
-  readonly session?: string
-  readonly kind?: string
-  readonly verb?: string
-  readonly group?: string
-  readonly resource?: string
-  readonly namespace?: string
-  readonly name?: string
-  readonly effect?: 'allow' | 'deny' | 'hold'
-  readonly rule?: string
-  readonly code?: number
-  readonly since?: number
-  readonly until?: number
-  readonly text?: string
-  /** Something in the call was masked by this rule. */
-  readonly maskedBy?: string
-  readonly fingerprint?: string
-}
-
-/** One call as a reader of the trail sees it: intent and outcome as one row. */
-export interface AuditRow {
-  readonly call: string
-  readonly kind: EntryKind
-  readonly time: number
-  readonly session: string | null
-  readonly effect: 'allow' | 'deny' | 'hold' | null
-  readonly complete: boolean
-  /** Head of the intent with what the outcome adds (`result`, `error`). */
-  readonly head: Head
-}
-
-export interface AuditBody {
-  readonly side: 'request' | 'response'
-  readonly mediaType: string
-  readonly bytes: number
-  readonly sealed: boolean
-  /** Absent when sealed, deleted, or not text. */
-  readonly text?: string
-  readonly truncated?: boolean
-  /** Where something was masked, and by which rule; never a value. */
-  readonly masked?: readonly {
-    readonly pointer: string
-    readonly rule: string
-    readonly keep: 'raw' | 'fingerprint' | 'none'
-    readonly fingerprint?: string
-  }[]
-  readonly maskedValues?: number
-}
-
-export type { MaskCount }
-
-export interface AuditDetail {
-  readonly row: AuditRow
-  readonly leaves: readonly {
-    readonly index: number
-    readonly phase: string
-    readonly time: number
-    readonly leafHash: string
-  }[]
-  readonly bodies: readonly AuditBody[]
-  readonly policyDigest: string | null
-}
+export type { AuditDetail, AuditQuery, AuditRow, MaskCount }
 
 export interface AuditServices {
-  search(filter: AuditFilter): Promise<Page<AuditRow>>
+  search(filter: AuditQuery): Promise<Page<AuditRow>>
   show(call: string): Promise<AuditDetail | undefined>
   /** What was masked, where, by which rule; most values first. */
-  masked(
-    filter: Pick<AuditFilter, 'since' | 'until' | 'connection' | 'namespace' | 'maskedBy'>,
-  ): Promise<readonly MaskCount[]>
+  masked(filter: MaskReportQuery): Promise<readonly MaskCount[]>
   /** Rows as they become complete; ends when `signal` aborts. */
-  tail(filter: AuditFilter, signal: AbortSignal): AsyncIterable<AuditRow>
+  tail(filter: AuditQuery, signal: AbortSignal): AsyncIterable<AuditRow>
   /** One for each entry of a call but its frames. */
   proofs(call: string): Promise<readonly AuditProof[] | undefined>
   /** The whole log as a tar.gz; with heads and bodies, encrypted as they are, when `records`. */
@@ -444,16 +375,6 @@ export interface Explanation {
   }[]
   /** What was not known when it was judged, in words. */
   readonly notes: readonly string[]
-}
-
-export interface PolicyTestResult {
-  readonly name: string
-  readonly file: string
-  readonly line: number
-  readonly ok: boolean
-  readonly expected: string
-  readonly got: string
-  readonly detail?: string
 }
 
 export interface PolicyServices {

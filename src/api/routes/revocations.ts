@@ -1,7 +1,7 @@
 import { apiVersion, listOf, optionalTime, pageOf, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import { revocationsQuery, revocationsSchema, revokeBody, revokedSchema } from '../schema/identity.ts'
-import type { ApiServices, RevocationRecord } from '../services.ts'
+import type { ApiServices, Revocation } from '../services.ts'
 
 export function revocationRoutes(services: ApiServices): Route[] {
   return [
@@ -40,7 +40,7 @@ export function revocationRoutes(services: ApiServices): Route[] {
   ]
 }
 
-function revocationOf(r: RevocationRecord) {
+function revocationOf(r: Revocation) {
   return {
     id: r.id,
     target: r.target,

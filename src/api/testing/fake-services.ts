@@ -11,7 +11,7 @@ import type {
   AuditRow,
   DocumentRecord,
   LoginProvider,
-  RevocationRecord,
+  Revocation,
   SessionRecord,
   SourceProblem,
 } from '../services.ts'
@@ -58,7 +58,7 @@ const versionOfBase = {
 /** A whole product in memory, for tests of the API and of its client. */
 export function createFake(): Fake {
   const listeners = new Set<(row: AuditRow) => void>()
-  const revocations: RevocationRecord[] = []
+  const revocations: Revocation[] = []
   const fake: Fake = {
     entries: [],
     broken: [],
@@ -186,7 +186,7 @@ export function createFake(): Fake {
       revocations: {
         list: async filter => page(revocations, filter),
         async revoke(target, by, reason, until) {
-          const revocation: RevocationRecord = {
+          const revocation: Revocation = {
             id: `r-${revocations.length + 1}`,
             target,
             reason,
@@ -227,8 +227,8 @@ export function createFake(): Fake {
           return {
             row,
             leaves: [
-              { index: 4, phase: 'intent', time: row.time, leafHash: 'aa'.repeat(32) },
-              { index: 5, phase: 'outcome', time: row.time + 3, leafHash: 'bb'.repeat(32) },
+              { index: 4, phase: 'intent', time: row.time, leafHash: 'aa'.repeat(32), provenAt: null },
+              { index: 5, phase: 'outcome', time: row.time + 3, leafHash: 'bb'.repeat(32), provenAt: null },
             ],
             bodies: [
               { side: 'response', mediaType: 'application/json', bytes: 2, sealed: false, text: '{}' },

@@ -29,6 +29,7 @@ export function rowOf(call: string, name: string, more: Partial<AuditRow> = {}):
     session: null,
     effect: 'allow',
     complete: true,
+    index: 4,
     head: {
       principal: {
         issuer: alice.issuer,
