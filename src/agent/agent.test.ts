@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { UpstreamCall } from '../tunnel/contract.ts'
-import { type Agent, createAgent } from './agent.ts'
-import { fixedCredential } from './credentials/credential.ts'
+import type { Agent } from './agent.ts'
 import { alice, callOf, Recorder, refusalOf, send, until } from './testing/calls.ts'
+import { agentFor, TOKEN } from './testing/plain-agent.ts'
 import {
   answerJson,
   type Behaviour,
@@ -13,24 +13,14 @@ import {
 } from './testing/stub-api-server.ts'
 import { defaultPoolLimits } from './upstream/pool.ts'
 
-const TOKEN = 'agent-token'
 const plain: Behaviour = (_, response) => answerJson(response, 200, { kind: 'ConfigMap' })
 
 let stub: StubApiServer
 let agent: Agent
 
-function agentFor(target = stub.target, limits = defaultPoolLimits): Agent {
-  const session = fixedCredential(target, 'test', { authorization: `Bearer ${TOKEN}` })
-  return createAgent({
-    name: 'embedded',
-    limits,
-    connections: [{ name: 'prod', upstreamIdentity: 'principal', serviceAccounts: true, session }],
-  })
-}
-
 before(async () => {
   stub = await startStub(plain)
-  agent = agentFor()
+  agent = agentFor(stub.target)
 })
 beforeEach(() => {
   stub.behaviour = plain
@@ -99,7 +89,7 @@ describe('what reaches the upstream', () => {
 describe('answers', () => {
   async function refused(behaviour: Behaviour, changes: Partial<UpstreamCall> = {}): Promise<string> {
     stub.behaviour = behaviour
-    const fresh = agentFor()
+    const fresh = agentFor(stub.target)
     const refusal = await refusalOf(send(fresh, callOf(changes)))
     fresh.destroy()
     return `${refusal.code} ${refusal.check}`
@@ -165,7 +155,7 @@ describe('answers', () => {
           'Alt-Svc: h3=":443"\r\nProxy-Authenticate: Basic\r\nX-Outer: 1\r\nX-Outer: 2\r\nContent-Length: 2\r\n\r\nok',
       )
     }
-    const fresh = agentFor()
+    const fresh = agentFor(stub.target)
     const answer = await send(fresh, callOf())
     fresh.destroy()
     assert.deepEqual(answer.headers, ['x-outer', '1', 'x-outer', '2', 'content-length', '2'])

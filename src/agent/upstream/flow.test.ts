@@ -4,27 +4,18 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Agent, createAgent } from '../agent.ts'
 import { fixedCredential } from '../credentials/credential.ts'
 import { callOf, Recorder, refusalOf, send, until } from '../testing/calls.ts'
+import { agentFor } from '../testing/plain-agent.ts'
 import { answerJson, type Behaviour, type StubApiServer, startStub } from '../testing/stub-api-server.ts'
 import { defaultPoolLimits } from './pool.ts'
 
-const TOKEN = 'agent-token'
 const plain: Behaviour = (_, response) => answerJson(response, 200, { kind: 'ConfigMap' })
 
 let stub: StubApiServer
 let agent: Agent
 
-function agentFor(target = stub.target, limits = defaultPoolLimits): Agent {
-  const session = fixedCredential(target, 'test', { authorization: `Bearer ${TOKEN}` })
-  return createAgent({
-    name: 'embedded',
-    limits,
-    connections: [{ name: 'prod', upstreamIdentity: 'principal', serviceAccounts: true, session }],
-  })
-}
-
 before(async () => {
   stub = await startStub(plain)
-  agent = agentFor()
+  agent = agentFor(stub.target)
 })
 beforeEach(() => {
   stub.behaviour = plain
@@ -96,7 +87,7 @@ describe('connections', () => {
   test('noDelay is set on every upstream socket', async t => {
     const { Socket } = await import('node:net')
     const calls = t.mock.method(Socket.prototype, 'setNoDelay').mock
-    const one = agentFor()
+    const one = agentFor(stub.target)
     await send(one, callOf())
     assert.ok(calls.calls.some(call => call.arguments[0] === true))
     one.destroy()
