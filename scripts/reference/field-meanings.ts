@@ -289,7 +289,7 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
       '`once`: exactly this request; a duration up to `24h`: the same action on the same object, repeated',
       '`once`',
     ],
-    'spec.rules[].approval.reason': ['whether who asks must say why', '`optional`'],
+    'spec.rules[].approval.reason': ['whether who asks and who approves must say why', '`optional`'],
     'spec.rules[].match.images': ['images that the body names, at any depth, in full form'],
     'spec.rules[].match.images.from': ['patterns: an allow rule wants all images to match, others one'],
     'spec.rules[].match.images.notFrom': ['the same of images that match none of these'],

@@ -442,6 +442,7 @@ export type ApprovalServices = Pick<
   | 'list'
   | 'get'
   | 'wait'
+  | 'waitUntil'
   | 'barred'
   | 'decide'
   | 'cancel'

@@ -90,6 +90,18 @@ export function refusePlace(
   throw new Refusal('page-required', { check: via === 'page' ? 'fresh-sign-in' : 'page', detail: why })
 }
 
+/** Where a rule wants reasons, who approves says why as well: on every channel, for it is asked here. A denial needs none. */
+export function refuseUnexplained(
+  { rule, requirement }: Approval,
+  { verdict, reason }: { verdict: Verdict; reason: string | null },
+): void {
+  if (requirement.reason !== true || verdict === 'deny' || (reason ?? '').trim() !== '') return
+  throw new Refusal('reason-required', {
+    check: 'approval-reason',
+    detail: `rule ${rule} wants reasons: say with the approval why`,
+  })
+}
+
 export function isFresh(authenticatedAt: number | undefined, now: number): boolean {
   return authenticatedAt !== undefined && authenticatedAt <= now && now - authenticatedAt < FRESH
 }

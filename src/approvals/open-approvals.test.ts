@@ -235,13 +235,13 @@ test('the three seconds count from when this person first saw it', async () => {
   const here = await gateway()
   const { id } = await here.ask(wish(), null)
   clock += MINUTE
-  here.shown(bob, id)
+  await here.shown(bob, id)
   clock += 2_000
-  here.shown(bob, id)
+  await here.shown(bob, id)
   assert.equal((await here.decide(bob, id, yes)).decisions[0]?.unread, true)
   const other = await here.ask(wish(), null)
   clock += MINUTE
-  here.shown(dave, other.id)
+  await here.shown(dave, other.id)
   assert.equal((await here.decide(bob, other.id, yes)).decisions[0]?.unread, false)
 })
 

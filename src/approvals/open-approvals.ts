@@ -1,5 +1,5 @@
 import { Refusal } from '../errors/refusal.ts'
-import type { Principal } from '../identity/principal.ts'
+import { type Principal, principalKey } from '../identity/principal.ts'
 import { ask } from './asking/ask.ts'
 import type { Approval, Delegation, Grant, Pin, Wish } from './contract.ts'
 import { cancel } from './deciding/cancel.ts'
@@ -13,7 +13,7 @@ import { revoke } from './grants/revoke.ts'
 import { useGrant } from './grants/use-grant.ts'
 import { APPROVAL_KIND, openRecords, type RecordParts } from './records.ts'
 import { sweep } from './sweep.ts'
-import { wait } from './wait.ts'
+import { wait, waitUntil } from './wait.ts'
 
 /**
  * Approvals and the grants that come of them. A record moves by compare-and-set only, and what is done is in the log
@@ -28,6 +28,13 @@ export interface Approvals {
   ask(wish: Wish, pin: Pin | null): Promise<Approval>
   /** Resolves when it is pending no more, or as it is after `patience` milliseconds or when the signal says so. */
   wait(id: string, patience: number, signal: AbortSignal): Promise<Approval>
+  /** The same until `isSo`, which is asked at once and after each change of it and of what it has opened. */
+  waitUntil(
+    id: string,
+    isSo: (approval: Approval) => boolean,
+    patience: number,
+    signal: AbortSignal,
+  ): Promise<Approval>
   /** Why this person cannot decide it; policy is not asked. Undefined: he can. */
   barred(by: Principal, approval: Approval): Refusal | undefined
   decide(by: Principal, id: string, answer: Answer): Promise<Approval>
@@ -41,8 +48,8 @@ export interface Approvals {
   endDelegation(by: Principal, id: string): Promise<Delegation>
   /** In force and just ended, newest first. */
   delegations(): readonly Delegation[]
-  /** This person sees it now: who decides right after has not read it. */
-  shown(by: Principal, id: string): void
+  /** This person sees it now: who decides right after has not read it. Never throws. */
+  shown(by: Principal, id: string): Promise<void>
   get(id: string): Promise<Approval | undefined>
   /** Newest first; those that ended up to an hour ago included. */
   list(): readonly Approval[]
@@ -79,6 +86,7 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     giveBack: grant => giveBack(records, grant),
     ask: (wish, pin) => ask(records, wish, pin),
     wait: (id, patience, signal) => wait(records, id, patience, signal),
+    waitUntil: (id, isSo, patience, signal) => waitUntil(records, id, isSo, patience, signal),
     barred(by, approval) {
       try {
         seatOf(records, approval, by)
@@ -95,7 +103,12 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     delegate: (by, wish) => delegate(records, by, wish),
     endDelegation: (by, id) => endDelegation(records, by, id),
     delegations: () => [...records.delegations.values()].sort((a, b) => b.from - a.from),
-    shown: (by, id) => records.shown.now(by, id),
+    async shown(by, id) {
+      const one = approvals.get(id)?.value
+      // Of nobody else a decision is expected.
+      if (one?.state !== 'pending' || principalKey(one.requester) === principalKey(by)) return
+      await records.shown.now(by, id)
+    },
     get: async id => approvals.get(id)?.value ?? (await parts.store.get<Approval>(APPROVAL_KIND, id))?.value,
     list: () => [...approvals.values()].sort((a, b) => b.askedAt - a.askedAt),
     grants: () => [...grants.values()].sort((a, b) => b.grantedAt - a.grantedAt),

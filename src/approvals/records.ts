@@ -50,8 +50,8 @@ export interface ApprovalRecords {
   asksOf(requester: string): Iterable<number>
   /** Live grants at a target or place. */
   grantsAt(target: string): Iterable<string>
-  /** Tells of each approval that is pending no more. */
-  onSettled(id: string, wake: (approval: Approval) => void): () => void
+  /** Tells of each change of this approval, and of what it has opened. Returns how to stop. */
+  onChange(id: string, wake: (approval: Approval) => void): () => void
   stop(): void
 }
 
@@ -76,9 +76,15 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   const asksByRequester = new Map<string, Map<string, number>>()
   const grantListeners: ((id: string) => void)[] = []
 
+  function tellOfGrant({ approval }: Grant): void {
+    const wakes = waiting.get(approval)
+    const one = wakes === undefined ? undefined : approvals.get(approval)
+    if (one !== undefined) for (const wake of wakes!) wake(one.value)
+  }
+
   const approvals = await followAll<Approval>(feed, APPROVAL_KIND, (one, before) => {
     if (one === undefined || before === undefined) countAsk(asksByRequester, one, before)
-    if (one === undefined || one.state === 'pending') return
+    if (one === undefined) return
     for (const wake of waiting.get(one.id) ?? []) wake(one)
   })
   const grants = await followAll<Grant>(feed, GRANT_KIND, (one, before) => {
@@ -86,6 +92,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     const ids = grantsByTarget.get(target) ?? new Set()
     if (one?.state === 'live') grantsByTarget.set(target, ids.add(id))
     else if (ids.delete(id) && ids.size === 0) grantsByTarget.delete(target)
+    tellOfGrant((one ?? before)!)
     if (one?.state !== 'revoked' || before?.state === 'revoked') return
     for (const listener of grantListeners) listener(id)
   })
@@ -108,7 +115,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
   }
 
   return {
-    shown: rememberShown(now),
+    shown: rememberShown(store, now, onError),
     ...{ approvals, grants, delegations, now, newId, onError, commit },
     linked: parts.linked ?? (() => false),
     isRevoked: parts.isRevoked ?? (() => false),
@@ -140,7 +147,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     onGrantEnd: listener => void grantListeners.push(listener),
     asksOf: requester => asksByRequester.get(requester)?.values() ?? [],
     grantsAt: target => grantsByTarget.get(target) ?? [],
-    onSettled(id, wake) {
+    onChange(id, wake) {
       const listeners = waiting.get(id) ?? new Set()
       waiting.set(id, listeners.add(wake))
       return () => {

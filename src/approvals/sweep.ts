@@ -26,6 +26,7 @@ export async function sweep(records: ApprovalRecords): Promise<void> {
       await tellOverdue(records, one).catch(ignoreConflict)
     } else {
       over.push({ op: 'delete', kind: APPROVAL_KIND, key: id, version: one.version })
+      over.push(...(await records.shown.forgetting(id)))
       const asked = await records.pendingFor(one.value.intent)
       if (asked?.value.id === id)
         over.push({ op: 'delete', kind: ASK_KIND, key: asked.key, version: asked.version })

@@ -146,7 +146,7 @@ async function viewOf(services: PageServices, visit: SignedVisit, id: string): P
   const { viewer } = visit
   const { api } = services
   const approval = await known(api.approvals.get(id), id)
-  api.approvals.shown(viewer.principal, id)
+  await api.approvals.shown(viewer.principal, id)
   const { principal, authenticatedAt } = viewer
   const now = api.now()
   return {

@@ -3,11 +3,14 @@ import type { AttemptLimit } from '../../identity/attempt-limit.ts'
 import type { Route } from '../route.ts'
 import type { ApiServices } from '../services.ts'
 import { agentRoutes } from './agents.ts'
+import { approvalStatsRoutes } from './approval-stats.ts'
 import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
+import { brokenGlassRoutes } from './broken-glass.ts'
 import { channelRoutes } from './channels.ts'
 import { delegationRoutes } from './delegations.ts'
 import { documentRoutes } from './documents.ts'
+import { grantRoutes } from './grants.ts'
 import { healthRoutes } from './health.ts'
 import { identityRoutes } from './identity.ts'
 import { maskingRoutes } from './masking.ts'
@@ -33,6 +36,9 @@ export function allRoutes(services: ApiServices, context: RouteContext): Route[]
     ...revocationRoutes(services),
     ...auditRoutes(services),
     ...approvalRoutes(services),
+    ...brokenGlassRoutes(services),
+    ...approvalStatsRoutes(services),
+    ...grantRoutes(services),
     ...channelRoutes(services),
     ...delegationRoutes(services),
     ...revealRoutes(services),

@@ -1,5 +1,5 @@
-import { principalKey } from '../../identity/principal.ts'
 import type { ChannelLink } from '../../notify/links/contract.ts'
+import { ofCaller } from '../only-mine.ts'
 import { apiVersion, listOf, time } from '../present.ts'
 import { type Route, route } from '../route.ts'
 import { linkParams, linksQuery, linksSchema, unlinkedSchema } from '../schema/channels.ts'
@@ -14,10 +14,8 @@ export function channelRoutes({ channels }: ApiServices): Route[] {
       query: linksQuery,
       response: linksSchema,
       handle: async x => {
-        const key = principalKey(x.caller.principal)
-        const items = channels
-          .links()
-          .filter(one => x.query.mine !== 'true' || principalKey(one.principal) === key)
+        const all = channels.links()
+        const items = x.query.mine === 'true' ? ofCaller(all, x.caller, one => one.principal) : all
         return listOf('ChannelLinkList', { items }, linkOf)
       },
     }),

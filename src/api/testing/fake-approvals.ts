@@ -81,7 +81,8 @@ export function fakeApprovals(): ApprovalServices {
       ],
     }),
     barred: () => undefined,
-    shown() {},
+    shown: async () => {},
+    waitUntil: async () => approval,
     breakGlass: async (by, _, { reason, ticket }) => ({
       ...approval,
       state: 'approved',

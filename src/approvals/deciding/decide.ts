@@ -5,7 +5,7 @@ import type { Principal } from '../../identity/principal.ts'
 import { StoreConflict } from '../../store/store.ts'
 import type { Approval, ApprovalDecision, Grant, Verdict } from '../contract.ts'
 import { grantFrom } from '../grants/grant-from.ts'
-import { refusePlace } from '../may-decide.ts'
+import { refusePlace, refuseUnexplained } from '../may-decide.ts'
 import { isMet } from '../quorum.ts'
 import { type ApprovalRecords, GRANT_KIND, moving, over } from '../records.ts'
 import { expire } from './expire.ts'
@@ -45,7 +45,8 @@ export async function decide(
     }
     const seat = seatOf(records, value, by)
     refusePlace(value, answer, at)
-    const seenAt = Math.max(value.askedAt, records.shown.at(by, id) ?? 0)
+    refuseUnexplained(value, answer)
+    const seenAt = Math.max(value.askedAt, (await records.shown.at(by, id)) ?? 0)
     const unread = at - seenAt < UNREAD
     const { next, grant } = decided(records, value, by, seat, answer, { at, unread })
     if (!recorded) {

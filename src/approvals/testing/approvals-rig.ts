@@ -8,6 +8,7 @@ import type { Principal } from '../../identity/principal.ts'
 import type { Requirement } from '../../policy/requirement.ts'
 import { openChangeFeed } from '../../store/change-feed.ts'
 import { openSqliteStore } from '../../store/open-sqlite-store.ts'
+import type { StateStore } from '../../store/store.ts'
 import type { Approval, Wish } from '../contract.ts'
 import { type ApprovalParts, type Approvals, openApprovals } from '../open-approvals.ts'
 
@@ -17,6 +18,7 @@ export const MINUTE = 60_000
 export interface ApprovalsRig {
   clock: number
   readonly entries: NewEntry[]
+  readonly store: StateStore
   gateway(more?: Partial<ApprovalParts>): Promise<Approvals>
   close(): Promise<void>
 }
@@ -29,6 +31,7 @@ export async function openApprovalsRig(): Promise<ApprovalsRig> {
   const rig: ApprovalsRig = {
     clock: Date.UTC(2026, 0, 2),
     entries: [],
+    store,
     async gateway(more = {}) {
       const feed = await openChangeFeed(store, { now: () => rig.clock, every: 20 })
       const approvals = await openApprovals({

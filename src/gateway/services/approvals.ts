@@ -30,6 +30,7 @@ export function approvalServices({
     list: approvals.list,
     get: approvals.get,
     wait: approvals.wait,
+    waitUntil: approvals.waitUntil,
     barred: approvals.barred,
     decide: approvals.decide,
     cancel: approvals.cancel,

@@ -80,9 +80,6 @@ export function createSlack(settings: SlackSettings, now: () => number): Channel
       }
     }
     const reason = got.kind === 'form' ? got.reason : null
-    if (got.kind === 'form' && verdict === 'approve' && reason === null) {
-      throw new Refusal('input-invalid', { check: 'reason', detail: 'this asks for a reason' })
-    }
     return { kind: 'said', approval, verdict, reason, person, shown }
   }
 

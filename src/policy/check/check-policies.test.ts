@@ -192,6 +192,29 @@ test('who can approve is looked for by verb, resource and name, whatever else th
   assert.deepEqual(check(`{name: d, effect: deny, match: {resources: [pods]}, when: '${guarded}'}`), [])
 })
 
+test('who can review broken glass is looked for as well: by verb, rule and a place among the approvers', () => {
+  const hold =
+    '{name: h, effect: hold, match: {principals: {users: ["*"]}, resources: [pods]}, approval: {approvers: [{groups: ["corp:oncall"]}, {groups: ["corp:sec"], escalate: [{after: 10m, groups: ["corp:leads"]}]}], breakGlass: {groups: ["corp:sre"]}}}'
+  const decide =
+    '{name: d, effect: allow, match: {principals: {groups: ["corp:*"]}, admin: {verbs: [approval.decide]}}}'
+  const review = (groups: string, names = ''): string =>
+    `{name: r, effect: allow, match: {principals: {groups: [${groups}]}, admin: {verbs: [approval.review]${names}}}}`
+  const nobody =
+    /^error p\.yaml:6:7 spec\.rules\[0\]: nobody can review the glass that p\/h lets people break/
+  assert.match(check(hold, decide).join('\n'), nobody)
+  assert.match(check(hold, decide, review('"corp:oncall"', ', names: ["q/*"]')).join('\n'), nobody)
+  assert.match(
+    check(hold, decide, review('"corp:audit"')).join('\n'),
+    /no rule with approval\.review is for corp:oncall or corp:sec or corp:leads/,
+  )
+  for (const group of ['"corp:oncall"', '"corp:leads"', '"*"']) {
+    assert.deepEqual(check(hold, decide, review(group)), [], group)
+  }
+  const anybody = hold.replace(/approvers: .*\}\], /, 'approvers: [{count: 1}], ')
+  assert.deepEqual(check(anybody, decide, review('"corp:audit"')), [])
+  assert.deepEqual(check(hold.replace(/, breakGlass.*$/, '}}'), decide), [])
+})
+
 test('the hold of a preset needs approvers as well', () => {
   const text = HEAD.replace('  rules:\n', '  use: [rbac-needs-approval]\n')
   const [problem] = checkPolicies([{ file: 'p', text }])
