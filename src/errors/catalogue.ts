@@ -135,7 +135,8 @@ export const catalogue = {
     status: 403,
     reason: 'Forbidden',
     summary: 'policy wants to know why',
-    cause: 'A rule lets this happen only when the caller has said why, and where people approve it, when they say why, too.',
+    cause:
+      'A rule lets this happen only when the caller has said why, and where people approve it, when they say why, too.',
     next: 'say it: sallyport session reason "TEXT", and repeat (programs: header Sallyport-Reason); with an approval: --reason "TEXT"',
   },
   'rate-limited': {
