@@ -444,6 +444,8 @@ export type ApprovalServices = Pick<
   | 'wait'
   | 'waitUntil'
   | 'barred'
+  | 'glassBarred'
+  | 'reviewBarred'
   | 'decide'
   | 'cancel'
   | 'breakGlass'

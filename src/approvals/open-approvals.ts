@@ -6,8 +6,8 @@ import { cancel } from './deciding/cancel.ts'
 import { type Answer, decide } from './deciding/decide.ts'
 import { seatOf } from './deciding/seat-of.ts'
 import { type DelegationWish, delegate, endDelegation } from './delegating/delegate.ts'
-import { breakGlass, type GlassWish } from './glass/break-glass.ts'
-import { type Judgement, review } from './glass/review.ts'
+import { breakGlass, type GlassWish, refuseBreaking } from './glass/break-glass.ts'
+import { type Judgement, refuseReviewer, review } from './glass/review.ts'
 import { giveBack } from './grants/give-back.ts'
 import { revoke } from './grants/revoke.ts'
 import { useGrant } from './grants/use-grant.ts'
@@ -37,6 +37,10 @@ export interface Approvals {
   ): Promise<Approval>
   /** Why this person cannot decide it; policy is not asked. Undefined: he can. */
   barred(by: Principal, approval: Approval): Refusal | undefined
+  /** The same of breaking its glass. */
+  glassBarred(by: Principal, approval: Approval): Refusal | undefined
+  /** The same of reviewing its broken glass. */
+  reviewBarred(by: Principal, approval: Approval): Refusal | undefined
   decide(by: Principal, id: string, answer: Answer): Promise<Approval>
   /** By who asked for it. */
   cancel(by: Principal, id: string, reason: string | null): Promise<Approval>
@@ -87,15 +91,9 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
     ask: (wish, pin) => ask(records, wish, pin),
     wait: (id, patience, signal) => wait(records, id, patience, signal),
     waitUntil: (id, isSo, patience, signal) => waitUntil(records, id, isSo, patience, signal),
-    barred(by, approval) {
-      try {
-        seatOf(records, approval, by)
-        return undefined
-      } catch (error) {
-        if (error instanceof Refusal) return error
-        throw error
-      }
-    },
+    barred: (by, approval) => refusalOf(() => seatOf(records, approval, by)),
+    glassBarred: (by, approval) => refusalOf(() => refuseBreaking(approval, by, records.now())),
+    reviewBarred: (by, approval) => refusalOf(() => refuseReviewer(records, approval, by)),
     decide: (by, id, answer) => decide(records, by, id, answer),
     cancel: (by, id, reason) => cancel(records, by, id, reason),
     breakGlass: (by, id, wish) => breakGlass(records, by, id, wish),
@@ -122,5 +120,15 @@ export async function openApprovals(parts: ApprovalParts): Promise<Approvals> {
       await round
       records.stop()
     },
+  }
+}
+
+function refusalOf(judge: () => unknown): Refusal | undefined {
+  try {
+    judge()
+    return undefined
+  } catch (error) {
+    if (error instanceof Refusal) return error
+    throw error
   }
 }

@@ -12,7 +12,8 @@ import { cookieOf, noCookie, SESSION_COOKIE } from './cookies.ts'
 import { readForm, refuseForeignForm, refuseForeignOrigin } from './form.ts'
 import { Html } from './html.ts'
 import { goTo, type Reply, send, show } from './reply.ts'
-import { type PageRoute, pageRoutes } from './routes.ts'
+import type { PageRoute } from './route.ts'
+import { pageRoutes } from './routes.ts'
 import type { PageServices } from './services.ts'
 import { signInReply, signOutReply } from './sign-in.ts'
 import { onwardPage, refusedPage } from './views/plain.ts'
@@ -132,7 +133,7 @@ async function signedVisit(services: PageServices, visit: Visit): Promise<Signed
 }
 
 /** Paths that are no approval's. */
-const OWN = ['grants', 'links', 'link']
+const OWN = ['grants', 'delegations', 'links', 'link']
 
 function targetOf({ path, query }: Visit): string {
   const id = path.split('/')[2] ?? ''
@@ -204,7 +205,7 @@ function refused(refusal: Refusal, { call, uri }: Recorded, viewer: Viewer | und
     viewer === undefined
       ? '/approvals/sign-in'
       : OWN.includes(id)
-        ? '/approvals/links'
+        ? `/approvals/${id === 'link' ? 'links' : id}`
         : isId(id)
           ? `/approvals/${id}`
           : '/approvals'

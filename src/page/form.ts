@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
+import type { z } from 'zod'
+import { InvalidInput } from '../api/invalid.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { isSameText } from '../identity/oidc/browser-flow.ts'
 
@@ -80,4 +82,12 @@ export function fieldOf(form: URLSearchParams, name: string, most: number): stri
     })
   }
   return value.trim()
+}
+
+/** Fields of a form, judged by the schema of the API's route that does the same. Throws Refusal 400. */
+export function inputOf<S extends z.ZodType>(schema: S, fields: unknown): z.output<S> {
+  const read = schema.safeParse(fields)
+  if (read.success) return read.data
+  const places = read.error.issues.map(({ path, message }) => ({ at: path.map(String).join('.'), message }))
+  throw new InvalidInput('input-invalid', 'form', places)
 }

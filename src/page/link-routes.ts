@@ -1,10 +1,10 @@
 import { linkAccess } from '../api/access.ts'
+import { ofCaller } from '../api/only-mine.ts'
 import { Refusal } from '../errors/refusal.ts'
-import { principalKey } from '../identity/principal.ts'
 import { isLinkToken } from '../notify/links/tokens.ts'
 import { fieldOf } from './form.ts'
 import { goTo, show } from './reply.ts'
-import type { PageRoute } from './routes.ts'
+import type { PageRoute } from './route.ts'
 import { codePage, linkPage, linksPage } from './views/links.ts'
 import { ID } from './visit.ts'
 
@@ -16,8 +16,7 @@ export const linkRoutes: readonly PageRoute[] = [
     like: 'GET /v1/channel-links',
     query: () => ({ mine: 'true' }),
     async reply({ api }, { viewer }) {
-      const key = principalKey(viewer.principal)
-      const links = api.channels.links().filter(one => principalKey(one.principal) === key)
+      const links = ofCaller(api.channels.links(), viewer, one => one.principal)
       return show(linksPage({ viewer, links, now: api.now(), withCodes: api.channels.withCodes() }))
     },
   },

@@ -1,4 +1,5 @@
 import type { Approval, Delegation, Grant } from '../../approvals/contract.ts'
+import { Refusal } from '../../errors/refusal.ts'
 import type { ApprovalServices } from '../services.ts'
 import { alice, bob } from './fixtures.ts'
 
@@ -81,6 +82,8 @@ export function fakeApprovals(): ApprovalServices {
       ],
     }),
     barred: () => undefined,
+    glassBarred: () => new Refusal('approver-required'),
+    reviewBarred: () => undefined,
     shown: async () => {},
     waitUntil: async () => approval,
     breakGlass: async (by, _, { reason, ticket }) => ({

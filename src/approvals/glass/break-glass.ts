@@ -46,7 +46,8 @@ export async function breakGlass(
   return next
 }
 
-function refuseBreaking(value: Approval, by: Principal, at: number): void {
+/** Throws the Refusal of whoever cannot break this glass. */
+export function refuseBreaking(value: Approval, by: Principal, at: number): void {
   if (value.state !== 'pending') throw over(value)
   if (at >= value.deadline) throw over({ ...value, state: 'expired' })
   if (principalKey(value.requester) !== principalKey(by)) {

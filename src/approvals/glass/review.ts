@@ -4,7 +4,7 @@ import { principalFacts } from '../../audit/principal-facts.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import type { Principal } from '../../identity/principal.ts'
 import type { Stored } from '../../store/store.ts'
-import type { Approval, Review } from '../contract.ts'
+import type { Approval, BrokenGlass, Review } from '../contract.ts'
 import { refuseMachine, refuseRequester } from '../may-decide.ts'
 import { missingWords, quorumsOf } from '../quorum.ts'
 import { type ApprovalRecords, conflict, moving } from '../records.ts'
@@ -21,20 +21,8 @@ export async function review(
 ): Promise<Approval> {
   const one = await records.approval(id)
   const { value } = one
-  const glass = value.brokenGlass
-  if (glass === undefined || glass.review !== undefined) {
-    const detail =
-      glass === undefined ? 'no glass was broken' : `it was reviewed by ${glass.review!.by.username}`
-    throw new Refusal('approval-closed', { check: 'review', detail })
-  }
+  const glass = refuseReviewer(records, value, by)
   const person = personOf(by)
-  refuseMachine(by)
-  refuseRequester(value.requester, person, records.linked)
-  refuseRequester(glass.by, person, records.linked)
-  if (value.requirement.quorums.length > 0 && quorumsOf(value.requirement, by).length === 0) {
-    const detail = `rule ${value.rule} asks for ${missingWords(value.requirement, 0)}`
-    throw new Refusal('approver-required', { check: 'quorum', detail })
-  }
   const at = records.now()
   const overdue = at >= glass.reviewBy
   await records.append('approval.review', id, principalFacts(by), {
@@ -50,6 +38,25 @@ export async function review(
   }
   await records.commit([moving(one, next)]).catch(conflict)
   return next
+}
+
+/** What there is to review. Throws the Refusal of whoever cannot; that policy lets the person do it was asked before. */
+export function refuseReviewer({ linked }: ApprovalRecords, value: Approval, by: Principal): BrokenGlass {
+  const glass = value.brokenGlass
+  if (glass === undefined || glass.review !== undefined) {
+    const detail =
+      glass === undefined ? 'no glass was broken' : `it was reviewed by ${glass.review!.by.username}`
+    throw new Refusal('approval-closed', { check: 'review', detail })
+  }
+  const person = personOf(by)
+  refuseMachine(by)
+  refuseRequester(value.requester, person, linked)
+  refuseRequester(glass.by, person, linked)
+  if (value.requirement.quorums.length > 0 && quorumsOf(value.requirement, by).length === 0) {
+    const detail = `rule ${value.rule} asks for ${missingWords(value.requirement, 0)}`
+    throw new Refusal('approver-required', { check: 'quorum', detail })
+  }
+  return glass
 }
 
 export function needsReview({ brokenGlass }: Approval): boolean {

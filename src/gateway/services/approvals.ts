@@ -32,6 +32,8 @@ export function approvalServices({
     wait: approvals.wait,
     waitUntil: approvals.waitUntil,
     barred: approvals.barred,
+    glassBarred: approvals.glassBarred,
+    reviewBarred: approvals.reviewBarred,
     decide: approvals.decide,
     cancel: approvals.cancel,
     breakGlass: approvals.breakGlass,

@@ -1,10 +1,15 @@
+import type { Approval, Grant } from '../../approvals/contract.ts'
 import type { Foresight } from '../../approvals/foresight.ts'
-import type { ApprovalMessage, MessageDecision } from '../../approvals/message.ts'
+import type { ApprovalMessage } from '../../approvals/message.ts'
 import { type Html, html, type Piece } from '../html.ts'
+import { controls } from './controls.ts'
+import { brokenGlass } from './glass.ts'
+import { opened, told } from './history.ts'
 import { formField, moment, shell, type Viewer } from './shell.ts'
 
 export interface ApprovalView {
   readonly message: ApprovalMessage
+  readonly approval: Approval
   readonly viewer: Viewer
   readonly now: number
   /** Why this person cannot decide, in words; null: he can. */
@@ -14,22 +19,34 @@ export interface ApprovalView {
   readonly recent: readonly { readonly time: number; readonly sentence: string }[]
   /** This approval asks for a sign-in that is younger than this person's. */
   readonly needsSignIn: boolean
+  readonly mayCancel: boolean
+  readonly mayBreakGlass: boolean
+  /** Of broken glass: why this person cannot review it; null: he can, or there is nothing to review. */
+  readonly reviewBarred: string | null
+  /** What came of it. */
+  readonly grant: Grant | undefined
+  readonly mayEndGrant: boolean
+  /** What is shown, in one word, to hear when it has changed; null: it changes no more. */
+  readonly watch: string | null
 }
 
 /** One approval: what it is about first, then what can be done. */
 export function approvalPage(view: ApprovalView): Html {
-  const { message: m, viewer, now } = view
-  const watch =
-    m.state === 'pending' ? `/approvals/${m.id}/state?was=${m.state}.${m.decisions.length}` : undefined
+  const { message: m, viewer, now, watch } = view
   return shell(
-    { title: m.sentence, viewer, ...(watch === undefined ? {} : { watch }) },
+    {
+      ...{ title: m.sentence, viewer },
+      ...(watch === null ? {} : { watch: `/approvals/${m.id}/state?was=${watch}` }),
+    },
     html`<h1>${m.sentence}</h1>
 ${m.risk !== null && html`<p class="warn">${m.risk}</p>`}
-${m.state !== 'pending' && html`<p class="state">${stateWords(m)}</p>`}
+${m.state !== 'pending' && m.brokenGlass !== true && html`<p class="state">${stateWords(m)}</p>`}
+${brokenGlass(view)}
 ${facts(m, now)}
 ${m.foresight !== null && foreseen(m.foresight)}
 ${view.recent.length > 0 && html`<h2>What who asks did in the last hour</h2><ul class="list">${view.recent.map(one => html`<li>${one.sentence}<br><span class="soft">${moment(one.time, now)}</span></li>`)}</ul>`}
-${m.decisions.length > 0 && html`<h2>Decisions</h2><ul class="list">${m.decisions.map(one => decision(one, now))}</ul>`}
+${told(view)}
+${opened(view)}
 ${m.state === 'pending' && html`<h2>Your decision</h2>${controls(view)}`}`,
   )
 }
@@ -43,8 +60,8 @@ export function confirmPage({ message: m, viewer, now }: ApprovalView): Html {
 ${m.risk !== null && html`<p class="warn">${m.risk}</p>`}
 <p>It opens ${m.opens}. Check number: <strong>${m.check}</strong>, the same as in the terminal of who asks.</p>
 <form method="post" action="/approvals/${m.id}/approve">${formField(viewer)}
-<label for="reason">Reason (optional; who asked reads it)</label>
-<textarea id="reason" name="reason" rows="2" maxlength="500"></textarea>
+<label for="reason">Reason (${m.wantsReason ? 'the rule wants one' : 'optional'}; who asked reads it)</label>
+<textarea id="reason" name="reason" rows="2" maxlength="500"${m.wantsReason && html` required`}></textarea>
 <button class="yes">Approve</button> <a class="button" href="/approvals/${m.id}">Back</a>
 </form>
 <p class="soft">To be decided by ${moment(m.deadline, now)}.</p>`,
@@ -80,30 +97,8 @@ function row(name: string, value: Piece): Html {
   return html`<dt>${name}</dt><dd>${value}</dd>`
 }
 
-function decision({ by, verdict, reason, at, via }: MessageDecision, now: number): Html {
-  return html`<li>${by} ${verdict === 'approve' ? 'approved' : 'denied'} it, ${moment(at, now)}, by ${via}${reason !== null && html`<blockquote>${reason}</blockquote>`}</li>`
-}
-
-function controls({ message: m, viewer, barred, own, needsSignIn }: ApprovalView): Html {
-  if (own) {
-    return html`<p>You asked for this: somebody else decides.</p>
-<form method="post" action="/approvals/${m.id}/cancel">${formField(viewer)}<button>Take it back</button></form>`
-  }
-  if (barred !== null) return html`<p>You cannot decide this: ${barred}.</p>`
-  return html`${
-    needsSignIn
-      ? html`<p class="warn">This is approved only right after a sign-in.</p>
-<p><a class="button" href="/approvals/sign-in?to=${m.id}&amp;afresh=1">Sign in again to approve</a></p>`
-      : html`<p><a class="button yes" href="/approvals/${m.id}/approve">Approve…</a></p>`
-  }
-<form method="post" action="/approvals/${m.id}/deny">${formField(viewer)}
-<label for="reason">Reason for a denial (optional; who asked reads it)</label>
-<textarea id="reason" name="reason" rows="2" maxlength="500"></textarea>
-<button class="no">Deny</button>
-</form>`
-}
-
 export function stateWords(m: ApprovalMessage): string {
+  if (m.brokenGlass === true) return 'Glass broken: nobody approved it, and it went on.'
   switch (m.state) {
     case 'pending':
       return 'waits for a decision'

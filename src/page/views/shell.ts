@@ -27,7 +27,7 @@ export function shell({ title, viewer, watch, next }: ShellOptions, content: Pie
 ${next !== undefined && html`<meta http-equiv="refresh" content="0;url=${next}">`}
 <title>${title} · Sallyport</title>
 <link rel="stylesheet" href="/approvals/page.css">
-${watch !== undefined && html`<script src="/approvals/page.js" defer></script>`}
+${viewer !== undefined && html`<script src="/approvals/page.js" defer></script>`}
 </head>
 <body>
 <a class="skip" href="#content">To the content</a>
@@ -42,7 +42,7 @@ ${content}
 
 function head(viewer: Viewer): Html {
   return html`<header>
-<nav aria-label="Pages"><a href="/approvals">Approvals</a> · <a href="/approvals/grants">My grants</a> · <a href="/approvals/links">My accounts</a></nav>
+<nav aria-label="Pages"><a href="/approvals">Approvals</a> · <a href="/approvals/grants">Grants</a> · <a href="/approvals/delegations">Delegations</a> · <a href="/approvals/links">My accounts</a></nav>
 <span class="soft">${viewer.principal.username}</span>
 <form method="post" action="/approvals/sign-out">${formField(viewer)}<button>Sign out</button></form>
 </header>`
