@@ -6,6 +6,7 @@ import { principalKey } from '../identity/principal.ts'
 import type { ChangeFeed } from '../store/change-feed.ts'
 import { unavailableOrConflict } from '../store/failures.ts'
 import { type Change, type StateStore, StoreConflict, type Stored } from '../store/store.ts'
+import type { Claim } from './alone.ts'
 import type { Approval, Delegation, Grant } from './contract.ts'
 import { rememberShown, type Shown } from './deciding/shown.ts'
 import { type Followed, followAll } from './followed.ts'
@@ -15,6 +16,8 @@ export const APPROVAL_KIND = 'approval'
 /** By intent: which approval is pending for it. */
 export const ASK_KIND = 'approval.ask'
 export const GRANT_KIND = 'grant'
+/** By approval: which gateway does what is due of it. */
+export const CLAIM_KIND = 'approval.claim'
 export const DELEGATION_KIND = 'approval.delegation'
 
 /** What asking, deciding and using share: the records as this process knows them, and the one way to move them. */
@@ -34,7 +37,7 @@ export interface ApprovalRecords {
   readonly isRevoked: (person: Person, since: number) => boolean
   append(kind: EntryKind, id: string, by: Actor, facts: Record<string, unknown>): Promise<unknown>
   /** What was written is known here at once. Throws StoreConflict, and Refusal `state-unavailable`. */
-  commit(changes: readonly Change[]): Promise<void>
+  commit(changes: readonly Change[]): Promise<readonly Stored[]>
   /** As it is known here, else as the store has it. Throws Refusal `resource-unknown`. */
   approval(id: string): Promise<Stored<Approval>>
   grant(id: string): Promise<Stored<Grant>>
@@ -44,6 +47,7 @@ export interface ApprovalRecords {
   newest(id: string): Promise<Stored<Approval> | undefined>
   /** Which approval is pending for this intent. */
   pendingFor(intent: string): Promise<Stored<{ id: string }> | undefined>
+  claimOf(id: string): Promise<Stored<Claim> | undefined>
   /** After a conflict: what others have written is known here. */
   catchUp(): Promise<void>
   /** When this principal (`principalKey`) has asked for what is known here. */
@@ -104,7 +108,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
     [DELEGATION_KIND, delegations as Followed<unknown>],
   ])
 
-  async function commit(changes: readonly Change[]): Promise<void> {
+  async function commit(changes: readonly Change[]): Promise<readonly Stored[]> {
     const written = await store.commit(changes).catch(unavailableOrConflict)
     for (const [i, { kind, key, revision, value }] of written.entries()) {
       const into = followed.get(kind)
@@ -112,6 +116,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
       if (value === null) into.remove(key, revision)
       else into.put({ ...written[i]!, value: (changes[i] as { value?: unknown }).value })
     }
+    return written
   }
 
   return {
@@ -143,6 +148,7 @@ export async function openRecords(parts: RecordParts): Promise<ApprovalRecords> 
       return found
     },
     pendingFor: intent => store.get<{ id: string }>(ASK_KIND, intent).catch(unavailableOrConflict),
+    claimOf: id => store.get<Claim>(CLAIM_KIND, id).catch(unavailableOrConflict),
     catchUp: () => feed.catchUp().catch(unavailableOrConflict),
     onGrantEnd: listener => void grantListeners.push(listener),
     asksOf: requester => asksByRequester.get(requester)?.values() ?? [],

@@ -3,12 +3,13 @@ import { principalFacts } from '../../audit/principal-facts.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import type { Principal } from '../../identity/principal.ts'
 import { StoreConflict } from '../../store/store.ts'
+import { alone } from '../alone.ts'
 import type { Approval, ApprovalDecision, Grant, Verdict } from '../contract.ts'
+import { doWhatIsDue } from '../due.ts'
 import { grantFrom } from '../grants/grant-from.ts'
 import { refusePlace, refuseUnexplained } from '../may-decide.ts'
 import { isMet } from '../quorum.ts'
 import { type ApprovalRecords, GRANT_KIND, moving, over } from '../records.ts'
-import { expire } from './expire.ts'
 import { type Seat, seatOf } from './seat-of.ts'
 
 export interface Answer {
@@ -40,7 +41,7 @@ export async function decide(
     if (value.state !== 'pending') throw over(value)
     const at = records.now()
     if (at >= value.deadline) {
-      await expire(records, one).catch(records.onError)
+      await alone(records, id, newest => doWhatIsDue(records, newest)).catch(records.onError)
       throw over({ ...value, state: 'expired' })
     }
     const seat = seatOf(records, value, by)

@@ -3,7 +3,7 @@ import { personOf } from '../../audit/person.ts'
 import { principalFacts } from '../../audit/principal-facts.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import type { Principal } from '../../identity/principal.ts'
-import type { Stored } from '../../store/store.ts'
+import type { Change, Stored } from '../../store/store.ts'
 import type { Approval, BrokenGlass, Review } from '../contract.ts'
 import { refuseMachine, refuseRequester } from '../may-decide.ts'
 import { missingWords, quorumsOf } from '../quorum.ts'
@@ -63,12 +63,16 @@ export function needsReview({ brokenGlass }: Approval): boolean {
   return brokenGlass !== undefined && brokenGlass.review === undefined
 }
 
-/** Told once. Throws StoreConflict when somebody has moved it meanwhile. */
-export async function tellOverdue(records: ApprovalRecords, one: Stored<Approval>): Promise<void> {
+/** Nobody has looked in time, and that was not told. */
+export function isOverdue(one: Approval, at: number): boolean {
+  const glass = one.brokenGlass
+  return glass !== undefined && needsReview(one) && at >= glass.reviewBy && glass.overdueAt === undefined
+}
+
+export async function tellOverdue(records: ApprovalRecords, one: Stored<Approval>): Promise<Change> {
   const { value } = one
   const glass = value.brokenGlass!
   const at = records.now()
-  if (at < glass.reviewBy || glass.overdueAt !== undefined) return
   const text = `OVERDUE: broken glass of ${glass.by.username} was to be reviewed before ${minute(glass.reviewBy)}`
   await records.append('approval.review-overdue', one.key, SELF, {
     ...{ approval: one.key, asked: value.sentence, brokenBy: glass.by.username },
@@ -79,5 +83,5 @@ export async function tellOverdue(records: ApprovalRecords, one: Stored<Approval
     brokenGlass: { ...glass, overdueAt: at },
     notices: [...(value.notices ?? []), { what: 'review-overdue', at, text }],
   }
-  await records.commit([moving(one, next)])
+  return moving(one, next)
 }

@@ -1,14 +1,13 @@
 import { SELF } from '../../audit/acts.ts'
 import type { Escalation, Quorum } from '../../policy/requirement.ts'
-import type { Stored } from '../../store/store.ts'
+import type { Change, Stored } from '../../store/store.ts'
 import type { Approval, Notice } from '../contract.ts'
 import { type ApprovalRecords, moving } from '../records.ts'
 
 /**
  * Reminds, once, and lets further people decide when their time has come. The trail knows of it before anybody can use it.
- * Throws StoreConflict when somebody has moved it meanwhile.
  */
-export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<Approval>): Promise<void> {
+export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<Approval>): Promise<Change> {
   const { value } = one
   const at = records.now()
   const waited = at - value.askedAt
@@ -22,7 +21,6 @@ export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<A
   if (needsReminder(value, waited)) {
     notices.push({ what: 'reminder', at, text: 'a reminder: nobody has decided yet' })
   }
-  if (notices.length === 0) return
   for (const { what, text } of notices) {
     const kind = what === 'escalation' ? 'approval.escalate' : 'approval.remind'
     await records.append(kind, one.key, SELF, { approval: one.key, asked: value.sentence, told: text })
@@ -32,7 +30,7 @@ export async function tellThoseWhoDecide(records: ApprovalRecords, one: Stored<A
     requirement: { ...value.requirement, quorums },
     notices: [...(value.notices ?? []), ...notices],
   }
-  await records.commit([moving(one, next)])
+  return moving(one, next)
 }
 
 /** Whether there is anything to tell: asked of every approval that waits, each second. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { stepOf } from '../../notify/deliveries.ts'
 import { messageOf } from '../message.ts'
+import type { Approvals } from '../open-approvals.ts'
 import { missingWords } from '../quorum.ts'
 import {
   type ApprovalsRig,
@@ -20,6 +22,15 @@ before(async () => {
 })
 after(() => rig.close())
 
+/** What another gateway wrote has come here. */
+async function known(gateway: Approvals, id: string): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!gateway.list().some(one => one.id === id)) {
+    assert.ok(Date.now() < deadline, `${id} did not come`)
+    await setImmediate()
+  }
+}
+
 test('those who decide are reminded once, and channels are told; several gateways remind once as well', async () => {
   const [here, there] = [await rig.gateway(), await rig.gateway()]
   const { id } = await here.ask(wish({ requirement: { remindAfter: 24 * MINUTE } }), null)
@@ -37,6 +48,63 @@ test('those who decide are reminded once, and channels are told; several gateway
   assert.notEqual(stepOf(reminded), stepOf(first))
   assert.match(messageOf(reminded, 'https://gw').notice ?? '', /reminder/)
   assert.equal(reminded.state, 'pending')
+})
+
+test('what comes due is in the log once, though every gateway sees it at the same moment', async () => {
+  const gateways = [await rig.gateway(), await rig.gateway(), await rig.gateway()]
+  const [here] = gateways
+  const escalate = [{ after: 5 * MINUTE, groups: ['corp:leads'] }]
+  const requirement = {
+    ...{ deadline: 20 * MINUTE, remindAfter: 2 * MINUTE },
+    quorums: [{ groups: ['corp:oncall'], count: 1, rule: 0, escalate }],
+  }
+  const all: string[] = []
+  for (let i = 0; i < 5; i++) all.push((await here!.ask(wish({ requirement }), null)).id)
+  for (const one of gateways) await known(one, all.at(-1)!)
+  for (const minutes of [2, 3, 15]) {
+    rig.clock += minutes * MINUTE
+    // Who is late to know what the others wrote looks at it twice.
+    await Promise.all(gateways.flatMap(one => [one.sweep(), one.sweep()]))
+    for (const one of gateways) await one.sweep()
+  }
+  for (const id of all) {
+    assert.deepEqual(kindsOf(rig, { id }), [
+      'approval.request',
+      'approval.remind',
+      'approval.escalate',
+      'approval.close',
+    ])
+  }
+})
+
+test('a gateway whose log fails lets another do it, and one that went down amid it is not waited for long', async () => {
+  let isBroken = true
+  const log = {
+    async append(): Promise<never> {
+      assert.ok(isBroken)
+      throw new Error('the disk is full')
+    },
+  }
+  const [broken, there] = [await rig.gateway({ log }), await rig.gateway()]
+  const { id } = await there.ask(wish({ requirement: { remindAfter: MINUTE } }), null)
+  await known(broken, id)
+  rig.clock += MINUTE
+  await assert.rejects(broken.sweep(), /the disk is full/)
+  assert.deepEqual(kindsOf(rig, { id }), ['approval.request'])
+  await there.sweep()
+  assert.deepEqual(kindsOf(rig, { id }), ['approval.request', 'approval.remind'])
+  isBroken = false
+
+  const { id: other } = await there.ask(wish({ requirement: { remindAfter: MINUTE } }), null)
+  const claim = { kind: 'approval.claim', key: other, value: { until: rig.clock + MINUTE + 30_000 } }
+  await rig.store.commit([{ op: 'create', ...claim }])
+  rig.clock += MINUTE
+  await there.sweep()
+  assert.deepEqual(kindsOf(rig, { id: other }), ['approval.request'])
+  rig.clock += 30_000
+  await there.sweep()
+  assert.deepEqual(kindsOf(rig, { id: other }), ['approval.request', 'approval.remind'])
+  assert.equal(await rig.store.get('approval.claim', other), undefined)
 })
 
 test('further people decide only after their time, in the place that was escalated and in no other', async () => {
