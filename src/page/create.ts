@@ -139,7 +139,7 @@ function targetOf({ path, query }: Visit): string {
   const id = path.split('/')[2] ?? ''
   const token = query.get('token') ?? ''
   if (id === 'link' && isLinkToken(token)) return token
-  return isId(id) && !OWN.includes(id) ? id : ''
+  return isId(id) && id !== 'link' ? id : ''
 }
 
 function signInAddress(to: string): string {

@@ -125,6 +125,9 @@ test('a sign-in on the way comes back to the link, also from the chat on another
   const path = `/approvals/link?token=${TOKEN}`
   const out = await ask(path, { session: '' })
   assert.deepEqual([out.status, out.headers.location], [303, `/approvals/sign-in?to=${TOKEN}`])
+  // Where a channel sends those whom it does not know.
+  const list = await ask('/approvals/links', { session: '' })
+  assert.deepEqual([list.status, list.headers.location], [303, '/approvals/sign-in?to=links'])
   const foreign = await ask(path, { session: '', headers: { 'sec-fetch-site': 'cross-site' } })
   assert.match(foreign.text, new RegExp(`content="0;url=/approvals/link\\?token=${TOKEN}"`))
   const left = await ask(`/approvals/sign-in/corp?to=${TOKEN}`, { session: '' })

@@ -34,7 +34,7 @@ export function isId(text: string): boolean {
   return new RegExp(`^${ID}$`).test(text)
 }
 
-/** Where a target of a sign-in is: an approval, an account of a channel to link, or the inbox. */
+/** Where a target of a sign-in is: an approval, another page of its own name, an account of a channel to link, or the inbox. */
 export function addressOf(to: string): string {
   if (isLinkToken(to)) return `/approvals/link?token=${to}`
   return to === '' ? '/approvals' : `/approvals/${to}`
