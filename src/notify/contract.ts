@@ -34,6 +34,11 @@ export interface Channel {
    * sent no link of his own (`claim` is how he is linked). A failure is logged, not tried again.
    */
   reply?(said: Said, answer: Answered): Promise<void>
+  /**
+   * Of a channel without `reply`: says under `reference`, where others read it too, why what a person said does not count. `key` is
+   * the same for each attempt. A failure is logged, not tried again.
+   */
+  answer?(reference: string, said: Said, answer: Answered, key: string): Promise<void>
   /** The person with his mail address, as the channel has verified it. Asked before he is sent a link of his own. */
   lookUp?(person: ChannelPerson): Promise<ChannelPerson>
   /** Lets go of connections. */

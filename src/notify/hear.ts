@@ -32,7 +32,7 @@ export interface HearParts {
 export interface Hearing {
   receive(channel: Channel, incoming: Incoming, sender: Sender): Promise<Heard>
   /** What was read under a reference. */
-  take(channel: Channel, polled: Polled): Promise<void>
+  take(channel: Channel, polled: Polled, reference: string): Promise<void>
   sweep(): Promise<void>
   /** Waits a little for what is under way. */
   close(): Promise<void>
@@ -99,7 +99,13 @@ export function createHearing(parts: HearParts): Hearing {
     return true
   }
 
-  async function hear(channel: Channel, said: Said, id: string, sender: Sender): Promise<boolean> {
+  async function hear(
+    channel: Channel,
+    said: Said,
+    id: string,
+    sender: Sender,
+    reference?: string,
+  ): Promise<boolean> {
     const until = parts.rememberUntil(channel.name, said.approval)
     if (until === undefined) {
       await answer(channel, said, {
@@ -110,7 +116,9 @@ export function createHearing(parts: HearParts): Hearing {
     }
     return once(channel.name, id, until, async () => {
       try {
-        await answer(channel, said, await parts.decide(channel, said, sender))
+        const answered = await parts.decide(channel, said, sender)
+        await answer(channel, said, answered)
+        if (reference !== undefined && !answered.done) answerAloud(channel, said, answered, reference, until)
       } catch (error) {
         const words = 'Sallyport could not do this now. Nothing is decided; please try again.'
         await answer(channel, said, { done: false, words, link: null })
@@ -125,6 +133,26 @@ export function createHearing(parts: HearParts): Hearing {
     inBackground(
       told.catch(cause => {
         throw new Error(`channel ${channel.name} could not tell a person what came of it`, { cause })
+      }),
+    )
+  }
+
+  /** Each person hears each thing once under an approval: others read it as well, and who repeats himself fills no room. */
+  function answerAloud(
+    channel: Channel,
+    said: Said,
+    answered: Answered,
+    reference: string,
+    until: number,
+  ): void {
+    if (channel.answer === undefined) return
+    const id = `aloud\n${said.approval}\n${said.person.id}\n${answered.words}`
+    const telling = once(channel.name, id, until, () =>
+      channel.answer!(reference, said, answered, tokenDigest(`${channel.name}\n${id}`)),
+    )
+    inBackground(
+      telling.catch(cause => {
+        throw new Error(`channel ${channel.name} could not say what came of it`, { cause })
       }),
     )
   }
@@ -177,10 +205,10 @@ export function createHearing(parts: HearParts): Hearing {
         }
       }
     },
-    async take(channel, polled) {
+    async take(channel, polled, reference) {
       const id = `read\n${polled.once}`
       if (polled.kind === 'said') {
-        await hear(channel, polled, id, null)
+        await hear(channel, polled, id, null, reference)
         return
       }
       const { code, person } = polled

@@ -383,6 +383,38 @@ test('a channel that proves nothing is read: by one gateway, while it waits, and
   assert.equal(reads, 4, 'it was read after its end')
 })
 
+test('a channel that can tell nobody in private says for all to read why something does not count, once', async () => {
+  const words = 'Sallyport does not know who this account is.'
+  const link = 'https://gateway.test/approvals/links'
+  let isDone = false
+  decide = async () => (isDone ? { done: true, words: 'done', link: null } : { done: false, words, link })
+  let history: Polled[] = []
+  const told: string[] = []
+  const tracker = fake('tracker', {
+    poll: async () => history,
+    async answer(reference, { person }, answer, key) {
+      assert.match(key, /^[0-9a-f]{64}$|^[A-Za-z0-9_-]{43}$/)
+      told.push(`${reference} ${person.id} ${answer.words} ${answer.link}`)
+    },
+  })
+  const [one, two] = [await gateway([tracker]), await gateway([tracker])]
+  await put(approvalAt('a', clock))
+  await one.settle()
+  const say = async (more: Partial<Polled>): Promise<void> => {
+    history = [...history, { ...said, once: `event-${history.length}`, ...more } as Polled]
+    clock += 16_000
+    await one.settle()
+    await two.settle()
+  }
+  await say({})
+  await say({})
+  await say({ person: { id: 'fake/2', name: 'two' } })
+  isDone = true
+  await say({})
+  const expected = ['fake/1', 'fake/2'].map(id => `made-a.pending.0 ${id} ${words} ${link}`)
+  assert.deepEqual(told, expected)
+})
+
 test('who only wakes a channel that is read makes it read at once, by any gateway', async () => {
   let reads = 0
   let number = 0

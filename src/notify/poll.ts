@@ -9,7 +9,7 @@ export interface PollParts {
   readonly now: () => number
   readonly onError: (error: unknown) => void
   deliveries(): Iterable<Delivery>
-  take(channel: Channel, polled: Polled): Promise<void>
+  take(channel: Channel, polled: Polled, reference: string): Promise<void>
 }
 
 export interface Polling {
@@ -89,7 +89,7 @@ export function createPolling(parts: PollParts): Polling {
       })
       await atMost(reading, ATTEMPT)
       if (found === undefined) throw new Error('it did not answer in time')
-      for (const polled of found) await parts.take(channel, polled)
+      for (const polled of found) await parts.take(channel, polled, reference!)
       due.set(key, { at: parts.now() + every, failures: 0 })
     } catch (cause) {
       const pause = Math.max(every, pauseAfter(failures + 1, Math.random()))

@@ -147,7 +147,7 @@ test('somebody unknown is given a link of his own, and what he said decides noth
   assert.ok(!stored.includes(answer.link!.slice(-26)), 'the token is in the store')
 })
 
-test('where nobody can be told in private, nobody is sent a link', async () => {
+test('where nobody can be told in private, nobody is sent a link of his own, but is told where the page is', async () => {
   const { reply: _, ...deaf } = chat
   const decide = channelDecisions({
     api: { ...fake.services, approvals: { ...fake.services.approvals, ...approvals } },
@@ -158,7 +158,7 @@ test('where nobody can be told in private, nobody is sent a link', async () => {
     { kind: 'said', verdict: 'deny', reason: null, person: account, ...shown(await ask()) },
     null,
   )
-  assert.equal(answer.link, null)
+  assert.equal(answer.link, '/approvals/links')
   assert.equal((await rig.store.list('channel.invitation')).length, 0)
 })
 

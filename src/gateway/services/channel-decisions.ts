@@ -56,7 +56,12 @@ export function channelDecisions({ api, links, base }: ChannelDecisionParts) {
   }
 
   async function unlinked(channel: Channel, { person }: Said): Promise<Answered> {
-    if (channel.reply === undefined) return no('This account is not linked to anybody here.', null)
+    if (channel.reply === undefined) {
+      return no(
+        'Sallyport does not know who this account is. Sign in on the page, link it there, and decide again.',
+        `${base()}/approvals/links`,
+      )
+    }
     const known = (await channel.lookUp?.(person).catch(unknownPerson)) ?? person
     const token = await links.invite(channel.name, known)
     return no(

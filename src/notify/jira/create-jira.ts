@@ -1,10 +1,10 @@
 import type { Verdict } from '../../approvals/contract.ts'
 import type { ApprovalMessage } from '../../approvals/message.ts'
 import { baseOf, type ChannelBase } from '../channel-base.ts'
-import type { Channel } from '../contract.ts'
+import type { Answered, Channel, Said } from '../contract.ts'
 import { basicAuthorization, createCaller } from '../outgoing/caller.ts'
 import { listAt, mustText, textAt } from '../outgoing/json.ts'
-import { plainText, subjectOf } from '../outgoing/plain-text.ts'
+import { answerText, plainText, subjectOf } from '../outgoing/plain-text.ts'
 import { codeOf } from '../outgoing/words.ts'
 import { documentOf, textOfDocument } from './document-text.ts'
 import { readIssue } from './read-issue.ts'
@@ -56,7 +56,7 @@ export function createJira(settings: JiraSettings): Channel {
     decisions === null
       ? ['It is decided on the page.']
       : [
-          `To decide, move the issue to "${decisions.approvedStatus}" or "${decisions.deniedStatus}". Your newest comment is the reason.`,
+          `To decide, move the issue to "${decisions.approvedStatus}" or "${decisions.deniedStatus}". Your newest comment is the reason. It counts for people whose account is linked; the page says how.`,
         ]
 
   const fieldsOf = (message: ApprovalMessage): object => ({ summary: subjectOf(message) })
@@ -153,6 +153,11 @@ export function createJira(settings: JiraSettings): Channel {
     ...(decisions === null
       ? {}
       : {
+          async answer(issue: string, said: Said, answer: Answered) {
+            const path = `/issue/${encodeURIComponent(issue)}/comment`
+            const body = documentOf(answerText(said, answer), answer.link)
+            await caller.call({ method: 'POST', path, json: { body } })
+          },
           async poll(issue: string, message: ApprovalMessage) {
             return readIssue({ caller, url, self: await me(), verdicts }, issue, message)
           },

@@ -1,13 +1,17 @@
 /** Text in Jira's document format. As preformatted text nothing in it becomes a link or a mention. */
-export function documentOf(text: string, link: string): object {
+export function documentOf(text: string, link: string | null): object {
   return {
     ...{ type: 'doc', version: 1 },
     content: [
       { type: 'codeBlock', content: [{ type: 'text', text }] },
-      {
-        type: 'paragraph',
-        content: [{ type: 'text', text: link, marks: [{ type: 'link', attrs: { href: link } }] }],
-      },
+      ...(link === null
+        ? []
+        : [
+            {
+              type: 'paragraph',
+              content: [{ type: 'text', text: link, marks: [{ type: 'link', attrs: { href: link } }] }],
+            },
+          ]),
     ],
   }
 }

@@ -5,7 +5,7 @@ import { baseOf, type ChannelBase } from '../channel-base.ts'
 import type { Channel } from '../contract.ts'
 import { createCaller } from '../outgoing/caller.ts'
 import { listAt, mustText, textAt } from '../outgoing/json.ts'
-import { cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
+import { answerText, cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
 import { readRoom } from './read-room.ts'
 
 export interface MatrixSettings extends ChannelBase {
@@ -131,6 +131,9 @@ export function createMatrix(settings: MatrixSettings): Channel {
   return {
     ...channel,
     pollEvery: 5_000,
+    async answer(reference, said, answer, key) {
+      await send({ msgtype: 'm.notice', body: answerText(said, answer), ...about(reference) }, key)
+    },
     async poll(reference, message) {
       const parts = { caller, room: settings.room, self: await me() }
       return readRoom(parts, await questionOf(reference, message), message)

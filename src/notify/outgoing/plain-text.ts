@@ -1,4 +1,5 @@
-import type { ApprovalMessage } from '../../approvals/message.ts'
+import { type ApprovalMessage, quoted } from '../../approvals/message.ts'
+import type { Answered, Said } from '../contract.ts'
 
 const LINES = 10
 
@@ -14,6 +15,11 @@ const STATES: Readonly<Record<ApprovalMessage['state'], string>> = {
   denied: 'Denied',
   expired: 'Expired',
   cancelled: 'Taken back',
+}
+
+/** Under what somebody has said that does not count, for all to read. */
+export function answerText({ person }: Said, { words, link }: Answered): string {
+  return `${cut(quoted(person.name).trim(), 100)}: ${words}${link === null ? '' : `\n${link}`}`
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Channel, Polled } from '../contract.ts'
 import { basicAuthorization, createCaller } from '../outgoing/caller.ts'
 import { denialsFirst } from '../outgoing/denials-first.ts'
 import { at, listAt, mustText, textAt } from '../outgoing/json.ts'
-import { cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
+import { answerText, cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
 import { codeOf } from '../outgoing/words.ts'
 import { type RoundupMessage, saidIn } from './said-in.ts'
 
@@ -100,7 +100,7 @@ export function createRoundup(settings: RoundupSettings): Channel {
     const code = codeOf(message)
     return plainText(message, [
       settings.decisions
-        ? `To decide, add a message that begins with "approve ${code}" or "deny ${code}", and a reason on the same line.`
+        ? `To decide, add a message that begins with "approve ${code}" or "deny ${code}", and a reason on the same line. It counts for people whose account is linked; the page says how.`
         : 'It is decided on the page.',
     ])
   }
@@ -141,6 +141,15 @@ export function createRoundup(settings: RoundupSettings): Channel {
   if (!settings.decisions) return channel
   return {
     ...channel,
+    async answer(issue, said, answer, key) {
+      const path = `/issue/${issue}`
+      const { json, header } = await caller.call({ method: 'GET', path: `${path}?@verbose=0` })
+      const known = listAt(json, 'data', 'attributes', 'messages')
+      const etag = header('etag')
+      if (etag === undefined) throw new Error('its answer has no ETag')
+      const messages = [...known, await say(`${answerText(said, answer)}\n\n(${key})`)]
+      await caller.call({ method: 'PUT', path, json: { messages }, headers: { 'if-match': etag } })
+    },
     async poll(issue, message) {
       const { json } = await caller.call({ method: 'GET', path: `/issue/${issue}?@verbose=0` })
       const self = await me()
