@@ -10,19 +10,11 @@ import { type Cluster, startCluster } from '../../testbed/start-cluster.ts'
 import { type Answered, call, expectStatus } from '../e2e/call.ts'
 import { type Ran, sallyport, startUp, type Up } from '../e2e/rig.ts'
 
-/**
- * A gateway in front of a real cluster, and people: alice asks; bob and dave are on call; carol audits. Everything that
- * the rules hold waits for one of those on call.
- */
-export interface People {
-  readonly cluster: Cluster
-  readonly provider: OidcProvider
-  up: Up
-  token(user: string): Promise<string>
+/** What people do at one gateway. */
+export interface AtGateway {
   /** A file with which any client works through the gateway as somebody. */
   kubeconfig(user: string): Promise<string>
   kubectl(user: string, args: readonly string[], stdin?: string): Promise<Finished>
-  directly(...args: string[]): Promise<string>
   /** A request to the cluster through the gateway. */
   request(
     user: string,
@@ -34,6 +26,22 @@ export interface People {
   approvals(user?: string): Promise<ApprovalItem[]>
   /** The approval that waits for this, when it is there. */
   pending(words: RegExp): Promise<ApprovalItem>
+}
+
+/**
+ * A gateway in front of a real cluster, and people: alice asks; bob and dave are on call; carol audits. Everything that
+ * the rules hold waits for one of those on call.
+ */
+export interface People extends AtGateway {
+  readonly cluster: Cluster
+  readonly provider: OidcProvider
+  up: Up
+  token(user: string): Promise<string>
+  directly(...args: string[]): Promise<string>
+  /** Another gateway with the same documents and environment, and a data directory of its own. */
+  beside(): Promise<Up>
+  /** The same people at another gateway. */
+  at(up: Up): AtGateway
   restart(kill?: boolean): Promise<void>
   stop(): Promise<void>
 }
@@ -67,66 +75,80 @@ export async function startPeople(
     provider.users.set(login, person)
   }
   const cluster = await startCluster({ nodes: [], controllerManager: true })
+  const others: Up[] = []
+  const at = (up: () => Up): AtGateway => {
+    const own: AtGateway = {
+      async kubeconfig(user) {
+        const file = join(scratch, `kubeconfig-${user}-${new URL(up().url).port}`)
+        const ca = readFileSync(up().caFile, 'utf8')
+        const token = await provider.idToken(user)
+        writeKubeconfig(file, { server: `${up().url}/k/prod`, ca, user: { token } })
+        return file
+      },
+      async kubectl(user, args, stdin) {
+        const kubeconfig = await own.kubeconfig(user)
+        return runKubectl(cluster, args, { kubeconfig, ...(stdin === undefined ? {} : { stdin }) })
+      },
+      async request(user, path, { method = 'GET', body, agent = 'kubectl/test' } = {}) {
+        const token = await provider.idToken(user)
+        const headers = { 'user-agent': agent }
+        return call(up(), `/k/prod${path}`, {
+          method,
+          token,
+          headers,
+          timeout: 60_000,
+          ...(body === undefined ? {} : { body }),
+        })
+      },
+      async command(user, args) {
+        const env = {
+          HOME: scratch,
+          SALLYPORT_GATEWAY: up().url,
+          SALLYPORT_CA_FILE: up().caFile,
+          SALLYPORT_TOKEN: await provider.idToken(user),
+        }
+        return sallyport(args, { env })
+      },
+      async approvals(user = 'bob') {
+        const token = await provider.idToken(user)
+        return (await expectStatus(200, up(), '/v1/approvals', { token })).json.items
+      },
+      async pending(words) {
+        const deadline = Date.now() + 30_000
+        for (;;) {
+          const all = await own.approvals()
+          const found = all.find(one => one.state === 'pending' && words.test(one.sentence))
+          if (found !== undefined) return found
+          assert.ok(Date.now() < deadline, `nothing waits that says ${words}: ${JSON.stringify(all)}`)
+        }
+      },
+    }
+    return own
+  }
   const people: People = {
+    ...at(() => people.up),
     cluster,
     provider,
     up: undefined as unknown as Up,
     token: user => provider.idToken(user),
-    async kubeconfig(user) {
-      const file = join(scratch, `kubeconfig-${user}`)
-      const ca = readFileSync(people.up.caFile, 'utf8')
-      const token = await provider.idToken(user)
-      writeKubeconfig(file, { server: `${people.up.url}/k/prod`, ca, user: { token } })
-      return file
-    },
-    async kubectl(user, args, stdin) {
-      const kubeconfig = await people.kubeconfig(user)
-      return runKubectl(cluster, args, { kubeconfig, ...(stdin === undefined ? {} : { stdin }) })
-    },
     async directly(...args) {
       const done = await runKubectl(cluster, args)
       assert.equal(done.code, 0, done.stderr)
       return done.stdout
     },
-    async request(user, path, { method = 'GET', body, agent = 'kubectl/test' } = {}) {
-      const token = await provider.idToken(user)
-      const headers = { 'user-agent': agent }
-      return call(people.up, `/k/prod${path}`, {
-        method,
-        token,
-        headers,
-        timeout: 60_000,
-        ...(body === undefined ? {} : { body }),
-      })
+    async beside() {
+      const up = await start(mkdtempSync(join(scratch, 'data-')))
+      others.push(up)
+      return up
     },
-    async command(user, args) {
-      const env = {
-        HOME: scratch,
-        SALLYPORT_GATEWAY: people.up.url,
-        SALLYPORT_CA_FILE: people.up.caFile,
-        SALLYPORT_TOKEN: await provider.idToken(user),
-      }
-      return sallyport(args, { env })
-    },
-    async approvals(user = 'bob') {
-      const token = await provider.idToken(user)
-      return (await expectStatus(200, people.up, '/v1/approvals', { token })).json.items
-    },
-    async pending(words) {
-      const deadline = Date.now() + 30_000
-      for (;;) {
-        const all = await people.approvals()
-        const found = all.find(one => one.state === 'pending' && words.test(one.sentence))
-        if (found !== undefined) return found
-        assert.ok(Date.now() < deadline, `nothing waits that says ${words}: ${JSON.stringify(all)}`)
-      }
-    },
+    at: up => at(() => up),
     async restart(kill = false) {
       const { dataDir } = people.up
       await (kill ? people.up.kill() : people.up.end())
       people.up = await start(dataDir)
     },
     async stop() {
+      for (const other of others) await other.stop()
       await people.up?.stop()
       await cluster.stop()
       await provider.stop()

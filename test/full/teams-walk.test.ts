@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { walkChannel } from '../approvals/channel-walk.ts'
+
+interface Card {
+  readonly body: readonly { readonly inlines: readonly { readonly text: string }[] }[]
+  readonly actions: readonly { readonly type: string; readonly url: string }[]
+}
+
+/**
+ * Cards of Microsoft Teams, posted to an address of this machine: they lead to the page, where a real browser decides. That the
+ * library of their makers takes such cards, judged-chats.test.ts says.
+ */
+walkChannel({
+  name: 'teams',
+  via: 'page',
+  async open({ people, browser }) {
+    const cards: Card[] = []
+    const server = createServer(async (request, response) => {
+      const { attachments } = (await json(request)) as { attachments: { content: Card }[] }
+      cards.push(attachments[0]!.content)
+      response.writeHead(202).end()
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const textOf = (card: Card): string =>
+      card.body.map(({ inlines }) => inlines.map(({ text }) => text).join('')).join('\n')
+    const linkOf = (card: Card): string => card.actions.find(one => one.type === 'Action.OpenUrl')!.url
+    const pathOf = (url: string): string => new URL(url).pathname
+    return {
+      spec: { teams: { url: `\${TEAMS_URL}` } },
+      env: { TEAMS_URL: `http://127.0.0.1:${port}/workflows/x?sig=of-the-url` },
+      async places({ id }) {
+        const asking = cards.filter(card => pathOf(linkOf(card)) === `/approvals/${id}`)
+        // Each step is a card of its own.
+        return asking.slice(0, 1).map(linkOf)
+      },
+      async words(place) {
+        return cards
+          .filter(card => linkOf(card) === place)
+          .map(textOf)
+          .join('\n')
+      },
+      async decide(user, place, verdict, reason) {
+        const context = await browser().newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false })
+        const page = await context.newPage()
+        page.setDefaultTimeout(60_000)
+        // After a restart the gateway of the tests has another port than the one that made the card.
+        await page.goto(people().up.url + pathOf(place))
+        await page.getByRole('link', { name: 'Sign in with corp' }).click()
+        await page.locator(`button[value="${user}"]`).click()
+        if (verdict === 'approve') await page.getByRole('link', { name: 'Approve…' }).click()
+        await page.getByLabel(/Reason/).fill(reason)
+        await page.getByRole('button', { name: verdict === 'approve' ? 'Approve' : 'Deny' }).click()
+        await page.getByText(/Nothing more can be decided here/).waitFor()
+        await context.close()
+      },
+      async close() {
+        assert.ok(cards.length > 0)
+        server.close()
+      },
+    }
+  },
+})
