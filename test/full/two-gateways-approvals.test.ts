@@ -35,7 +35,8 @@ const held = (name: string, resource: string, more: object = {}, verb = 'delete'
   effect: 'hold',
   match: {
     ...{ principals: { groups: ['corp:dev'] }, apiGroups: ['', 'apps'], verbs: [verb] },
-    ...{ resources: [resource], riskClasses: ['*'] },
+    resources: [resource],
+    ...(resource === 'namespaces' ? { riskClasses: ['*'] } : {}),
   },
   approval: { approvers: [{ groups: ['corp:oncall'] }], ...more },
 })
