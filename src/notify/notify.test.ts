@@ -439,6 +439,32 @@ test('who only wakes a channel that is read makes it read at once, by any gatewa
   assert.equal(tracker.said.length, 1, 'a wake-up made it tell something')
 })
 
+test('a wake-up amid a reading makes another one, because it may be about something younger', async () => {
+  let number = 0
+  let reads = 0
+  const reading: (() => void)[] = []
+  const tracker = fake('tracker', {
+    receive: () => ({ kind: 'wake', reference: 'made-a.pending.0', once: `${++number}` }),
+    async poll() {
+      reads += 1
+      await new Promise<void>(resolve => reading.push(resolve))
+      return []
+    },
+  })
+  const one = await gateway([tracker])
+  await put(approvalAt('a', clock))
+  await one.settle()
+  for (let i = 0; i < 3; i++) await one.notify.receive('tracker', incoming, null)
+  await one.settle()
+  assert.equal(reads, 1)
+  reading.shift()!()
+  await one.settle()
+  assert.equal(reads, 2)
+  reading.shift()!()
+  await one.settle()
+  assert.equal(reads, 2)
+})
+
 test('a channel that cannot be read is tried ever more seldom, and loses nothing', async () => {
   let isDown = true
   let reads = 0

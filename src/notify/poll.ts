@@ -42,6 +42,8 @@ export function createPolling(parts: PollParts): Polling {
   const due = new Map<string, { readonly at: number; readonly failures: number }>()
   const underWay = new Map<string, Promise<void>>()
   const perChannel = new Map<string, number>()
+  /** To be read once more: what somebody says of it may be younger than the reading that is under way. */
+  const again = new Map<string, Delivery>()
 
   async function isMine(channel: string): Promise<boolean> {
     const at = parts.now()
@@ -74,6 +76,8 @@ export function createPolling(parts: PollParts): Polling {
     const done = read(channel, delivery, key).finally(() => {
       underWay.delete(key)
       perChannel.set(channel.name, perChannel.get(channel.name)! - 1)
+      const more = again.get(key)
+      if (again.delete(key)) start(channel, more!)
     })
     underWay.set(key, done)
   }
@@ -121,7 +125,10 @@ export function createPolling(parts: PollParts): Polling {
       for (const key of due.keys()) if (!seen.has(key) && !underWay.has(key)) due.delete(key)
     },
     now(channel, delivery) {
-      if (channel.poll !== undefined && readable(delivery)) start(channel, delivery)
+      if (channel.poll === undefined || !readable(delivery)) return
+      const key = deliveryKey(delivery.channel, delivery.approval)
+      if (underWay.has(key)) again.set(key, delivery)
+      else start(channel, delivery)
     },
     settled: () => Promise.allSettled(underWay.values()),
   }
