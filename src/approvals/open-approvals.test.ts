@@ -123,6 +123,14 @@ test('what asks for the same at the same moment on two gateways gets one approva
       there.ask({ ...want, call: 'other' }, null),
     ])
     assert.equal(one.id, other.id)
+    // Who was second has an entry in the trail, and says there that nobody will decide it.
+    const asked = entries.filter(entry => entry.kind === 'approval.request').map(entry => entry.call)
+    const closed = entries.filter(entry => entry.kind === 'approval.close').map(entry => entry.call)
+    assert.deepEqual(
+      closed,
+      asked.filter(id => id !== one.id),
+    )
+    entries = []
   }
 })
 

@@ -2,15 +2,16 @@ import { randomInt } from 'node:crypto'
 import { SELF } from '../../audit/acts.ts'
 import { personOf } from '../../audit/person.ts'
 import { principalFacts } from '../../audit/principal-facts.ts'
-import type { Change, Stored } from '../../store/store.ts'
+import { type Change, StoreConflict, type Stored } from '../../store/store.ts'
 import type { Approval, Pin, Wish } from '../contract.ts'
 import { APPROVAL_KIND, type ApprovalRecords, ASK_KIND, closed, moving } from '../records.ts'
 import { refuseFlood } from './refuse-flood.ts'
 
 const CHANGED = 'its target has changed since'
+const ASKED = 'the same was asked for at the same moment: that approval stands'
 
 /**
- * A new approval.
+ * A new approval. Throws StoreConflict when it is not the only one that asks for this.
  * @param asked Which approval its intent has had until now.
  * @param changed That approval, when it is pending for an object that is not the same any more.
  */
@@ -33,11 +34,18 @@ export async function openApproval(
     asked === undefined
       ? { op: 'create', kind: ASK_KIND, key: wish.intent, value: { id } }
       : { op: 'update', kind: ASK_KIND, key: wish.intent, version: asked.version, value: { id } }
-  await records.commit([
-    pointer,
-    { op: 'create', kind: APPROVAL_KIND, key: id, value: approval },
-    ...(changed === undefined ? [] : [moving(changed, closed(changed.value, 'cancelled', at, CHANGED))]),
-  ])
+  try {
+    await records.commit([
+      pointer,
+      { op: 'create', kind: APPROVAL_KIND, key: id, value: approval },
+      ...(changed === undefined ? [] : [moving(changed, closed(changed.value, 'cancelled', at, CHANGED))]),
+    ])
+  } catch (error) {
+    // It is in the trail already: nobody is to look for how it ended.
+    if (error instanceof StoreConflict)
+      await records.append('approval.close', id, SELF, { approval: id, because: ASKED })
+    throw error
+  }
   return approval
 }
 
