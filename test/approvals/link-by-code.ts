@@ -32,6 +32,7 @@ export async function linkByCode(
   await page.getByRole('link', { name: 'Sign in again' }).click()
   await page.getByRole('link', { name: 'Sign in with corp' }).click()
   await page.locator(`button[value="${user}"]`).click()
+  await page.getByRole('button', { name: 'Link it to me' }).waitFor()
   const words = (await page.locator('main').textContent()) ?? ''
   assert.match(words, new RegExp(`corp:user-${user}`))
   await page.getByRole('button', { name: 'Link it to me' }).click()
