@@ -54,9 +54,10 @@ walkChannel({
         await page.getByRole('link', { name: 'Sign in with corp' }).click()
         await page.locator(`button[value="${user}"]`).click()
         if (verdict === 'approve') await page.getByRole('link', { name: 'Approve…' }).click()
-        await page.getByLabel(/Reason/).fill(reason)
+        const label = verdict === 'approve' ? /^Reason \(optional/ : /^Reason for a denial/
+        await page.getByLabel(label).fill(reason)
         await page.getByRole('button', { name: verdict === 'approve' ? 'Approve' : 'Deny' }).click()
-        await page.getByText(/Nothing more can be decided here/).waitFor()
+        await page.getByText(verdict === 'approve' ? /^Approved\./ : /^Denied/).waitFor()
         await context.close()
       },
       async close() {
