@@ -41,7 +41,7 @@ walkChannel({
       },
       async words(place) {
         return cards
-          .filter(card => linkOf(card) === place)
+          .filter(card => pathOf(linkOf(card)) === pathOf(place))
           .map(textOf)
           .join('\n')
       },
