@@ -131,6 +131,14 @@ export const catalogue = {
       'A watch, a followed log or another long answer was under way when policy changed, a grant was revoked or ended, or its connection was removed. Judged again, it is not allowed any more.',
     next: 'ask why with: sallyport why <request id>',
   },
+  'masking-changed': {
+    status: 410,
+    reason: 'Expired',
+    summary: 'what is masked has changed; ask anew',
+    cause:
+      'A watch, a followed log or another long answer was under way when other masking rules came into force for it, or an exemption ended. What follows is masked by the new rules, so it begins anew; clients that watch do that by themselves.',
+    next: 'ask for it again',
+  },
   'reason-required': {
     status: 403,
     reason: 'Forbidden',

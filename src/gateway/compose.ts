@@ -61,6 +61,7 @@ import { createInFlight } from './in-flight.ts'
 import { createKubernetesSide } from './kubernetes-side.ts'
 import { type Listener, listen } from './listener.ts'
 import { createLiveCalls } from './live-calls.ts'
+import { maskRulesAt } from './mask-rules.ts'
 import { chosenKeyEncryption, openState, type StateOptions } from './open-state.ts'
 import { createOwnCalls, type OwnCalls } from './own-calls.ts'
 import { handle } from './pipeline.ts'
@@ -280,6 +281,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     closers.push(() => links.close())
     const live = createLiveCalls({
       policies: () => policies,
+      maskRules: (x, at) => maskRulesAt(masking, x, 'response', at),
       connection: name => directory.byName(name),
       grant: approvals.grant,
       onSessionEnd: (id, listener) => sessions.onEnd(id, listener),

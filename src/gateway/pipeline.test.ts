@@ -15,6 +15,7 @@ import { type Caller, CallerLeft } from './caller.ts'
 import type { Classified, InSession, Received } from './exchange.ts'
 import { defaultLimits, type FinishedExchange, type Gateway } from './gateway.ts'
 import { createLiveCalls } from './live-calls.ts'
+import { maskRulesAt } from './mask-rules.ts'
 import { handle } from './pipeline.ts'
 
 /** A gateway whose log, agent and caller are puppets, so that every order of events can be played. */
@@ -164,6 +165,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
     policies: () => ({
       digest: 'sha256:0',
       wantsResult: () => null,
+      pace: () => null,
       decide: () => ({
         effect: 'allow',
         rules: ['p/r'],
@@ -175,6 +177,7 @@ function stage(options: { sideEffect?: boolean; longRunning?: boolean; decision?
       shows: () => false,
     }),
     live: createLiveCalls({
+      maskRules: (x, at) => maskRulesAt(gateway.masking(), x, 'response', at),
       policies: () => gateway.policies(),
       connection: () => connection,
       grant: () => undefined,

@@ -92,6 +92,8 @@ export interface FingerprintFinder {
 export interface ActiveRules {
   /** `sha256:` and hex of the documents that these came from. */
   readonly digest: string
+  /** The same for sets that mask the same, whatever documents they came from. */
+  readonly same: string
   /** Names of rules that an exemption switched off here, for the record. */
   readonly exempt: readonly string[]
   /**

@@ -7,6 +7,7 @@ import { defaultsDocument } from './defaults.ts'
 import { type ConsideredRule, explainWith } from './explain.ts'
 import { rulesOf } from './presets/expand.ts'
 import { compileRule } from './rule.ts'
+import { createPace } from './timed.ts'
 import { createWantsResult } from './wants-result.ts'
 
 export interface CompiledPolicies extends PolicySet {
@@ -46,6 +47,7 @@ export function compilePolicies(documents: readonly PolicyDocument[]): CompiledP
     decide,
     shows,
     wantsResult: createWantsResult(rules),
+    pace: createPace(rules),
     explain: (action, circumstances) => ({
       ...decide(action, circumstances),
       considered: explainWith(rules, action, circumstances),

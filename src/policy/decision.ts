@@ -3,6 +3,7 @@ import type { Session } from '../connections/session.ts'
 import type { KubernetesAction } from '../kubernetes/action.ts'
 import type { Requirement } from './requirement.ts'
 import type { Rule } from './rule.ts'
+import type { Pace } from './timed.ts'
 import type { WantedResult } from './wants-result.ts'
 
 export type Effect = 'allow' | 'deny' | 'hold'
@@ -106,4 +107,6 @@ export interface PolicySet {
   shows(action: KubernetesAction, circumstances: Circumstances, isReasoned: boolean): boolean
   /** What must be looked at before this write is decided; null: nothing (`wants-result.ts`). */
   wantsResult(action: KubernetesAction, circumstances: Circumstances): WantedResult | null
+  /** How often the decision on a call that goes on may change by time alone. */
+  pace(action: KubernetesAction, circumstances: Circumstances): Pace
 }

@@ -8,9 +8,11 @@ import { openSocket } from './raw.ts'
 import { answerAsCluster, beginStream, chunk, type UpstreamRequest } from './upstream.ts'
 
 let rig: Rig
+/** Milliseconds by which the gateway's clock is ahead. */
+let ahead = 0
 const open: Live[] = []
 before(async () => {
-  rig = await openRig({ limits: { requestsPerPrincipal: 1_000 } })
+  rig = await openRig({ limits: { requestsPerPrincipal: 1_000 }, now: () => Date.now() + ahead })
 })
 after(() => rig.close())
 afterEach(async () => {
@@ -20,7 +22,7 @@ afterEach(async () => {
     sources: [],
     remove: rig.gateway.documents
       .current()
-      .records.filter(r => r.kind === 'Policy' && r.name.startsWith('test-'))
+      .records.filter(r => r.name.startsWith('test-'))
       .map(({ kind, name }) => ({ kind, name })),
     dryRun: false,
   })
@@ -220,6 +222,89 @@ test('taking away the rule that allowed it ends it, and so does a rule that want
   await apply(policy('look', reasoned))
   await endsWithin(third, began)
   assert.match(lastStatus(third).message, /wants a reason/)
+})
+
+test('a time window that closes ends what it allowed at its moment, with nothing else happening', async () => {
+  const BEFORE = 1_500
+  ahead += 120_000 - BEFORE - ((Date.now() + ahead) % 60_000)
+  const closes = Date.now() + ahead + BEFORE
+  const clock = (at: number) => new Date(at).toISOString().slice(11, 16)
+  const hours = `${clock(closes - 6 * 3_600_000)}-${clock(closes)}`
+  const { token } = await rig.session('nobody')
+  const match = { principals: { users: ['local:nobody'] }, verbs: ['watch'], resources: ['configmaps'] }
+  const shift = {
+    name: 'shift',
+    effect: 'allow',
+    match: { ...match, apiGroups: [''], time: { within: [{ hours }] } },
+  }
+  const night = {
+    name: 'night',
+    effect: 'deny',
+    reason: 'closed for the night',
+    match: { namespaces: ['night'] },
+  }
+  const when = `now >= timestamp("${new Date(closes - 500).toISOString()}")`
+  const other = await rig.session('dev')
+  await apply(policy('shift', shift), policy('night', { ...night, when }))
+  const allowed = await begin(token, WATCH)
+  const conditional = await begin(other.token, WATCH.replace('frozen', 'night'))
+  const stays = await begin(other.token, WATCH.replace('frozen', 'other'))
+  assert.ok(Date.now() + ahead < closes - 500, 'they began before')
+  await until(() => conditional.text().includes('ERROR'), 'the condition is asked again')
+  assert.match(lastStatus(conditional).message, /closed for the night/)
+  assert.ok(Date.now() + ahead < closes + 600)
+  await until(() => allowed.text().includes('ERROR'), 'the window closes')
+  assert.ok(Date.now() + ahead >= closes, 'not before')
+  assert.ok(Date.now() + ahead < closes + 1_000, 'and not much later')
+  assert.equal(lastStatus(allowed).code, 403)
+  chunk(stays.upstream, EVENT('later'))
+  await until(() => stays.text().includes('"later"'), 'what no rule on time is about goes on')
+})
+
+test('a field that is masked from now on does not go on in clear, and what nobody masks otherwise goes on', async () => {
+  const { token } = await rig.session('dev')
+  const watch = await begin(token, WATCH)
+  const other = await begin(token, WATCH.replace('frozen', 'other'))
+  const told = (colour: string) =>
+    `${JSON.stringify({ type: 'MODIFIED', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'm' }, data: { colour } } })}\n`
+  for (const live of [watch, other]) {
+    chunk(live.upstream, told('blue-as-before'))
+    await until(() => live.text().includes('blue-as-before'), 'it is shown')
+  }
+  const rules = {
+    apiVersion: API_VERSION,
+    kind: 'MaskingRules',
+    metadata: { name: 'test-colours' },
+    spec: {
+      rules: [
+        {
+          name: 'colours',
+          scope: { namespaces: ['frozen'] },
+          fields: [{ apiGroups: [''], kinds: ['ConfigMap'], paths: ['data.colour'] }],
+        },
+      ],
+    },
+  }
+  const began = performance.now()
+  const applied = apply({ file: 'colours.json', text: JSON.stringify(rules) })
+  await until(() => rig.gateway.masking().rules.some(rule => rule.mask.name === 'colours'), 'in force')
+  chunk(watch.upstream, told('green-of-later'))
+  await applied
+  await endsWithin(watch, began)
+  assert.ok(!watch.text().includes('green-of-later'))
+  const status = lastStatus(watch)
+  assert.deepEqual([status.code, status.reason], [410, 'Expired'])
+  assert.match(status.message, /what is masked has changed; ask anew: rules sha256:[0-9a-f]{12} \[masking\]/)
+  assert.equal(lastOutcome(WATCH)?.head.error?.code, 'masking-changed')
+  chunk(other.upstream, told('green-of-others'))
+  await until(() => other.text().includes('green-of-others'), 'that of another namespace goes on')
+
+  const anew = await begin(token, WATCH, told('green-anew'))
+  assert.ok(!anew.text().includes('green-anew'))
+  // Policy alone does not touch what is masked.
+  await apply(policy('else', { ...freeze, match: { namespaces: ['elsewhere'] } }))
+  chunk(anew.upstream, EVENT('goes-on'))
+  await until(() => anew.text().includes('goes-on'), 'it goes on')
 })
 
 test('who reads nothing is not told, and does not stay', async () => {

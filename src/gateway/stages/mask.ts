@@ -32,7 +32,9 @@ export function mask(gateway: Gateway, x: Answered): Masking {
   )
   x.progress.exempt = rules.exempt
   x.progress.sealAnswer = !rules.complete
-  return Object.assign(x, { mask: answerMask, maskRules: rules })
+  const masking = Object.assign(x, { mask: answerMask, maskRules: rules })
+  x.live?.masked()
+  return masking
 }
 
 /** What is refused by its head is kept sealed (`keepUnreadable`): the cluster did answer, and perhaps did something. */

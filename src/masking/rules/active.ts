@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../../documents/canonical.ts'
 import type { ActiveRules, MaskRule, TellTale } from '../contract.ts'
 import type { OwnRule } from '../detect/text-finder.ts'
 import type { Detectors } from './detectors.ts'
@@ -20,6 +22,7 @@ export function activeRules(
   const fields = fieldsByKind(rules)
   return Object.freeze({
     digest,
+    same: sameness(rules, exempt, complete),
     exempt: Object.freeze([...exempt]),
     complete,
     fields: (group: string, kind: string) => fields(group, kind).fields,
@@ -29,6 +32,14 @@ export function activeRules(
     text: detectors.createTextFinder(selectedDetectors(rules), ownPatterns(rules)),
     fingerprint: rules.find(r => r.spec.fingerprints === true)?.mask ?? null,
   })
+}
+
+/** For whom a rule is does not matter where it holds. */
+function sameness(rules: readonly CompiledRule[], exempt: readonly string[], complete: boolean): string {
+  const words = rules.map(({ source, spec: { scope: _, ...spec } }) => [source, spec])
+  return createHash('sha256')
+    .update(canonicalJson([words, exempt, complete]))
+    .digest('base64url')
 }
 
 /** Names that an operator lists are sure: whatever stands there is a secret. Of the vocabulary the name itself tells. */

@@ -315,3 +315,23 @@ test('rules are complete when the trail may show all that they let through', () 
   )
   assert.equal(compileMasking([], detectors).for(at()).complete, true)
 })
+
+test('sets that mask the same are known as such, whatever else the documents say', () => {
+  const scope = {
+    connection: 'c',
+    principal: alice,
+    namespace: 'a',
+    direction: 'response',
+    now: 0,
+  } as const
+  const mask = (...specs: string[]) => compileMasking(documentsOf(...specs), detectors).for(scope).same
+  const rule = (name: string, where: string, key = 'colour') =>
+    `  rules:\n    - name: ${name}\n      scope: { namespaces: [${where}] }\n      keys: [${key}]\n`
+  const here = mask(rule('one', 'a'))
+  assert.equal(mask(rule('one', 'a, b')), here)
+  assert.equal(mask(rule('one', 'a'), rule('two', 'b')), here)
+  assert.notEqual(mask(rule('one', 'a', 'shape')), here)
+  assert.notEqual(mask(rule('one', 'b')), here)
+  assert.notEqual(mask(rule('one', 'a'), rule('two', 'a', 'shape')), here)
+  assert.notEqual(mask(), here)
+})

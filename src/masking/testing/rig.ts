@@ -34,6 +34,7 @@ export function testEngine(
         : undefined
   const rules: ActiveRules = {
     digest: 'sha256:test',
+    same: '',
     exempt: [],
     complete: true,
     fields: (group, kind) => fields[`${group}/${kind}`] ?? (group === '' && kind === 'Secret' ? SECRET : []),
