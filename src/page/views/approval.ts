@@ -76,7 +76,7 @@ ${row('Connection', m.connection)}
 ${m.facts.map(([name, text]) => row(name, text))}
 ${row('Requests', `${m.requests} wait${m.requests === 1 ? 's' : ''} for it`)}
 ${row('Held by', m.rules.join(', '))}
-${row('It opens', m.opens)}
+${m.brokenGlass !== true && row('It opens', m.opens)}
 ${m.takes !== '' && row('It takes', m.takes)}
 ${row('Asked', moment(m.askedAt, now))}
 ${m.state === 'pending' && row('Denied by itself', moment(m.deadline, now))}
