@@ -455,6 +455,7 @@ export type ApprovalServices = Pick<
   | 'delegations'
   | 'shown'
   | 'grants'
+  | 'grantOf'
   | 'revoke'
 > & {
   /** For what is to be done later, within a scope, until an absolute time. */

@@ -5,7 +5,7 @@ import { isFresh } from '../approvals/may-decide.ts'
 import { messageOf } from '../approvals/message.ts'
 import { Refusal } from '../errors/refusal.ts'
 import { principalKey } from '../identity/principal.ts'
-import { grantFrom, newsOf } from './news.ts'
+import { newsOf } from './news.ts'
 import { mayDo } from './route.ts'
 import type { PageServices } from './services.ts'
 import type { ApprovalView } from './views/approval.ts'
@@ -21,7 +21,7 @@ export async function viewOf(services: PageServices, visit: SignedVisit, id: str
   const now = api.now()
   const own = principalKey(approval.requester) === principalKey(principal)
   const pending = approval.state === 'pending'
-  const grant = grantFrom(approval, api.approvals.grants())
+  const grant = api.approvals.grantOf(approval)
   return {
     ...{ viewer, now, approval, own, grant },
     message: messageOf(approval, ''),

@@ -104,6 +104,7 @@ export function fakeApprovals(): ApprovalServices {
     delegations: () => [delegation],
     cancel: async () => ({ ...approval, state: 'cancelled' }),
     grants: () => [grant],
+    grantOf: ({ grant: id }) => (id === grant.id ? grant : undefined),
     revoke: async () => ({ ...grant, state: 'revoked' }),
   }
 }

@@ -43,6 +43,7 @@ export function approvalServices({
     delegations: approvals.delegations,
     shown: approvals.shown,
     grants: approvals.grants,
+    grantOf: approvals.grantOf,
     revoke: approvals.revoke,
     async askAhead(principal, { call, connection: name, scope, milliseconds, reason }) {
       const connection = directory.byName(name)

@@ -100,7 +100,9 @@ async function link(name = 'bob', groups = ['corp:oncall'], to = account): Promi
   return principal
 }
 
-async function ask(more: { count?: number; page?: boolean; by?: Principal } = {}): Promise<Approval> {
+async function ask(
+  more: { count?: number; page?: boolean; reason?: boolean; by?: Principal } = {},
+): Promise<Approval> {
   const intent = `intent-${++made}`
   const approval = await approvals.ask(
     {
@@ -108,7 +110,7 @@ async function ask(more: { count?: number; page?: boolean; by?: Principal } = {}
       ...{ connection: 'prod', rules: ['guard/one'], target: intent, sentence: 'alice · delete x' },
       requirement: {
         quorums: [{ groups: ['corp:oncall'], count: more.count ?? 1, rule: 0 }],
-        ...{ deadline: HOUR, grantFor: null, reason: false },
+        ...{ deadline: HOUR, grantFor: null, reason: more.reason === true },
         ...(more.page === true ? { page: true } : {}),
       },
       ...{ action: {}, policyDigest: 'sha256:0', isWithin: () => false },
@@ -160,6 +162,18 @@ test('where nobody can be told in private, nobody is sent a link of his own, but
   )
   assert.equal(answer.link, '/approvals/links')
   assert.equal((await rig.store.list('channel.invitation')).length, 0)
+})
+
+test('where a rule wants reasons, a channel that asks for none approves nothing without one', async () => {
+  await link()
+  const one = await ask({ reason: true })
+  const answer = await said({ ...shown(one), reason: null })
+  assert.equal(answer.done, false)
+  assert.match(answer.words, /^Not done: rule guard\/one wants reasons/)
+  assert.equal(await state(one.id), 'pending')
+  assert.deepEqual(facts('approval.decide'), [])
+  assert.equal((await said({ ...shown(one), reason: 'INC-42' })).done, true)
+  assert.equal(await state(one.id), 'approved')
 })
 
 test('a linked person decides by the same rules as everywhere, marked with channel and account', async () => {
