@@ -2,10 +2,10 @@ import type { ApprovalMessage } from '../../approvals/message.ts'
 import { baseOf, type ChannelBase } from '../channel-base.ts'
 import type { Channel } from '../contract.ts'
 import { basicAuthorization } from '../outgoing/caller.ts'
-import { cut, plainText, subjectOf } from '../outgoing/plain-text.ts'
 import { codeOf } from '../outgoing/words.ts'
 import { APPROVALS, approvalsOf, correlationOf, MOST_APPROVALS, readTicket } from './read-ticket.ts'
 import { createTables, isSysId } from './tables.ts'
+import { longText, shortText } from './texts.ts'
 import { createToken } from './token.ts'
 import { receivedWake } from './wake.ts'
 
@@ -34,9 +34,6 @@ export interface ServiceNowSettings extends ChannelBase {
   readonly ca?: string | undefined
 }
 
-/** What a short_description holds. */
-const SHORT = 160
-
 /**
  * Records of ServiceNow, by its Table API. Made from its documentation, and tested against a stand-in of ours.
  */
@@ -56,8 +53,8 @@ export function createServiceNow(settings: ServiceNowSettings): Channel {
       : ['Whoever was asked approves or rejects in ServiceNow. Your newest comment there is the reason.']
 
   const textsOf = (message: ApprovalMessage, key: string): Record<string, string> => ({
-    short_description: tame(cut(subjectOf(message), SHORT)),
-    description: tame(plainText(message, how())),
+    short_description: shortText(message),
+    description: longText(message, how()),
     correlation_display: markOf(message, key),
   })
 
@@ -121,8 +118,8 @@ export function createServiceNow(settings: ServiceNowSettings): Channel {
   /** Text, comment and mark are one change: a step is told whole, or not yet. */
   async function tell(ticket: string, message: ApprovalMessage, key: string, more: object): Promise<void> {
     if ((await toldOn(ticket, message)) === markOf(message, key)) return
-    const comments = tame(plainText(message, how()))
-    await tables.change(table, ticket, { ...more, ...textsOf(message, key), comments })
+    const texts = textsOf(message, key)
+    await tables.change(table, ticket, { ...more, ...texts, comments: texts.description })
   }
 
   async function update(ticket: string, message: ApprovalMessage, key: string): Promise<void> {
@@ -170,11 +167,6 @@ export function createServiceNow(settings: ServiceNowSettings): Channel {
 
 function markOf(message: ApprovalMessage, key: string): string {
   return `${key} ${codeOf(message)}`
-}
-
-/** Journals take `[code]` for the begin of HTML, and `@[…]` for a mention. */
-function tame(text: string): string {
-  return text.replace(/\[(?=\s*\/?\s*code\s*\])/gi, '[ ').replace(/@\[/g, '@ [')
 }
 
 function sysId(text: string | undefined): string {

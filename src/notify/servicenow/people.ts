@@ -7,7 +7,7 @@ export interface Author {
   readonly person: ChannelPerson
 }
 
-const MOST_NAMES = 50
+const MOST_NAMES = 100
 
 /**
  * Whoever histories and comments name by their login names, by these names. People only: active, not locked, no account of a

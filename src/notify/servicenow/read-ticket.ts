@@ -3,8 +3,10 @@ import { type ApprovalMessage, quoted, shownOf } from '../../approvals/message.t
 import type { Polled } from '../contract.ts'
 import { denialsFirst } from '../outgoing/denials-first.ts'
 import { linkCodeIn } from '../outgoing/words.ts'
+import { readHistory } from './history.ts'
 import { peopleNamed } from './people.ts'
 import { isQueryValue, isSysId, type Row, type Tables } from './tables.ts'
+import { shortText } from './texts.ts'
 
 export interface TicketParts {
   readonly tables: Tables
@@ -18,7 +20,6 @@ export interface TicketParts {
 export const APPROVALS = 'sysapproval_approver'
 /** Approvals of one ticket. */
 export const MOST_APPROVALS = 100
-const MOST_CHANGES = 1000
 /** The newest comments that are looked at. */
 const COMMENTS = 200
 const VERDICTS: ReadonlyMap<string, Verdict> = new Map([
@@ -41,22 +42,24 @@ export function approvalsOf(tables: Tables, ticket: string): Promise<readonly Ro
 /**
  * What people have said on a ticket. An approver answers in his own record. Its state alone says nothing: others can set it, and
  * who changed the record last may have changed something else. So a decision is the last change of the state in the history of the
- * record, made by the approver himself, and only while the state is still that.
+ * record, made by the approver himself, and only while the state is still that. It counts for nothing where the record was moved
+ * here from another ticket, or where others have changed what the ticket says.
  */
 export async function readTicket(
   { tables, url, user, table }: TicketParts,
   ticket: string,
   message: ApprovalMessage,
 ): Promise<readonly Polled[]> {
-  const own = await tables.row(table, ticket, ['correlation_id', 'sys_created_by'])
+  const own = await tables.row(table, ticket, ['correlation_id', 'sys_created_by', 'short_description'])
   if (own.correlation_id !== correlationOf(message) || own.sys_created_by !== user) return []
   const approvals = (await approvalsOf(tables, ticket)).filter(one => isSysId(one.sys_id!))
   const ids = approvals.map(one => one.sys_id!)
-  const changes = await lastChanges(tables, ids)
+  const history = await readHistory(tables, [ticket, ...ids])
+  const isAsWritten = isHead(own.short_description!, shortText(message)) && !history.isReworded(ticket, user)
   const comments = (await commentsOn(tables, [ticket, ...ids])).filter(one => one.sys_created_by !== user)
 
-  const decided = approvals.flatMap(approval => {
-    const change = changes.get(approval.sys_id!)
+  const decided = (isAsWritten ? approvals : []).flatMap(approval => {
+    const change = history.lastState(approval.sys_id!)
     const verdict = change === undefined ? undefined : VERDICTS.get(change.newvalue!)
     if (change === undefined || verdict === undefined) return []
     return change.newvalue === approval.state && change.user !== user ? [{ approval, change, verdict }] : []
@@ -95,33 +98,6 @@ export async function readTicket(
   return denialsFirst(found)
 }
 
-/** By record: the last change of its state. Where two claim to be the last, none is. */
-async function lastChanges(tables: Tables, ids: readonly string[]): Promise<ReadonlyMap<string, Row>> {
-  if (ids.length === 0) return new Map()
-  const rows = await tables.rows('sys_audit', {
-    where: [
-      ['tablename', '=', APPROVALS],
-      ['fieldname', '=', 'state'],
-      ['documentkey', 'IN', ids],
-    ],
-    fields: ['sys_id', 'tablename', 'fieldname', 'documentkey', 'user', 'newvalue', 'record_checkpoint'],
-    most: MOST_CHANGES,
-  })
-  const last = new Map<string, Row>()
-  for (const id of ids) {
-    const ofThis = rows.filter(one => one.documentkey === id)
-    const newest = Math.max(...ofThis.map(checkpointOf))
-    const [one, another] = ofThis.filter(row => checkpointOf(row) === newest)
-    if (one !== undefined && another === undefined && Number.isFinite(newest)) last.set(id, one)
-  }
-  return last
-}
-
-/** The count of updates of the record, by which its changes are in order; their times are of whole seconds. */
-function checkpointOf(row: Row): number {
-  return /^\d{1,9}$/.test(row.record_checkpoint!) ? Number(row.record_checkpoint) : Number.POSITIVE_INFINITY
-}
-
 /** Newest first; nobody but an administrator can change one. */
 async function commentsOn(tables: Tables, ids: readonly string[]): Promise<readonly Row[]> {
   const rows = await tables.rows('sys_journal_field', {
@@ -133,4 +109,12 @@ async function commentsOn(tables: Tables, ids: readonly string[]): Promise<reado
     ...{ most: COMMENTS, newest: true },
   })
   return rows.filter(one => isQueryValue(one.sys_created_by!))
+}
+
+const LEAST = 40
+
+/** Whether it is the begin of what we have written: a table may hold less of it. */
+function isHead(text: string, written: string): boolean {
+  const [found, wanted] = [text, written].map(one => one.replace(/\s+/g, ' ').trim()) as [string, string]
+  return wanted.startsWith(found) && found.length >= Math.min(wanted.length, LEAST)
 }

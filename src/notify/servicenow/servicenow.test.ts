@@ -234,6 +234,53 @@ test('a record that is not ours any more counts for nothing, nor does one that a
   assert.deepEqual(await read(ticket, message), [])
 })
 
+test('an approval that was moved here from another record counts for nothing', async () => {
+  const first = messageAt('a-22')
+  const second = messageAt('a-23')
+  const [one, two] = [await channel.create(first, 'k1'), await channel.create(second, 'k2')]
+  const record = recordOf(one, 'bob')
+  answer('bob', record, 'approved')
+  instance.change('mallory', APPROVER, record, { sysapproval: two })
+  assert.deepEqual(await read(two, second), [])
+  instance.change('mallory', APPROVER, record, { sysapproval: one })
+  assert.deepEqual(await read(one, first), [], 'nor when it was moved back')
+})
+
+test('what people were shown otherwise than we wrote it decides nothing', async () => {
+  for (const field of ['short_description', 'description']) {
+    const message = messageAt(`a-24-${field}`)
+    const ticket = await channel.create(message, 'k')
+    const written = rowsOf('u_approval', 'sys_id', ticket)[0]![field]!
+    instance.change('mallory', 'u_approval', ticket, { [field]: 'delete pod harmless' })
+    answer('bob', recordOf(ticket, 'bob'), 'approved')
+    assert.deepEqual(await read(ticket, message), [], field)
+    instance.change('mallory', 'u_approval', ticket, { [field]: written })
+    assert.deepEqual(await read(ticket, message), [], `${field} was put back`)
+  }
+  const message = messageAt('a-25')
+  const ticket = await channel.create(message, 'k')
+  answer('bob', recordOf(ticket, 'bob'), 'approved')
+  const [row] = rowsOf('u_approval', 'sys_id', ticket)
+  const written = row!.short_description!
+  for (const other of ['', 'Approval wanted', `${written}!`]) {
+    row!.short_description = other
+    assert.deepEqual(await read(ticket, message), [], 'where the table has no history')
+  }
+  row!.short_description = ` ${written.slice(0, 60)}`
+  assert.equal((await read(ticket, message)).length, 1, 'a shorter field')
+})
+
+test('a text that is too long keeps the way to the page', async () => {
+  const lines = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(600))
+  const message = { ...messageAt('a-26'), foresight: { lines, truncated: false } } as ReturnType<
+    typeof messageAt
+  >
+  const ticket = await channel.create(message, 'k')
+  const { description } = rowsOf('u_approval', 'sys_id', ticket)[0]!
+  assert.equal(description!.length, 4000)
+  assert.match(description!, /\nPage: https:\/\/gateway\.test\/approvals\/a-26$/)
+})
+
 test('an approval of another record is not seen, whatever the instance makes of the query', async () => {
   const first = messageAt('a-10')
   const second = messageAt('a-11')

@@ -11,6 +11,8 @@ export interface FakeServiceNow {
   readonly tables: Record<string, Row[]>
   /** Status with which everything is answered; null: as usual. */
   broken: number | null
+  /** Requests like this, method and path without query, are answered with 500. */
+  failAt: string | null
   /** Requests that were answered, as method and path without query. */
   readonly calls: string[]
   user(name: string, more?: Row): Row
@@ -88,6 +90,7 @@ export async function startFakeServiceNow(credentials: FakeCredentials): Promise
     fake.calls.push(`${request.method} ${pathname}`)
     const body = await text(request)
     if (fake.broken !== null) return answer(fake.broken, { error: { message: 'broken' }, status: 'failure' })
+    if (fake.failAt === `${request.method} ${pathname}`) return answer(500, {})
     if (pathname === '/oauth_token.do') {
       const form = new URLSearchParams(body)
       const isOurs =
@@ -120,7 +123,7 @@ export async function startFakeServiceNow(credentials: FakeCredentials): Promise
   await once(server, 'listening')
   const fake: FakeServiceNow = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    ...{ tables, broken: null, calls: [], insert },
+    ...{ tables, broken: null, failAt: null, calls: [], insert },
     user: (name, more = {}) =>
       add('sys_user', { user_name: name, name: name.toUpperCase(), email: '', active: 'true', ...more }),
     change: (by, table, id, values) => {

@@ -17,6 +17,8 @@ export interface MailServer {
   readonly mails: TakenMail[]
   /** Recipients that are refused, with the code. */
   readonly refused: Map<string, number>
+  /** Sends everybody away. */
+  isDown: boolean
   /** Logins that were tried. */
   readonly logins: string[]
   close(): Promise<void>
@@ -30,9 +32,16 @@ export async function startMailServer(
   const mails: TakenMail[] = []
   const refused = new Map<string, number>()
   const logins: string[] = []
+  const taken: MailServer = {
+    ...{ port: 0, mails, refused, logins, isDown: false },
+    close: () => new Promise(resolve => server.close(() => resolve())),
+  }
   const server = new SMTPServer({
     ...{ logger: false, disableReverseLookup: true, authOptional: login === undefined },
     ...options,
+    onConnect(_session, done) {
+      done(taken.isDown ? Object.assign(new Error('not now'), { responseCode: 421 }) : null)
+    },
     onAuth({ username, password }, _session, done) {
       logins.push(`${username}`)
       if (username === login?.user && password === login?.password) return done(null, { user: username! })
@@ -57,9 +66,6 @@ export async function startMailServer(
   server.on('error', () => {})
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')
-  return {
-    port: (server.server.address() as AddressInfo).port,
-    ...{ mails, refused, logins },
-    close: () => new Promise(resolve => server.close(() => resolve())),
-  }
+  Object.assign(taken, { port: (server.server.address() as AddressInfo).port })
+  return taken
 }
