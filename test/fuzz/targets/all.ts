@@ -21,6 +21,7 @@ const targets: Readonly<Record<string, () => Promise<{ readonly target: FuzzTarg
   notes: () => import('./notes.ts'),
   tokens: () => import('./tokens.ts'),
   webhook: () => import('./webhook.ts'),
+  channels: () => import('./channels.ts'),
 }
 
 export const targetNames: readonly string[] = Object.keys(targets)
