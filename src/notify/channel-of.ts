@@ -67,7 +67,7 @@ export async function channelOf(
       ca: await authority(ca),
       wakeSecret: await optionalText(wakeSecret, SHORTEST),
     }
-    return createServiceNow({ ...base, ...rest, ...secret, fields, closedFields, decisions })
+    return createServiceNow({ ...base, ...rest, ...secret, fields, closedFields, decisions }, now)
   }
   if (spec.mail !== undefined) {
     const { user, password, ca, security = 'starttls', port = MAIL_PORTS[security], ...rest } = spec.mail

@@ -1,11 +1,12 @@
 import type { ApprovalMessage } from '../../approvals/message.ts'
 import { baseOf, type ChannelBase } from '../channel-base.ts'
-import type { Channel } from '../contract.ts'
+import type { Channel, Polled } from '../contract.ts'
 import { basicAuthorization } from '../outgoing/caller.ts'
+import { answerText } from '../outgoing/plain-text.ts'
 import { codeOf } from '../outgoing/words.ts'
 import { APPROVALS, approvalsOf, correlationOf, MOST_APPROVALS, readTicket } from './read-ticket.ts'
 import { createTables, isSysId } from './tables.ts'
-import { longText, shortText } from './texts.ts'
+import { longText, shortText, tame } from './texts.ts'
 import { createToken } from './token.ts'
 import { receivedWake } from './wake.ts'
 
@@ -34,23 +35,31 @@ export interface ServiceNowSettings extends ChannelBase {
   readonly ca?: string | undefined
 }
 
+const ANSWERED = ['approved', 'rejected']
+/** Milliseconds; a decision that counts is told within a second or two. */
+const A_WHILE = 10_000
+
 /**
  * Records of ServiceNow, by its Table API. Made from its documentation, and tested against a stand-in of ours.
  */
-export function createServiceNow(settings: ServiceNowSettings): Channel {
+export function createServiceNow(settings: ServiceNowSettings, now: () => number = Date.now): Channel {
   const { url, user, credential, table, ca, decisions, wakeSecret } = settings
   const token = 'password' in credential ? undefined : createToken({ url, ca, ...credential })
   const tables = createTables({
     ...{ url, ca, authorization: token },
     headers: 'password' in credential ? { authorization: basicAuthorization(user, credential.password) } : {},
   })
+  /** By record: when each of the answers that it holds was read first. */
+  const heard = new Map<string, ReadonlyMap<string, number>>()
   /** As the instance says that we are another user; then nothing more is made. */
   let stranger: string | undefined
 
   const how = (): string[] =>
     decisions === null
       ? ['It is decided on the page.']
-      : ['Whoever was asked approves or rejects in ServiceNow. Your newest comment there is the reason.']
+      : [
+          'Whoever was asked approves or rejects in ServiceNow. Your newest comment there is the reason. It counts for people whose account is linked; the page says how.',
+        ]
 
   const textsOf = (message: ApprovalMessage, key: string): Record<string, string> => ({
     short_description: shortText(message),
@@ -99,10 +108,38 @@ export function createServiceNow(settings: ServiceNowSettings): Channel {
     }
   }
 
-  async function setApprovals(ticket: string, from: readonly string[], to: string): Promise<void> {
-    for (const { sys_id: id, state } of await approvalsOf(tables, ticket)) {
-      if (isSysId(id!) && from.includes(state!)) await tables.change(APPROVALS, id!, { state: to })
+  /** @param of Whose; absent: all. */
+  async function setApprovals(
+    ticket: string,
+    from: readonly string[],
+    to: string,
+    of?: ReadonlySet<string>,
+  ): Promise<void> {
+    for (const { sys_id: id, state, approver } of await approvalsOf(tables, ticket)) {
+      const isMeant = from.includes(state!) && (of === undefined || of.has(approver!))
+      if (isSysId(id!) && isMeant) await tables.change(APPROVALS, id!, { state: to })
     }
+  }
+
+  /**
+   * What counts changes the question soon. An answer that was read a while ago, and whose question still stands, did not count
+   * (nobody is linked to it, or he may not): its record asks again, for who has answered cannot answer once more.
+   */
+  async function read(ticket: string, message: ApprovalMessage): Promise<readonly Polled[]> {
+    const found = await readTicket({ tables, url, user, table }, ticket, message)
+    const before = heard.get(ticket)
+    const answers = new Map<string, number>()
+    const again = new Set<string>()
+    for (const one of found) {
+      if (one.kind !== 'said') continue
+      const since = before?.get(one.once) ?? now()
+      answers.set(one.once, since)
+      if (now() - since >= A_WHILE) again.add(one.person.id.slice(one.person.id.lastIndexOf('/') + 1))
+    }
+    if (answers.size === 0) heard.delete(ticket)
+    else heard.set(ticket, answers)
+    if (again.size > 0) await setApprovals(ticket, ANSWERED, 'requested', again)
+    return found
   }
 
   /** Which step the record tells; empty where it tells none. Rejects when the record is not that of this approval. */
@@ -126,11 +163,12 @@ export function createServiceNow(settings: ServiceNowSettings): Channel {
     // What was said of the step before is taken back, so that others can say it anew.
     // A reminder asks the same question: what was said to it stays.
     const isNew = !(await toldOn(ticket, message)).endsWith(` ${codeOf(message)}`)
-    if (decisions !== null && isNew) await setApprovals(ticket, ['approved', 'rejected'], 'requested')
+    if (decisions !== null && isNew) await setApprovals(ticket, ANSWERED, 'requested')
     await tell(ticket, message, key, {})
   }
 
   async function close(ticket: string, message: ApprovalMessage, key: string): Promise<void> {
+    heard.delete(ticket)
     if (decisions !== null) await setApprovals(ticket, ['requested'], 'not_required')
     await tell(ticket, message, key, settings.closedFields)
   }
@@ -154,8 +192,10 @@ export function createServiceNow(settings: ServiceNowSettings): Channel {
     ...(decisions === null
       ? {}
       : ({
-          poll: (ticket, message) => readTicket({ tables, url, user, table }, ticket, message),
-        } satisfies Pick<Channel, 'poll'>)),
+          answer: (ticket, said, answer) =>
+            tables.change(table, ticket, { comments: tame(answerText(said, answer)) }),
+          poll: read,
+        } satisfies Pick<Channel, 'answer' | 'poll'>)),
     ...(wakeSecret === undefined
       ? {}
       : ({ receive: incoming => receivedWake(incoming, wakeSecret) } satisfies Pick<Channel, 'receive'>)),

@@ -325,6 +325,47 @@ test('a code of the page in a comment links its author, and nobody else', async 
   ])
 })
 
+test('why something does not count is said for all to read, and is no change of what was asked', async () => {
+  const message = messageAt('a-27')
+  const ticket = await channel.create(message, 'k')
+  answer('bob', recordOf(ticket, 'bob'), 'approved')
+  const [said] = await read(ticket, message)
+  assert.ok(said?.kind === 'said')
+  const why = {
+    done: false,
+    words: 'This account is linked to nobody. [code]',
+    link: 'https://gateway.test/approvals/links',
+  }
+  await channel.answer!(ticket, said, why, 'key')
+  const { value, sys_created_by: by } = rowsOf('sys_journal_field', 'element_id', ticket).at(-1)!
+  assert.equal(by, 'sallyport')
+  assert.match(value!, /BOB[\s\S]*linked to nobody[\s\S]*https:\/\/gateway\.test\/approvals\/links/)
+  assert.doesNotMatch(value!, /\[code\]/)
+  assert.deepEqual(await read(ticket, message), [said])
+})
+
+test('an answer that does not count is asked for again, so that its approver can say it once more', async () => {
+  let clock = NOW
+  const other = createServiceNow(settings, () => clock)
+  const message = messageAt('a-28')
+  const ticket = await other.create(message, 'k')
+  const [record, another] = [recordOf(ticket, 'bob'), recordOf(ticket, 'carol')]
+  answer('bob', record, 'approved')
+  assert.equal((await other.poll!(ticket, message)).length, 1)
+  clock += 5_000
+  answer('carol', another, 'approved')
+  assert.equal((await other.poll!(ticket, message)).length, 2)
+  const stateOf = (id: string) => rowsOf(APPROVER, 'sys_id', id)[0]!.state
+  assert.deepEqual([stateOf(record), stateOf(another)], ['approved', 'approved'], 'too soon')
+  clock += 5_000
+  await other.poll!(ticket, message)
+  assert.deepEqual([stateOf(record), stateOf(another)], ['requested', 'approved'])
+  answer('bob', record, 'approved')
+  const names = (await other.poll!(ticket, message)).map(one => one.person.name)
+  assert.deepEqual(names.sort(), ['BOB', 'CAROL'])
+  await other.end()
+})
+
 test('what is for the page asks nobody there', async () => {
   const message = { ...messageAt('a-14'), pageOnly: true }
   const ticket = await channel.create(message, 'k')

@@ -18,6 +18,6 @@ export function longText(message: ApprovalMessage, how: readonly string[]): stri
 }
 
 /** Journals take `[code]` for the begin of HTML, and `@[…]` for a mention. */
-function tame(text: string): string {
+export function tame(text: string): string {
   return text.replace(/\[(?=\s*\/?\s*code\s*\])/gi, '[ ').replace(/@\[/g, '@ [')
 }
