@@ -1,6 +1,6 @@
 import type { ImpersonationRequest, KubernetesAction } from '../kubernetes/action.ts'
 import type { AdminAction, Circumstances } from './decision.ts'
-import { mayCreate } from './effects.ts'
+import { mayCreate, mayDelete } from './effects.ts'
 import { coversCircumstances } from './fields/circumstantial.ts'
 import type { GlobList } from './glob.ts'
 import { ordinaryRiskClasses } from './risk-classes.ts'
@@ -69,11 +69,15 @@ export function coversConnection(rule: Rule, c: Circumstances): boolean {
   return rule.connections === null || rule.connections.has(c.connection.name)
 }
 
-/** A request that may create what is missing needs `create` as well. */
+/** A request that may create what is missing needs `create` as well, and one that may delete needs `delete`. */
 export function coversVerb(rule: Rule, action: KubernetesAction): boolean {
   const { verbs } = rule
   if (verbs === null || verbs.any) return true
-  return verbs.set.has(action.verb) && (verbs.set.has('create') || !mayCreate(action))
+  return (
+    verbs.set.has(action.verb) &&
+    (verbs.set.has('create') || !mayCreate(action)) &&
+    (verbs.set.has('delete') || !mayDelete(action))
+  )
 }
 
 export function coversTarget(rule: Rule, action: KubernetesAction): boolean {

@@ -55,6 +55,32 @@ table(
     ['create pods a/-', 'deny', { body: { object: { spec: { hostPID: true, volumes: [{ secret: {} }] } } } }],
   ],
 )
+const owned = { form: 'merge-patch', object: { metadata: { ownerReferences: [{ name: 'gone' }] } } }
+table(
+  'naming an owner is a change and a delete: a rule that allows it has both verbs',
+  [`r allow {${ALL}, verbs: [patch, update], apiGroups: ["*"], resources: ["*"]}`],
+  [
+    [
+      'patch pods a/p',
+      'allow',
+      { body: { form: 'merge-patch', object: { metadata: { labels: { a: 'b' } } } } },
+    ],
+    ['patch pods a/p', 'deny', { body: owned }],
+    ['update configmaps a/c', 'deny', { body: { object: owned.object } }],
+  ],
+)
+table(
+  'a deny rule on deleting stops what names an owner, of the object and of its namespace',
+  [EVERYTHING, 'd deny {verbs: [delete], resources: [pods], namespaces: [a]}'],
+  [
+    ['patch pods a/p', 'deny', { body: owned }],
+    ['patch pods/status a/p', 'deny', { body: owned }],
+    ['patch namespaces a/a', 'deny', { body: owned }],
+    ['patch pods b/p', 'allow', { body: owned }],
+    ['patch configmaps a/c', 'allow', { body: owned }],
+    ['create pods a/-', 'allow', { body: { object: owned.object } }],
+  ],
+)
 table(
   'one class of several is not enough',
   [`r allow {${ALL}, verbs: ["*"], apiGroups: ["*"], resources: ["*"], riskClasses: [pod-spec-host]}`],

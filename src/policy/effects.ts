@@ -53,6 +53,11 @@ export function mayCreate(
   return action.verb === 'update' && CREATED_BY_PUT.has(`${action.apiGroup}/${action.resource}`)
 }
 
+/** An object whose owners are not there is deleted: naming them is also a delete. */
+export function mayDelete({ risk, risks }: Pick<KubernetesAction, 'risk' | 'risks'>): boolean {
+  return risks === undefined ? risk === 'owner-change' : risks.includes('owner-change')
+}
+
 export interface OtherName {
   readonly resource: string
   readonly verb: string
@@ -89,6 +94,6 @@ export function otherNameOf(action: KubernetesAction, resource: string): OtherNa
 /** Deleting a namespace deletes everything in it. */
 export function deletesNamespace(action: KubernetesAction): boolean {
   if (action.resource !== 'namespaces' || action.apiGroup !== '') return false
-  if (action.subresource === 'finalize') return true
+  if (action.subresource === 'finalize' || mayDelete(action)) return true
   return action.subresource === '' && (action.verb === 'delete' || action.verb === 'deletecollection')
 }

@@ -67,6 +67,13 @@ const FIELDS: Readonly<Record<string, Judge>> = Object.freeze(
     // Of a projected volume and of a CSI driver that mounts secrets of another store.
     secret: v => (v === ANYTHING || (typeof v === 'object' && v !== null) ? secret : null),
     csi: v => (v === ANYTHING || has(v, 'driver') ? secret : null),
+    // Volumes that show a Secret to a server that the spec names.
+    azureFile: given(secret),
+    cephfs: showsSecret,
+    iscsi: showsSecret,
+    rbd: showsSecret,
+    scaleIO: showsSecret,
+    storageos: showsSecret,
   } satisfies Record<string, Judge>),
 )
 
@@ -147,6 +154,10 @@ function isUnconfined(profile: unknown): boolean {
   const type =
     typeof profile === 'object' && profile !== null ? (profile as { type?: unknown }).type : undefined
   return type === 'Unconfined' || type === ANYTHING
+}
+
+function showsSecret(volume: unknown): RiskClassName | null {
+  return volume === ANYTHING || has(volume, 'secretRef') ? secret : null
 }
 
 function injectsSecret(source: unknown): boolean {

@@ -14,7 +14,7 @@ import {
   matchesWord,
 } from './covers.ts'
 import type { Circumstances } from './decision.ts'
-import { mayCreate } from './effects.ts'
+import { mayCreate, mayDelete } from './effects.ts'
 import {
   type Circumstantial,
   type CircumstantialField,
@@ -48,8 +48,18 @@ export function gapsOf(rule: Rule, action: KubernetesAction, c: Circumstances): 
     return gaps
   }
   if (!coversVerb(rule, action)) {
-    const both = mayCreate(action) ? `${action.verb}, create` : action.verb
-    gap('verbs', `verbs: [${both}]${mayCreate(action) ? ', because it may create what is missing' : ''}`)
+    const verbs = [action.verb]
+    const because: string[] = []
+    if (mayCreate(action)) {
+      verbs.push('create')
+      because.push('it may create what is missing')
+    }
+    if (mayDelete(action)) {
+      verbs.push('delete')
+      because.push('what has an owner is deleted with it')
+    }
+    const why = because.length === 0 ? '' : `, because ${because.join(' and ')}`
+    gap('verbs', `verbs: [${verbs.join(', ')}]${why}`)
   }
   if (action.isResource) resourceGaps(rule, action, gap)
   else if (!matchesUrl(rule.urls, action.path)) gap('nonResourceURLs', `nonResourceURLs: [${action.path}]`)

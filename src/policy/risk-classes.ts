@@ -45,7 +45,11 @@ const table = [
   { name: 'pod-proxy', ordinary: false, about: 'any HTTP request to a pod' },
   { name: 'service-proxy', ordinary: false, about: 'any HTTP request to a service' },
   { name: 'pod-binding', ordinary: false, about: 'places a pod on a chosen node' },
-  { name: 'traffic-redirect', ordinary: false, about: 'sends the traffic of a service elsewhere' },
+  {
+    name: 'traffic-redirect',
+    ordinary: false,
+    about: 'sends traffic elsewhere: endpoints, addresses of a service',
+  },
   { name: 'secret-read', ordinary: false, about: 'an answer with Secret data in it' },
   {
     name: 'collection-delete',
@@ -54,6 +58,11 @@ const table = [
   },
   { name: 'impersonate', ordinary: false, about: 'acts as somebody else; opened by match.impersonate only' },
   { name: 'eviction', ordinary: true, about: 'deletes a pod under another name' },
+  {
+    name: 'owner-change',
+    ordinary: true,
+    about: 'names owners of an object that is there: without them it is deleted',
+  },
   {
     name: 'status-write',
     ordinary: true,

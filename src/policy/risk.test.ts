@@ -24,9 +24,13 @@ function facts(text: string, more: Partial<RiskFacts> = {}): RiskFacts {
 }
 
 function withBody(text: string, object: unknown, more: Partial<RiskFacts> = {}): RiskFacts {
-  const body = { apiVersion: 'v1', kind: 'X', name: 'x', namespace: 'ns', form: 'object', object }
-  return facts(text, { body, ...more })
+  const patch = Array.isArray(object) ? 'json-patch' : 'merge-patch'
+  const form = text.startsWith('patch ') ? patch : 'object'
+  return facts(text, { body: { ...BODY, form, object }, ...more })
 }
+
+const BODY = { apiVersion: 'v1', kind: 'X', name: 'x', namespace: 'ns', form: 'object', object: undefined }
+const OWNER = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'u' }
 
 const pod = (spec: unknown) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec })
 
@@ -112,6 +116,87 @@ for (const [name, request, expected] of [
       { op: 'remove', path: '/metadata/labels/pod-security.kubernetes.io~1enforce' },
     ]),
     'control-plane',
+  ],
+  [
+    'B28 all labels away, and with them the level of Pod Security',
+    withBody('patch /namespaces', { metadata: { labels: null } }),
+    'control-plane',
+  ],
+  [
+    'B28 the same by JSON patch',
+    withBody('patch /namespaces', [{ op: 'remove', path: '/metadata/labels' }]),
+    'control-plane',
+  ],
+  [
+    'B28 moved elsewhere',
+    withBody('patch /namespaces', [{ op: 'move', from: '/metadata/labels', path: '/metadata/annotations' }]),
+    'control-plane',
+  ],
+  [
+    'B28 replaced by a directive',
+    withBody('patch /namespaces', { metadata: { labels: { $patch: 'replace', a: 'b' } } }),
+    'control-plane',
+  ],
+  ['B28 left out by a PUT', withBody('update /namespaces', { metadata: {} }), 'control-plane'],
+  [
+    'B28 left out by an apply',
+    facts('patch /namespaces', { body: { ...BODY, form: 'apply-patch', object: { metadata: {} } } }),
+    'control-plane',
+  ],
+  [
+    'B30 the labels by the status',
+    withBody('patch /namespaces/status', {
+      metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+    }),
+    'control-plane',
+  ],
+  ['B31 an owner', withBody('patch /pods', { metadata: { ownerReferences: [OWNER] } }), 'owner-change'],
+  [
+    'B31 an owner by JSON patch',
+    withBody('patch /pods', [{ op: 'add', path: '/metadata/ownerReferences/-', value: OWNER }]),
+    'owner-change',
+  ],
+  [
+    'B31 an owner that is copied from where it does not count',
+    withBody('patch example.dev/widgets', [
+      { op: 'copy', from: '/spec/owners', path: '/metadata/ownerReferences' },
+    ]),
+    'owner-change',
+  ],
+  [
+    'B31 a whole head that is copied',
+    withBody('patch example.dev/widgets', [{ op: 'move', from: '/spec/head', path: '/metadata' }]),
+    'owner-change',
+  ],
+  [
+    'B31 an owner by the status',
+    withBody('patch apps/deployments/status', { metadata: { ownerReferences: [OWNER] } }),
+    'owner-change',
+  ],
+  [
+    'B31 an owner of a namespace',
+    withBody('patch /namespaces', { metadata: { ownerReferences: [OWNER] } }),
+    'owner-change',
+  ],
+  [
+    "B28 a service with somebody's address",
+    withBody('create /services', { spec: { externalIPs: ['192.0.2.1'] } }),
+    'traffic-redirect',
+  ],
+  [
+    'B28 the same by JSON patch',
+    withBody('patch /services', [{ op: 'add', path: '/spec/externalIPs', value: ['192.0.2.1'] }]),
+    'traffic-redirect',
+  ],
+  [
+    'B30 the address of its load balancer',
+    withBody('patch /services/status', { status: { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } } }),
+    'traffic-redirect',
+  ],
+  [
+    'B29 a volume whose server gets the Secret',
+    withBody('create /pods', pod({ volumes: [{ iscsi: { targetPortal: 'x', secretRef: { name: 's' } } }] })),
+    'pod-spec-secret',
   ],
   [
     'B29 a mounted Secret',
@@ -281,6 +366,19 @@ for (const [name, request] of [
   ['a new secret', withBody('create /secrets', { type: 'Opaque', data: { a: 'b' } })],
   ['questions about oneself', facts('create authorization.k8s.io/selfsubjectaccessreviews')],
   ['a lease of a workload', withBody('update coordination.k8s.io/leases', { spec: { holderIdentity: 'a' } })],
+  [
+    'an object that is born with an owner',
+    withBody('create /pods', { metadata: { ownerReferences: [OWNER] } }),
+  ],
+  ['an owner that is taken away', withBody('patch /configmaps', { metadata: { ownerReferences: null } })],
+  ['a label of a namespace', withBody('patch /namespaces', { metadata: { labels: { team: 'a' } } })],
+  ['a label that is taken away', withBody('patch /namespaces', { metadata: { labels: { team: null } } })],
+  [
+    'a label of a namespace by JSON patch',
+    withBody('patch /namespaces', [{ op: 'add', path: '/metadata/labels/team', value: 'a' }]),
+  ],
+  ['an ordinary service', withBody('update /services', { spec: { externalIPs: [], ports: [{ port: 80 }] } })],
+  ['a plain volume', withBody('create /pods', pod({ volumes: [{ iscsi: { targetPortal: 'x' } }] }))],
   ['reading a status', facts('get apps/deployments/status')],
   ['B32 a dry run has no class of its own', withBody('create /configmaps', { data: {} })],
 ] as const) {

@@ -1,4 +1,5 @@
 import type { BodyFacts, ImpersonationRequest, KubernetesAction } from '../kubernetes/action.ts'
+import { mayTakeLabels, namesOwners, takesAddresses } from './object-risks.ts'
 import { PLAIN_DATA, podSpecRisks } from './pod-spec.ts'
 import { type RiskClassName, riskClassNames } from './risk-classes.ts'
 import { resourceVerbs } from './vocabulary.ts'
@@ -97,6 +98,8 @@ function subresourceRisks(facts: RiskFacts, found: Set<RiskClassName>): void {
   switch (subresource) {
     case 'status':
       if (writes) found.add('status-write')
+      // An address of a load balancer is served by every node.
+      if (writes && core && resource === 'services') found.add('traffic-redirect')
       return
     case 'scale':
       if (writes) found.add('scale')
@@ -186,18 +189,28 @@ function bodyRisks(facts: RiskFacts, body: BodyFacts, found: Set<RiskClassName>)
     found.add('unjudged-body')
     return
   }
-  // These subresources change nothing but themselves, whatever else the object that is sent holds.
+  // A status is written with the labels and the owners of its object, of most kinds.
+  if (facts.verb !== 'create') {
+    if (namesOwners(body)) found.add('owner-change')
+    if (isNamespace(facts) && mayTakeLabels(body)) found.add('control-plane')
+  }
+  if (isNamespace(facts) && mentionsPodSecurity(body.object)) found.add('control-plane')
+  // Otherwise these subresources change nothing but themselves, whatever else the object that is sent holds.
   if (facts.subresource !== '' && facts.subresource !== 'ephemeralcontainers') return
   if (facts.apiGroup === '' && PLAIN_DATA.has(facts.resource)) return
   // The schema of a CRD speaks of such fields without having them, and CRDs are `control-plane` anyway.
   if (facts.apiGroup === 'apiextensions.k8s.io') return
   for (const risk of podSpecRisks(body.object)) found.add(risk)
-  // Pod Security admission obeys these labels.
-  if (facts.apiGroup === '' && facts.resource === 'namespaces' && mentionsPodSecurity(body.object)) {
-    found.add('control-plane')
+  if (facts.apiGroup === '' && facts.resource === 'services' && takesAddresses(body)) {
+    found.add('traffic-redirect')
   }
 }
 
+function isNamespace({ apiGroup, resource }: RiskFacts): boolean {
+  return apiGroup === '' && resource === 'namespaces'
+}
+
+/** Pod Security admission obeys these labels. */
 function mentionsPodSecurity(value: unknown): boolean {
   const stack: unknown[] = [value]
   while (stack.length > 0) {

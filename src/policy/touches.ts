@@ -9,7 +9,7 @@ import {
   touchesImpersonation,
 } from './covers.ts'
 import type { AdminAction, Circumstances } from './decision.ts'
-import { deletesNamespace, mayCreate, otherNameOf } from './effects.ts'
+import { deletesNamespace, mayCreate, mayDelete, otherNameOf } from './effects.ts'
 import { touchesCircumstances } from './fields/circumstantial.ts'
 import type { Rule } from './rule.ts'
 import { groupsOf, isNamespaced } from './vocabulary.ts'
@@ -79,7 +79,12 @@ function touchesObject(
 
 export function touchesVerb(rule: Rule, action: KubernetesAction, verb: string): boolean {
   const { touched } = rule
-  return touched === null || touched.has(verb) || (touched.has('create') && mayCreate(action))
+  return (
+    touched === null ||
+    touched.has(verb) ||
+    (touched.has('create') && mayCreate(action)) ||
+    (touched.has('delete') && mayDelete(action))
+  )
 }
 
 /** A list, watch or deletecollection without a namespace reaches every namespace. */

@@ -42,6 +42,19 @@ cases('delete-namespace-needs-approval', ALL, [
     '{effect: hold, rule: p/delete-namespace-needs-approval}',
   ],
   ['request: DELETE /api/v1/namespaces/shop/pods/x', '{effect: allow}'],
+  // What has no owner left is deleted.
+  [
+    'request: PATCH /api/v1/namespaces/shop, body: {form: merge-patch, object: {metadata: {ownerReferences: [{name: gone}]}}}',
+    '{effect: hold, rule: p/delete-namespace-needs-approval}',
+  ],
+  [
+    'request: PATCH /api/v1/namespaces/shop/status, body: {form: merge-patch, object: {metadata: {ownerReferences: [{name: gone}]}}}',
+    '{effect: hold}',
+  ],
+  [
+    'request: PATCH /api/v1/namespaces/shop, body: {form: merge-patch, object: {metadata: {ownerReferences: []}}}',
+    '{effect: allow}',
+  ],
   // Server-side dry run in the body's options is what counts for a delete; here the query says so and nothing else does.
   ['request: DELETE /api/v1/namespaces/shop?dryRun=', '{effect: hold}'],
 ])
@@ -79,6 +92,19 @@ cases('admission-needs-approval', ALL, [
   ],
   [
     'request: "PATCH /api/v1/namespaces/a", body: {form: merge-patch, object: {metadata: {labels: {a: b}}}}',
+    '{effect: allow}',
+  ],
+  [
+    'request: "PATCH /api/v1/namespaces/a", body: {form: merge-patch, object: {metadata: {labels: null}}}',
+    '{effect: hold}',
+  ],
+  [
+    'request: "PATCH /api/v1/namespaces/a", body: {form: apply-patch, object: {metadata: {name: a}}}',
+    '{effect: hold}',
+  ],
+  ['request: "PUT /api/v1/namespaces/a", body: {object: {metadata: {name: a}}}', '{effect: hold}'],
+  [
+    'request: "POST /api/v1/namespaces", body: {object: {metadata: {name: a, labels: {b: c}}}}',
     '{effect: allow}',
   ],
 ])
@@ -126,6 +152,18 @@ cases('cloud-roles-need-approval', ALL, [
   [
     'request: POST /apis/eks.services.k8s.aws/v1alpha1/namespaces/a/podidentityassociations',
     '{effect: hold}',
+  ],
+  [
+    'request: POST /api/v1/namespaces/a/serviceaccounts, body: {object: {metadata: {name: s, annotations: {eks.amazonaws.com/role-arn: x}}}}',
+    '{effect: hold, rule: p/account-identity-needs-approval}',
+  ],
+  [
+    'request: POST /api/v1/namespaces/a/serviceaccounts, body: {object: {metadata: {name: s, annotations: {a: b}}}}',
+    '{effect: allow}',
+  ],
+  [
+    'request: POST /api/v1/namespaces/a/serviceaccounts, body: {object: {metadata: {name: s}}}',
+    '{effect: allow}',
   ],
   ['request: GET /apis/iam.services.k8s.aws/v1alpha1/namespaces/a/roles', '{effect: allow}'],
   ['request: POST /apis/iam.aws.upbound.io/v1beta1/roles?dryRun=All', '{effect: allow}'],

@@ -16,6 +16,7 @@ export interface Observed {
   readonly created: boolean
   /** What policy asks for as well: an apply could have made something. */
   readonly mayCreate: boolean
+  readonly mayDelete: boolean
   /** Only this of it was shown. */
   readonly part?: readonly ShownPart[]
 }
@@ -85,6 +86,7 @@ export class Observer {
       risks,
       created: creates && code === 201,
       mayCreate: creates,
+      mayDelete: risks.includes('owner-change'),
       ...(decision.part === undefined ? {} : { part: decision.part }),
     }
     this.#resources.set(JSON.stringify(seen), seen)

@@ -117,7 +117,8 @@ function rolesFor(own: readonly Observed[], beyond: Observations['paths'], name:
 }
 
 function verbsForPolicy(o: Observed): readonly string[] {
-  return o.mayCreate ? [o.verb, 'create'] : [o.verb]
+  const verbs = o.mayCreate ? [o.verb, 'create'] : [o.verb]
+  return o.mayDelete ? [...verbs, 'delete'] : verbs
 }
 
 function verbsForCluster(o: Observed): readonly string[] {
