@@ -455,6 +455,10 @@ export const meanings: Readonly<Record<string, Readonly<Record<string, Meaning>>
     'spec.cases[].body.apiVersion': ['version in the body', 'from `object`'],
     'spec.cases[].body.form': ['what the body is', '`object`'],
     'spec.cases[].body.object': ['the body'],
+    'spec.cases[].before': [
+      'the object as it is before an update or a patch, for `action.before`; `null`: there is none',
+      'a rule that looks at it is in doubt',
+    ],
     'spec.cases[].impersonate': ['`--as` of the caller'],
     'spec.cases[].impersonate.user': ['user'],
     'spec.cases[].impersonate.groups': ['groups'],

@@ -1,5 +1,6 @@
 import type { JsonDocument, Node } from '../kubernetes/json/document.ts'
 import { readJson } from '../kubernetes/json/read-json.ts'
+import { applyReplacements, insertFirst } from '../kubernetes/json/replacements.ts'
 
 /**
  * The body, bound to one object: the API server refuses it with 409 (422 for a JSON patch) when there is another of the
@@ -45,13 +46,7 @@ function pinDeletion(body: Uint8Array | null, uid: string): Uint8Array | null {
   return insertInto(document, preconditions, `"uid":${JSON.stringify(uid)}`)
 }
 
-/** Puts a member or an element first. */
-export function insertInto(document: JsonDocument, node: Node, text: string): Buffer {
-  const at = document.offset(node) + 1
-  const isEmpty = document.first(node) >= document.after(node)
-  return Buffer.concat([
-    document.bytes.subarray(0, at),
-    Buffer.from(isEmpty ? text : `${text},`),
-    document.bytes.subarray(at),
-  ])
+/** What binds comes first. */
+function insertInto(document: JsonDocument, node: Node, text: string): Buffer {
+  return applyReplacements(document.bytes, [insertFirst(document, node, text)])
 }

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Principal } from '../identity/principal.ts'
-import {
-  bindingConditionErrors,
-  compileBindingRule,
-  rolesOf,
-  type WrittenBindingRule,
-} from './binding-rule.ts'
-import type { Connection } from './connection.ts'
+import { bindingConditionErrors, rolesOf, type WrittenBindingRule } from './binding-rule.ts'
+import { connectionOf } from './testing/connection-of.ts'
 
 const alice: Principal = {
   issuer: 'https://idp.example.com',
@@ -19,23 +14,8 @@ const alice: Principal = {
   authentication: { method: 'oidc', provider: 'corp', validUntil: 0, credentialDigest: '' },
 }
 
-function connectionWith(...bindings: readonly WrittenBindingRule[]): Connection {
-  return {
-    name: 'prod',
-    kind: 'kubernetes',
-    hosts: [],
-    agents: ['far'],
-    upstreamIdentity: 'session',
-    groupMappings: [],
-    serviceAccounts: { enabled: false, alsoFrom: [], audiences: [] },
-    capture: 'full',
-    session: { idle: 1, maximum: 1 },
-    bindings: bindings.map(compileBindingRule),
-  }
-}
-
 const given = (principal: Principal, ...bindings: readonly WrittenBindingRule[]): string[] =>
-  rolesOf(connectionWith(...bindings), principal, Date.parse('2026-03-02T10:00:00Z')).map(
+  rolesOf(connectionOf(bindings), principal, Date.parse('2026-03-02T10:00:00Z')).map(
     ({ kind, name, namespace }) => `${kind} ${name} ${namespace}`,
   )
 

@@ -1,26 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compileBindingRule } from '../../connections/binding-rule.ts'
-import type { Connection } from '../../connections/connection.ts'
+import { connectionOf } from '../../connections/testing/connection-of.ts'
 import type { AgentLink, RecordedLink } from '../../tunnel/contract.ts'
 import type { AgentRegistry } from '../../tunnel/registry.ts'
 import { checkConnection } from './connection-checks.ts'
 
-const connection: Connection = {
-  name: 'prod',
-  kind: 'kubernetes',
-  hosts: [],
-  agents: ['far'],
-  upstreamIdentity: 'session',
-  groupMappings: [],
-  serviceAccounts: { enabled: false, alsoFrom: [], audiences: [] },
-  capture: 'full',
-  session: { idle: 1, maximum: 1 },
-  bindings: [
-    compileBindingRule({ group: 'g', clusterRole: 'edit', namespaces: ['a', 'b'] }),
-    compileBindingRule({ group: 'g', clusterRole: 'view', clusterWide: true }),
-  ],
-}
+const connection = connectionOf([
+  { group: 'g', clusterRole: 'edit', namespaces: ['a', 'b'] },
+  { group: 'g', clusterRole: 'view', clusterWide: true },
+])
 
 /** What the check of the mapping says when the agent tells this of itself. */
 async function mappingCheck(told: object, checked = connection): Promise<string> {

@@ -3,6 +3,7 @@ import { beforeEach, describe, test } from 'node:test'
 import { compileBindingRule } from '../../connections/binding-rule.ts'
 import type { Connection } from '../../connections/connection.ts'
 import type { Session } from '../../connections/session.ts'
+import { connectionOf } from '../../connections/testing/connection-of.ts'
 import { Refusal } from '../../errors/refusal.ts'
 import type { AgentLink, UpstreamCall } from '../../tunnel/contract.ts'
 import { createOwnCalls } from '../own-calls.ts'
@@ -19,25 +20,11 @@ let bindings: SessionBindings
 let errors: unknown[]
 let connected = true
 
-const rule = compileBindingRule({ group: 'g', clusterRole: 'edit', namespaces: ['a'] })
+const rule = { group: 'g', clusterRole: 'edit', namespaces: ['a'] }
 const other = compileBindingRule({ group: 'g', clusterRole: 'view', clusterWide: true })
 
-function connectionOf(changes: Partial<Connection> = {}): Connection {
-  return {
-    name: 'prod',
-    kind: 'kubernetes',
-    hosts: [],
-    agents: ['far'],
-    upstreamIdentity: 'session',
-    groupMappings: [],
-    serviceAccounts: { enabled: false, alsoFrom: [], audiences: [] },
-    capture: 'full',
-    session: { idle: 1, maximum: 1 },
-    bindings: [rule],
-    bindingLease: 300_000,
-    ...changes,
-  }
-}
+const leased = (changes: Partial<Connection> = {}): Connection =>
+  connectionOf([rule], { bindingLease: 300_000, ...changes })
 
 const sessionOf = (letter: string, expiresAt = 10_000_000): Session => ({
   id: `s-${letter.repeat(26)}`,
@@ -81,7 +68,7 @@ const link: AgentLink = {
 beforeEach(async () => {
   await bindings?.close()
   now = 1_000_000
-  connections = new Map([['prod', connectionOf()]])
+  connections = new Map([['prod', leased()]])
   seen = []
   order = []
   errors = []
@@ -135,8 +122,8 @@ describe('rights of a session', () => {
   })
 
   test('are not asked for where a connection maps nothing, or not this principal', async () => {
-    assert.equal(bindings.ready(sessionOf('a'), connectionOf({ upstreamIdentity: 'principal' })), undefined)
-    const { bindings: _, ...plain } = connectionOf()
+    assert.equal(bindings.ready(sessionOf('a'), leased({ upstreamIdentity: 'principal' })), undefined)
+    const { bindings: _, ...plain } = leased()
     assert.equal(bindings.ready(sessionOf('b'), plain), undefined)
     const stranger = { ...sessionOf('c'), principal: { ...sessionOf('c').principal, groups: [] } }
     await bindings.ready(stranger, prod())
@@ -251,10 +238,10 @@ describe('rights of a session', () => {
   test('follow the documents at once: other roles replace, a connection that is gone takes all', async () => {
     const session = sessionOf('a')
     await bindings.ready(session, prod())
-    connections.set('prod', connectionOf())
+    connections.set('prod', leased())
     bindings.recheck()
     assert.equal(bindings.ready(session, prod()), undefined, 'the same mapping changes nothing')
-    connections.set('prod', connectionOf({ bindings: [other] }))
+    connections.set('prod', leased({ bindings: [other] }))
     bindings.recheck()
     const wait = bindings.ready(session, prod())
     assert.ok(wait !== undefined, 'requests wait for the new roles')
@@ -275,7 +262,7 @@ describe('rights of a session', () => {
     answer = () => gate.promise
     const wait = bindings.ready(session, prod())
     await settle()
-    connections.set('prod', connectionOf({ bindings: [other] }))
+    connections.set('prod', leased({ bindings: [other] }))
     bindings.recheck()
     answer = async () => ({})
     gate.resolve({})
@@ -301,7 +288,7 @@ describe('rights of a session', () => {
   test('of too many places are refused with a clear word', async () => {
     const namespaces = Array.from({ length: 33 }, (_, i) => `n${i}`)
     const many = compileBindingRule({ group: 'g', clusterRole: 'edit', namespaces })
-    const wait = bindings.ready(sessionOf('a'), connectionOf({ bindings: [many] }))
+    const wait = bindings.ready(sessionOf('a'), leased({ bindings: [many] }))
     await assert.rejects(wait!, { code: 'binding-failed', check: 'too-many-bindings' })
     assert.deepEqual(seen, [])
   })

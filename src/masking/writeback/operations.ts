@@ -1,8 +1,9 @@
 import type { JsonDocument, Node } from '../../kubernetes/json/document.ts'
+import { applyReplacements, insertLast, type Replacement } from '../../kubernetes/json/replacements.ts'
 import { canonical } from '../json/canonical.ts'
 import { escapeSegment } from '../json/names.ts'
 import { type Atlas, elementsOf, labelOf } from './atlas.ts'
-import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'
+import { type Misplaced, restoreValue } from './restore.ts'
 import type { Restored } from './restore-body.ts'
 
 /**
@@ -48,9 +49,8 @@ export function restoreOperations(
   }
   if (checked === 0) return { bytes: Buffer.from(bytes), count: 0 }
   const pinned = `${JSON.stringify({ op: 'replace', path: '/metadata/resourceVersion', value: atlas.resourceVersion })}`
-  const end = document.end(0) - 1
   return {
-    bytes: applyReplacements(bytes, [...found, { start: end, end, text: `,${pinned}` }]),
+    bytes: applyReplacements(bytes, [...found, insertLast(document, 0, pinned)]),
     count: checked,
   }
 }

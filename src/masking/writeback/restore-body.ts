@@ -1,11 +1,12 @@
 import type { JsonDocument, Node } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
+import { applyReplacements, insertFirst, type Replacement } from '../../kubernetes/json/replacements.ts'
 import { escapeSegment } from '../json/names.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
 import { restoreOperations } from './operations.ts'
 import { mayBePacked, mayHoldAnywhere } from './packed.ts'
-import { applyReplacements, type Misplaced, type Replacement, restoreValue } from './restore.ts'
+import { type Misplaced, restoreValue } from './restore.ts'
 
 /** How a body says what it changes; as in `BodyFacts`. */
 export type WriteForm = 'object' | 'merge-patch' | 'strategic-merge-patch' | 'apply-patch' | 'json-patch'
@@ -62,21 +63,35 @@ export function restoreBody(bytes: Uint8Array, form: WriteForm, atlas: Atlas): R
   const fault = restoreValue(document, 0, '', atlas, found)
   if (fault !== null) return fault
   const isWhole = form === 'object'
-  const missing = isWhole ? leftOut(document, atlas) : []
-  const count = found.length + missing.length
+  const missing = isWhole ? leftOut(document, atlas) : NOTHING
+  const count = found.length + missing.count
   if (count === 0) return { bytes: Buffer.from(bytes), count }
-  return { bytes: applyReplacements(bytes, [...found, ...missing, ...pin(document, atlas)]), count }
+  return {
+    bytes: applyReplacements(bytes, [...found, ...missing.replacements, ...pin(document, atlas)]),
+    count,
+  }
+}
+
+const NOTHING: { readonly replacements: readonly Replacement[]; readonly count: number } = {
+  replacements: [],
+  count: 0,
 }
 
 /** What the view left out, and a whole object that was made from the view lacks. */
-function leftOut(document: JsonDocument, atlas: Atlas): Replacement[] {
-  const found: Replacement[] = []
+function leftOut(document: JsonDocument, atlas: Atlas): typeof NOTHING {
+  // All of one object together: there is one comma between each two, and none where it was empty.
+  const members = new Map<Node, string[]>()
   for (const { place, name, json } of atlas.dropped) {
     const node = nodeAt(document, place)
     if (node === undefined || !document.isObject(node) || document.member(node, name) !== undefined) continue
-    found.push(insertion(document, node, json.toString()))
+    const known = members.get(node)
+    if (known === undefined) members.set(node, [json.toString()])
+    else known.push(json.toString())
   }
-  return found
+  return {
+    replacements: [...members].map(([node, texts]) => insertFirst(document, node, texts.join(','))),
+    count: [...members.values()].flat().length,
+  }
 }
 
 /** The write holds only for the version whose values it carries; of another the API server says 409. */
@@ -84,7 +99,7 @@ function pin(document: JsonDocument, atlas: Atlas): Replacement[] {
   if (atlas.resourceVersion === null) return []
   const version = `"resourceVersion":${JSON.stringify(atlas.resourceVersion)}`
   const metadata = document.member(0, 'metadata')
-  if (metadata === undefined) return [insertion(document, 0, `"metadata":{${version}}`)]
+  if (metadata === undefined) return [insertFirst(document, 0, `"metadata":{${version}}`)]
   // A version that the writer gives is his own pin: if it is not this one, the write fails as it should.
   const given = document.text(document.member(metadata, 'resourceVersion'))
   if (given !== undefined && given !== '') return []
@@ -93,12 +108,7 @@ function pin(document: JsonDocument, atlas: Atlas): Replacement[] {
     const start = document.text(member) === undefined ? document.offset(member) : document.offset(member) - 1
     return [{ start, end: document.end(member), text: JSON.stringify(atlas.resourceVersion) }]
   }
-  return [insertion(document, metadata, version)]
-}
-
-function insertion(document: JsonDocument, object: Node, member: string): Replacement {
-  const at = document.offset(object) + 1
-  return { start: at, end: at, text: membersOf(document, object).length === 0 ? member : `${member},` }
+  return [insertFirst(document, metadata, version)]
 }
 
 /** Follows a place of an atlas; undefined when the document has nothing there. */

@@ -1,18 +1,12 @@
 import { type JsonDocument, type Node, NUMBER } from '../../kubernetes/json/document.ts'
 import { readJson } from '../../kubernetes/json/read-json.ts'
+import { applyReplacements, type Replacement } from '../../kubernetes/json/replacements.ts'
 import { canonical } from '../json/canonical.ts'
 import { escapeSegment } from '../json/names.ts'
 import { fromBase64 } from '../layers/base64.ts'
 import { findPlaceholders, mayHoldPlaceholder, NUMBER_PLACEHOLDER } from '../placeholder.ts'
 import { type Atlas, elementsOf, labelOf, membersOf } from './atlas.ts'
 import { mayHoldAnywhere, mayHoldNumber, unpack } from './packed.ts'
-
-/** Bytes of a body that are replaced; `text` is JSON already. */
-export interface Replacement {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
 
 /** A placeholder that does not belong where it was written. */
 export interface Misplaced {
@@ -165,15 +159,4 @@ export function realLines(seen: string, real: string): Map<string, string> | nul
     }
   }
   return from === real.length ? lines : null
-}
-
-export function applyReplacements(bytes: Uint8Array, replacements: readonly Replacement[]): Buffer {
-  const parts: Uint8Array[] = []
-  let from = 0
-  for (const { start, end, text } of [...replacements].sort((a, b) => a.start - b.start)) {
-    parts.push(bytes.subarray(from, start), Buffer.from(text))
-    from = end
-  }
-  parts.push(bytes.subarray(from))
-  return Buffer.concat(parts)
 }

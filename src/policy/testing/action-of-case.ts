@@ -11,7 +11,11 @@ export function actionOfCase(test: PolicyTestCase): { action: Action } | { probl
     const { verb, resource = '', name = '' } = test.admin
     return { action: { protocol: 'admin', verb, resource, name } }
   }
-  return test.request === undefined ? actionOfWords(test) : actionOfRequest(test, test.request)
+  const found = test.request === undefined ? actionOfWords(test) : actionOfRequest(test, test.request)
+  if (test.before === undefined || 'problem' in found) return found
+  const { verb } = found.action
+  if (verb === 'update' || verb === 'patch') return found
+  return { problem: `before is looked at for update and patch; this is a ${verb}` }
 }
 
 type Target = Pick<
@@ -103,6 +107,7 @@ function complete(test: PolicyTestCase, target: Target): KubernetesAction {
     query: target.query,
     longRunning: target.longRunning,
     body: bodyOf(test, target),
+    ...(test.before === undefined ? {} : { before: test.before }),
     impersonate:
       asked === undefined
         ? null

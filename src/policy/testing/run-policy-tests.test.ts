@@ -102,3 +102,44 @@ test('without policies in the sources the given ones are tested', () => {
   assert.equal(runPolicyTests(sources)[0]!.ok, false)
   assert.equal(runPolicyTests(sources, given)[0]!.ok, true)
 })
+
+const KEEPS = `apiVersion: sallyport.dev/v1
+kind: Policy
+metadata: {name: k}
+spec:
+  rules:
+    - name: all
+      effect: allow
+      match: {principals: {users: ["*"]}, verbs: [create, update, patch], apiGroups: [""], resources: [configmaps]}
+    - name: owner
+      effect: deny
+      match: {verbs: [update, patch], resources: [configmaps]}
+      when: has(action.before) && action.before.data.owner != action.body.object.data.owner
+`
+
+test('the object before: given, known to be missing, not known, and where none is looked at', () => {
+  const put = 'request: PUT /api/v1/namespaces/x/configmaps/m, body: {object: {data: {owner: a}}}'
+  for (const [body, expected] of [
+    [`${put}, before: {data: {owner: a}}, expect: {effect: allow}`, ''],
+    [`${put}, before: {data: {owner: b}}, expect: {effect: deny, rule: k/owner}`, ''],
+    [`${put}, before: null, expect: {effect: allow}`, ''],
+    [`${put}, expect: {effect: deny, reason: "the object before the write is not known"}`, ''],
+    [
+      'action: {verb: patch, resource: configmaps, namespace: x, name: m}, body: {form: merge-patch, object: {data: {owner: a}}}, before: {data: {owner: a}}, expect: {effect: allow}',
+      '',
+    ],
+    [
+      'request: POST /api/v1/namespaces/x/configmaps, before: {}, expect: {effect: allow}',
+      'before is looked at for update and patch; this is a create',
+    ],
+    ['admin: {verb: audit.search}, before: {}, expect: {effect: deny}', 'before'],
+    [`${put}, before: text, expect: {effect: allow}`, 'before'],
+  ] as const) {
+    const [result] = runPolicyTests([
+      { file: 'p.yaml', text: KEEPS },
+      { file: 't.yaml', text: testOf(body) },
+    ])
+    assert.equal(result!.ok, expected === '', `${body}: ${JSON.stringify(result)}`)
+    assert.ok(JSON.stringify(result).includes(expected))
+  }
+})

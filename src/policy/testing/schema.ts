@@ -65,6 +65,8 @@ const caseSchema = z
     request: z.string().max(4096).optional(),
     admin: z.strictObject({ verb: text.min(1), resource: text.optional(), name: text.optional() }).optional(),
     body: body.optional(),
+    /** The object before the write, for `action.before`; null: there is none yet. */
+    before: z.union([z.record(z.string(), z.unknown()), z.null()]).optional(),
     impersonate: impersonate.optional(),
     expect: z.strictObject({
       effect: z.enum(['allow', 'deny', 'hold']),
@@ -80,6 +82,10 @@ const caseSchema = z
   })
   .refine(c => [c.action, c.request, c.admin].filter(a => a !== undefined).length === 1, {
     message: 'must have exactly one of action, request and admin',
+  })
+  .refine(c => c.before === undefined || c.admin === undefined, {
+    path: ['before'],
+    message: 'is of a request to a cluster, and admin is none',
   })
 
 export const policyTestSchema = z.strictObject({
