@@ -27,7 +27,14 @@ export function directly(kubeconfig: string): Direct {
   return (path, options = {}) =>
     new Promise((resolve, reject) => {
       const body = options.body === undefined ? undefined : JSON.stringify(options.body)
-      const headers = body === undefined ? {} : { 'content-type': options.type ?? 'application/json' }
+      const headers =
+        body === undefined
+          ? {}
+          : {
+              'content-type': options.type ?? 'application/json',
+              // A DELETE would send its body without a length.
+              'content-length': Buffer.byteLength(body),
+            }
       const sent = request(
         `${server}${path}`,
         { ...tls, method: options.method ?? 'GET', headers },
