@@ -20,6 +20,8 @@ export interface Door {
    * `taken`: the API server goes about it and finds nobody behind it (there are no nodes here). Default: changes.
    */
   readonly open?: 'changes' | 'answers' | 'taken'
+  /** Name of what it needs and does not name. */
+  readonly needs?: string
   /** Path of what is gone some time after that; controllers take their time. */
   readonly gone?: string
 }
@@ -69,9 +71,12 @@ export const remove = (path: string, body?: object): Raw => ({
   ...(body === undefined ? {} : { body }),
 })
 
-/** `{v}` in a door is another word for each client, so that each has an object of its own to make or to destroy. */
-export function forClient<T>(part: T, client: string): T {
-  return JSON.parse(JSON.stringify(part).replaceAll('{v}', client)) as T
+export const clients = ['kubectl', 'raw'] as const
+export type Client = (typeof clients)[number]
+
+/** `{v}` in a door is another word for each door and client: each has objects of its own to make or to destroy. */
+export function forClient<T>(part: T, v: string): T {
+  return JSON.parse(JSON.stringify(part).replaceAll('{v}', v)) as T
 }
 
 /** An object with its name; in a namespace when one is given. */

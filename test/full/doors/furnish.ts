@@ -1,5 +1,18 @@
 import type { Direct } from '../../e2e/direct.ts'
-import { APPLY, deployment, forClient, MERGE, OPEN, object, pod, RBAC, SHOP, TREASURE } from './door.ts'
+import {
+  APPLY,
+  type Door,
+  deployment,
+  forClient,
+  MERGE,
+  OPEN,
+  object,
+  pod,
+  RBAC,
+  role,
+  SHOP,
+  TREASURE,
+} from './door.ts'
 
 /** A request for a certificate of nobody (CN=x); its signer is nobody either. */
 const ASKED =
@@ -28,6 +41,8 @@ const crd = (plural: string, kind: string, group: string): object =>
     },
   })
 
+const subject = (kind: string, name: string): object => ({ apiGroup: role.apiGroup, kind, name })
+
 type Thing = readonly [path: string, object: object]
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const plain = { a: 'b' }
@@ -44,15 +59,17 @@ const once: readonly Thing[] = [
     `${RBAC}/clusterroles/looker`,
     object('rbac.authorization.k8s.io/v1', 'ClusterRole', 'looker', { rules: [] }),
   ],
-  ...['sallyport:callers', 'system:serviceaccounts:callers'].map(
-    (name, i): Thing => [
-      `${RBAC}/clusterrolebindings/callers-${i}`,
-      object('rbac.authorization.k8s.io/v1', 'ClusterRoleBinding', `callers-${i}`, {
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
-        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name }],
-      }),
-    ],
-  ),
+  [
+    `${RBAC}/clusterrolebindings/everything`,
+    object('rbac.authorization.k8s.io/v1', 'ClusterRoleBinding', 'everything', {
+      roleRef: role,
+      subjects: [
+        subject('Group', 'sallyport:callers'),
+        subject('Group', 'system:serviceaccounts:callers'),
+        subject('User', 'root'),
+      ],
+    }),
+  ],
   [`${SHOP}/secrets/treasure`, object('v1', 'Secret', 'treasure', { stringData: { key: TREASURE } })],
   [`${OPEN}/secrets/treasure`, object('v1', 'Secret', 'treasure', { stringData: { key: TREASURE } })],
   [`${SHOP}/configmaps/palette`, object('v1', 'ConfigMap', 'palette', { data: plain })],
@@ -74,7 +91,7 @@ const once: readonly Thing[] = [
     '/apis/apps/v1/namespaces/shop/deployments/other',
     {
       ...deployment('other'),
-      metadata: { name: 'other', annotations: { note: 'docker.io/library/evil:1' } },
+      metadata: { name: 'other', annotations: { note: 'docker.io/library/evil:2' } },
     },
   ],
   [
@@ -121,25 +138,28 @@ const widget: Thing = [
   object('example.dev/v1', 'Widget', 'w', { spec: { replicas: 1 } }),
 ]
 
-export const clients = ['kubectl', 'raw'] as const
-
-/** Makes what is missing; says what could not be made. */
-export async function furnish(direct: Direct, all: boolean): Promise<string[]> {
-  const things = [
-    ...(all ? once : []),
-    ...clients.flatMap(client => forClient(each, client)),
-    ...(all ? [widget] : []),
-  ]
-  const failed: string[] = []
-  for (const [path, body] of things) {
-    const answer = await direct(`${path}${SETTER}`, { method: 'PATCH', body, type: APPLY })
-    if (answer.status >= 300) failed.push(`${path}: ${answer.status} ${answer.body}`)
-  }
+/** What all doors share. */
+export async function furnish(direct: Direct): Promise<void> {
+  await make(direct, [...once, widget])
   // kubectl forwards ports of what runs only.
   const running = { status: { phase: 'Running' } }
-  const answer = await direct(`${SHOP}/pods/web/status`, { method: 'PATCH', body: running, type: MERGE })
-  if (answer.status !== 200) failed.push(`status of web: ${answer.body}`)
-  return failed
+  const { status } = await direct(`${SHOP}/pods/web/status`, { method: 'PATCH', body: running, type: MERGE })
+  if (status !== 200) throw new Error(`the status of a pod: ${status}`)
+}
+
+/** What this door destroys or changes; the number of objects. */
+export async function furnishFor(direct: Direct, door: Door, v: string): Promise<number> {
+  const text = JSON.stringify(forClient(door, v))
+  const own = forClient(each, v).filter(([path]) => text.includes(path.slice(path.lastIndexOf('/') + 1)))
+  await make(direct, own)
+  return own.length
+}
+
+async function make(direct: Direct, things: readonly Thing[]): Promise<void> {
+  for (const [path, body] of things) {
+    const answer = await direct(`${path}${SETTER}`, { method: 'PATCH', body, type: APPLY })
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.body}`)
+  }
 }
 
 const WATCHED = [

@@ -149,6 +149,7 @@ const rights: readonly Door[] = [
     number: 'B31',
     title: 'all bindings away at once',
     ...held,
+    needs: 'kept-{v}',
     kubectl: ['delete', '--raw', `${RBAC}/namespaces/open/rolebindings?labelSelector=v%3D{v}`],
     raw: [remove(`${RBAC}/namespaces/open/rolebindings?labelSelector=v%3D{v}`)],
   },
@@ -373,7 +374,7 @@ const server: readonly Door[] = [
     number: 'B30',
     title: 'a node',
     ...admission,
-    kubectl: ['label', 'node', 'n', 'a={v}'],
+    kubectl: ['label', 'node', 'n', 'a={v}', '--overwrite'],
     raw: [
       patch('/api/v1/nodes/n', { metadata: { labels: { b: '{v}' } } }),
       patch('/api/v1/nodes/n/status', { metadata: { labels: { c: '{v}' } } }),

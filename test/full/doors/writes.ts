@@ -80,7 +80,7 @@ const deletes: readonly Door[] = [
     raw: [
       remove(`${NAMESPACE}?dryrun=All`),
       { ...remove(`${NAMESPACE}?dryRun=all`), refused: 'request-ambiguous' },
-      remove(`${NAMESPACE}?dryRun=`),
+      { ...remove(`${NAMESPACE}?dryRun=`), refused: 'request-ambiguous' },
     ],
     gone: NAMESPACE,
   },
@@ -142,6 +142,7 @@ const deletes: readonly Door[] = [
     number: 'B31',
     title: 'kubectl delete -l, --all',
     ...pods,
+    needs: 'worker-{v}',
     kubectl: ['-n', 'shop', 'delete', 'pods', '-l', 'v={v}', '--wait=false'],
     raw: [remove(`${SHOP}/pods`)],
   },
