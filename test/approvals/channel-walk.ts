@@ -207,6 +207,18 @@ export function walkChannel({ name, via, open }: Walk): void {
     assert.equal((await hands.places(waits)).length, 1)
   })
 
+  test('what nobody decides in time ends so, there and for kubectl', async () => {
+    const done = await leftAlone
+    assert.notEqual(done.code, 0)
+    assert.match(done.stderr, /nobody decided in time/)
+    const ended = (await people.approvals()).find(one => one.sentence.includes(EXPIRED))!
+    assert.equal(ended.state, 'expired')
+    await says(await placeOf(ended), /Expired/)
+    assert.equal(await isThere(EXPIRED), true)
+    const closes = (await rows('&kind=approval.close')).filter(row => row.call === ended.id)
+    assert.equal(closes.length, 1)
+  })
+
   test('killed while it waits: the question that is there stays the one, and what is said there counts for the retry', async () => {
     const { running, waits, place } = await ask('ivan', 'stock')
     await people.restart(true)
@@ -220,18 +232,6 @@ export function walkChannel({ name, via, open }: Walk): void {
     assert.deepEqual(await hands.places(waits), [place])
     const asked = (await people.approvals()).filter(one => /stock/.test(one.sentence))
     assert.equal(asked.length, 1)
-  })
-
-  test('what nobody decides in time ends so, there and for kubectl', async () => {
-    const done = await leftAlone
-    assert.notEqual(done.code, 0)
-    assert.match(done.stderr, /nobody decided in time/)
-    const ended = (await people.approvals()).find(one => one.sentence.includes(EXPIRED))!
-    assert.equal(ended.state, 'expired')
-    await says(await placeOf(ended), /Expired/)
-    assert.equal(await isThere(EXPIRED), true)
-    const closes = (await rows('&kind=approval.close')).filter(row => row.call === ended.id)
-    assert.equal(closes.length, 1)
   })
 }
 
