@@ -22,6 +22,8 @@ export interface Hands {
   decide(user: string, place: string, verdict: 'approve' | 'deny', reason: string): Promise<void>
   /** Somebody of the channel writes something there. Absent: nobody can be linked. */
   write?(user: string, place: string, text: string): Promise<void>
+  /** What somebody finds at the place to which he is led from there. Absent: he is led nowhere. */
+  follow?(user: string, place: string): Promise<string>
   /** How the trail names the account of somebody. */
   account?(user: string): string
   close(): Promise<void>
@@ -184,6 +186,9 @@ export function walkChannel({ name, via, open }: Walk): void {
       await link('frank', place)
       await hands.decide('frank', place, 'approve', 'it is mine')
       await says(place, /who asked for it cannot approve it/)
+    }
+    if (hands.follow !== undefined) {
+      assert.match(await hands.follow('frank', place), /You asked for this: somebody else decides/)
     }
     assert.equal(await state(waits.id), 'pending')
     assert.equal(await isThere('orders'), true)
