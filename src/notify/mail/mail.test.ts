@@ -10,7 +10,7 @@ import { type ApprovalMessage, messageOf } from '../../approvals/message.ts'
 import { openAuthority } from '../../pki/authority.ts'
 import { ensureServerCertificate } from '../../pki/server-certificate.ts'
 import { approvalAt } from '../testing/approval.ts'
-import { type MailServer, startMailServer, type TakenMail } from '../testing/mail-server.ts'
+import { bodyOf, type MailServer, startMailServer, type TakenMail } from '../testing/mail-server.ts'
 import { createMail, type MailSettings } from './create-mail.ts'
 import { htmlOf, subjectOf } from './mail-text.ts'
 
@@ -53,24 +53,6 @@ function headersOf({ raw }: TakenMail): Record<string, string> {
     headers[name.toLowerCase()] = value
   }
   return headers
-}
-
-/** All that a program would show of its parts. */
-function bodyOf({ raw }: TakenMail): string {
-  const [, boundary = ''] = /boundary="([^"]+)"/.exec(raw)!
-  return raw
-    .split(`--${boundary}`)
-    .slice(1, -1)
-    .map(part => {
-      const [head = '', ...rest] = part.split('\r\n\r\n')
-      const body = rest.join('\r\n\r\n')
-      if (/base64/.test(head)) return Buffer.from(body, 'base64').toString('utf8')
-      const bytes = body.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => {
-        return String.fromCharCode(Number.parseInt(hex, 16))
-      })
-      return /quoted-printable/.test(head) ? Buffer.from(bytes, 'latin1').toString('utf8') : body
-    })
-    .join('\n')
 }
 
 test('each step is a mail to all, over TLS and after a login, that refers to the first one', async () => {

@@ -69,3 +69,21 @@ export async function startMailServer(
   Object.assign(taken, { port: (server.server.address() as AddressInfo).port })
   return taken
 }
+
+/** All that a program would show of its parts. */
+export function bodyOf({ raw }: Pick<TakenMail, 'raw'>): string {
+  const [, boundary = ''] = /boundary="([^"]+)"/.exec(raw) ?? []
+  return raw
+    .split(`--${boundary}`)
+    .slice(1, -1)
+    .map(part => {
+      const [head = '', ...rest] = part.split('\r\n\r\n')
+      const body = rest.join('\r\n\r\n')
+      if (/base64/.test(head)) return Buffer.from(body, 'base64').toString('utf8')
+      const bytes = body.replace(/=\r\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex) => {
+        return String.fromCharCode(Number.parseInt(hex, 16))
+      })
+      return /quoted-printable/.test(head) ? Buffer.from(bytes, 'latin1').toString('utf8') : body
+    })
+    .join('\n')
+}
