@@ -69,16 +69,21 @@ export class Answer implements AnswerHandler {
     return this.#bytes
   }
 
-  /** All that has arrived since the last call. */
+  /** All that has arrived since the last call; when `ended` is true then, nothing is left. */
   take(): Uint8Array[] {
-    const taken = this.#chunks
+    const taken = this.#empty()
+    if (!this.#paused) return taken
+    this.#paused = false
+    // May deliver what was held back before it returns, and the end.
+    this.#controller?.resume()
+    return this.ended ? taken.concat(this.#empty()) : taken
+  }
+
+  #empty(): Uint8Array[] {
+    const chunks = this.#chunks
     this.#chunks = []
     this.#bytes = 0
-    if (this.#paused) {
-      this.#paused = false
-      this.#controller?.resume()
-    }
-    return taken
+    return chunks
   }
 
   /**
