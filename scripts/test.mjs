@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const args = process.argv.slice(2)
 const full = args.includes('--full')
@@ -39,13 +39,17 @@ const suite = patterns => {
   return files
 }
 
+// Bytes on the wire, which no store sees; and what `npm test` has run on PostgreSQL already.
+const ELSEWHERE =
+  /^(tour|goclient|javascript|clients-wire|crosscheck|witness|pod|first-minutes|sessions)\.test\.ts$/
+const usesStore = file => !ELSEWHERE.test(basename(file))
 const isLong = file => file.startsWith(join('test', 'full'))
 
 if (named.length > 0) run('named tests', node, ['--test', '--test-concurrency=2', ...suite(named)])
 else if (full) {
   run('full', node, ['--test', '--test-concurrency=2', ...suite(['test/full/**/*.test.ts'])])
-  const endToEnd = suite(['test/e2e/**/*.test.ts'])
-  run('end to end on PostgreSQL', node, ['--test', '--test-concurrency=1', ...endToEnd], onPostgres)
+  const endToEnd = suite(['test/e2e/**/*.test.ts']).filter(usesStore)
+  run('end to end on PostgreSQL', node, ['--test', '--test-concurrency=2', ...endToEnd], onPostgres)
 } else {
   run('lint and format', 'biome', ['check', '--error-on-warnings'])
   run('types', 'tsc', ['-p', '.'])

@@ -16,10 +16,10 @@ import { createTally, outcomeOf } from './soak/tally.ts'
 /**
  * Many at once for long: 20 users of both kinds of agent, informers, slow readers, followers of logs, and clients that
  * vanish, while a tenth of it is done directly. No error that direct does not have, memory and descriptors flat,
- * every change heard by every informer, every call in both logs. `SALLYPORT_SOAK_MINUTES` says how long (default 10);
+ * every change heard by every informer, every call in both logs. `SALLYPORT_SOAK_MINUTES` says how long (default 5);
  * under load from elsewhere the rate falls, the judgements stay.
  */
-const minutes = Number(process.env.SALLYPORT_SOAK_MINUTES ?? '10')
+const minutes = Number(process.env.SALLYPORT_SOAK_MINUTES ?? '5')
 const MINUTE = 60_000
 const RENEWAL = 3 * MINUTE
 /** Longer than an agent keeps a connection that nobody uses (30 s). */

@@ -1,8 +1,8 @@
 /** Real errors of real system calls beneath a real gateway, wherever the log meets its files. */
 import { before, describe, test } from 'node:test'
 import { buildProgram } from '../../testbed/build-program.ts'
-import type { Rule } from './injector.ts'
-import { assertSealedBy, type SealingFault } from './sealed.ts'
+import type { Rule } from '../faults/injector.ts'
+import { assertSealedBy, type SealingFault } from '../faults/sealed.ts'
 
 const fault = (rule: Rule, check: SealingFault['check'], size?: number): SealingFault => ({
   rules: [rule],

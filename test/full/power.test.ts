@@ -3,18 +3,19 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { fileKeyEncryption } from '../keys/file-key.ts'
-import { readWhole } from './files/whole.ts'
-import { dayOf } from './keys/epochs.ts'
-import { signatureLine } from './log/note.ts'
-import { readLeaves } from './log/read.ts'
-import { type OpenAuditLog, openAuditLog } from './open.ts'
-import { body, frame, intent, maskedBody, outcome, recordCall } from './testing/calls.ts'
-import { type MemoryDisk, memoryDisk } from './testing/memory.ts'
-import { type PowerDisk, powerDisk, type SyncSite } from './testing/power.ts'
-import { type Report, verifyLog } from './verify.ts'
-import { cosignedFiles, WITNESSES } from './witnesses/cosigned.ts'
+import { readWhole } from '../../src/audit/files/whole.ts'
+import { dayOf } from '../../src/audit/keys/epochs.ts'
+import { signatureLine } from '../../src/audit/log/note.ts'
+import { readLeaves } from '../../src/audit/log/read.ts'
+import { type OpenAuditLog, openAuditLog } from '../../src/audit/open.ts'
+import { body, frame, intent, maskedBody, outcome, recordCall } from '../../src/audit/testing/calls.ts'
+import { type MemoryDisk, memoryDisk } from '../../src/audit/testing/memory.ts'
+import { type PowerDisk, powerDisk, type SyncSite } from '../../src/audit/testing/power.ts'
+import { type Report, verifyLog } from '../../src/audit/verify.ts'
+import { cosignedFiles, WITNESSES } from '../../src/audit/witnesses/cosigned.ts'
+import { fileKeyEncryption } from '../../src/keys/file-key.ts'
 
+const AUDIT = join(import.meta.dirname, '..', '..', 'src', 'audit')
 const DIRECTORY = '/srv/data/log'
 const OPTIONS = {
   dataDir: DIRECTORY,
@@ -239,9 +240,9 @@ const nameOf = (site: SyncSite): string => `${site.kind} ${site.frames.join(' < 
 
 /** Every place of the log's code that syncs, itself or through a helper, as the source says: `log/wal.ts:12`. */
 function syncsInTheSource(): string[] {
-  return globSync('**/*.ts', { cwd: import.meta.dirname }).flatMap(file => {
+  return globSync('**/*.ts', { cwd: AUDIT }).flatMap(file => {
     if (/\.test\.ts$|^testing\/|^files\/(disk|deadline|files)\.ts$/.test(file)) return []
-    const lines = readFileSync(join(import.meta.dirname, file), 'utf8').split('\n')
+    const lines = readFileSync(join(AUDIT, file), 'utf8').split('\n')
     return lines.flatMap((line, at) =>
       /(\.datasync|\.writeSynced|\.syncDirectory|await replaceWhole(Durably|Synced))\(/.test(line)
         ? [`${file}:${at + 1}`]
