@@ -7,6 +7,7 @@ import { bodyOf, startMailServer } from '../../src/notify/testing/mail-server.ts
 import { openAuthority } from '../../src/pki/authority.ts'
 import { ensureServerCertificate } from '../../src/pki/server-certificate.ts'
 import { walkChannel } from '../approvals/channel-walk.ts'
+import { decideOnPage, pathOf } from '../approvals/decide-on-page.ts'
 
 /** Mails by SMTP over TLS, after a login: they lead to the page, where a real browser decides. */
 walkChannel({
@@ -20,7 +21,6 @@ walkChannel({
     const server = await startMailServer({ key, cert }, { user: 'sallyport', password })
     const mails = (): string[] => server.mails.map(bodyOf)
     const linkOf = (text: string): string => /^Page: (\S+)/m.exec(text)![1]!
-    const pathOf = (url: string): string => new URL(url).pathname
     return {
       spec: {
         mail: {
@@ -40,21 +40,8 @@ walkChannel({
           .filter(text => pathOf(linkOf(text)) === pathOf(place))
           .join('\n')
       },
-      async decide(user, place, verdict, reason) {
-        const context = await browser().newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false })
-        const page = await context.newPage()
-        page.setDefaultTimeout(60_000)
-        // After a restart the gateway of the tests has another port than the one that sent the mail.
-        await page.goto(people().up.url + pathOf(place))
-        await page.getByRole('link', { name: 'Sign in with corp' }).click()
-        await page.locator(`button[value="${user}"]`).click()
-        if (verdict === 'approve') await page.getByRole('link', { name: 'Approve…' }).click()
-        const label = verdict === 'approve' ? /^Reason \(optional/ : /^Reason for a denial/
-        await page.getByLabel(label).fill(reason)
-        await page.getByRole('button', { name: verdict === 'approve' ? 'Approve' : 'Deny' }).click()
-        await page.getByText(verdict === 'approve' ? /^Approved\./ : /^Denied/).waitFor()
-        await context.close()
-      },
+      decide: (user, place, verdict, reason) =>
+        decideOnPage(browser(), people(), user, { link: place, verdict, reason }),
       async close() {
         assert.ok(server.mails.every(one => one.secure && one.user === 'sallyport'))
         await server.close()

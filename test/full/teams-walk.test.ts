@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import type { Page } from 'playwright-core'
 import { walkChannel } from '../approvals/channel-walk.ts'
+import { decideOnPage, followLink, pathOf } from '../approvals/decide-on-page.ts'
 
 interface Card {
   readonly body: readonly { readonly inlines: readonly { readonly text: string }[] }[]
@@ -31,19 +31,6 @@ walkChannel({
     const textOf = (card: Card): string =>
       card.body.map(({ inlines }) => inlines.map(({ text }) => text).join('')).join('\n')
     const linkOf = (card: Card): string => card.actions.find(one => one.type === 'Action.OpenUrl')!.url
-    const pathOf = (url: string): string => new URL(url).pathname
-    async function pageOf(user: string, place: string): Promise<Page> {
-      const context = await browser().newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false })
-      const page = await context.newPage()
-      page.setDefaultTimeout(60_000)
-      // After a restart the gateway of the tests has another port than the one that made the card.
-      const address = people().up.url + pathOf(place)
-      await page.goto(address)
-      await page.getByRole('link', { name: 'Sign in with corp' }).click()
-      await page.locator(`button[value="${user}"]`).click()
-      await page.waitForURL(address)
-      return page
-    }
     return {
       spec: { teams: { url: `\${TEAMS_URL}` } },
       env: { TEAMS_URL: `http://127.0.0.1:${port}/workflows/x?sig=of-the-url` },
@@ -59,20 +46,13 @@ walkChannel({
           .join('\n')
       },
       async follow(user, place) {
-        const page = await pageOf(user, place)
+        const page = await followLink(browser(), people(), user, place)
         const words = (await page.locator('main').textContent()) ?? ''
         await page.context().close()
         return words
       },
-      async decide(user, place, verdict, reason) {
-        const page = await pageOf(user, place)
-        if (verdict === 'approve') await page.getByRole('link', { name: 'Approve…' }).click()
-        const label = verdict === 'approve' ? /^Reason \(optional/ : /^Reason for a denial/
-        await page.getByLabel(label).fill(reason)
-        await page.getByRole('button', { name: verdict === 'approve' ? 'Approve' : 'Deny' }).click()
-        await page.getByText(verdict === 'approve' ? /^Approved\./ : /^Denied/).waitFor()
-        await page.context().close()
-      },
+      decide: (user, place, verdict, reason) =>
+        decideOnPage(browser(), people(), user, { link: place, verdict, reason }),
       async close() {
         assert.ok(cards.length > 0)
         server.close()
